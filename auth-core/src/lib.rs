@@ -1,2 +1,20 @@
-//! Placeholder.
+//! Token sources, a lock-free token cache, an OAuth 2.0 client, and verification of incoming credentials: the
+//! core of the `tower-auth` family.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod challenge;
+mod clock;
+mod credential;
+mod error;
+mod scope;
+mod secret;
+mod token;
+
+pub use self::challenge::Challenge;
+pub use self::clock::{Clock, MonotonicTime, TimeSource};
+pub use self::credential::{Basic, Credential, Placement};
+pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
+pub use self::scope::ScopeSet;
+pub use self::secret::Secret;
+pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};

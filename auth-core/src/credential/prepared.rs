@@ -1,0 +1,328 @@
+use std::fmt;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use zeroize::Zeroizing;
+
+use super::placement::{Place, is_unreserved};
+use super::{Basic, Placement};
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::{Secret, Token};
+
+/// A credential in the form in which it goes on a request: header values that are ready to send and marked sensitive.
+///
+/// ```
+/// use http::Request;
+/// use tower_auth_core::{Basic, Credential};
+///
+/// let credential = Credential::basic(&Basic::new("batch", "s3cret")?)?;
+/// let mut request = Request::new(());
+/// credential.apply(&mut request);
+/// assert!(request.headers()["authorization"].is_sensitive());
+/// # Ok::<(), tower_auth_core::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Credential(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    /// The usual case, kept flat.
+    Header(HeaderName, HeaderValue),
+    Parts(Box<[Part]>),
+}
+
+#[derive(Clone)]
+enum Part {
+    Header(HeaderName, HeaderValue),
+    /// `name=value`, percent-encoded.
+    Query(Secret),
+}
+
+impl Credential {
+    /// A static Bearer token (RFC 6750).
+    ///
+    /// # Errors
+    /// As [`Token::new`].
+    pub fn bearer(token: impl Into<Secret>) -> Result<Self, ConfigError> {
+        Self::from_token(&Token::new(token)?, &Placement::default())
+    }
+
+    /// A Basic credential (RFC 7617), sent with every request.
+    ///
+    /// # Errors
+    /// When the pair is too long for a field value.
+    pub fn basic(pair: &Basic) -> Result<Self, ConfigError> {
+        Ok(Self(Repr::Header(AUTHORIZATION, sensitive(pair.header_text().expose_secret())?)))
+    }
+
+    /// An API key in the header `name`.
+    ///
+    /// # Errors
+    /// When the key is empty or has a character that a field value must not have.
+    pub fn api_key(name: HeaderName, key: impl Into<Secret>) -> Result<Self, ConfigError> {
+        let key = key.into();
+        if key.is_empty() {
+            return Err(ConfigError::new(ConfigErrorKind::InvalidCredential, "the API key is empty"));
+        }
+        Ok(Self(Repr::Header(name, sensitive(key.expose_secret())?)))
+    }
+
+    /// A token where `placement` wants it.
+    ///
+    /// # Errors
+    /// When the token and its template do not make a field value.
+    pub fn from_token(token: &Token, placement: &Placement) -> Result<Self, ConfigError> {
+        let part = |place: &Place| match (place.header_text(token), place) {
+            (Some((name, text)), _) => {
+                let text = Zeroizing::new(text);
+                Ok(Part::Header(name, sensitive(&text)?))
+            }
+            (None, Place::Query { name }) => Ok(Part::Query(query_pair(name, token.secret()))),
+            (None, _) => Err(unusable()),
+        };
+        let parts = placement.0.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self(match <[Part; 1]>::try_from(parts) {
+            Ok([Part::Header(name, value)]) => Repr::Header(name, value),
+            Ok(single) => Repr::Parts(Box::new(single)),
+            Err(parts) => Repr::Parts(parts.into()),
+        }))
+    }
+
+    /// Puts the credential on `request`, in place of whatever stood there.
+    pub fn apply<B>(&self, request: &mut Request<B>) {
+        match &self.0 {
+            Repr::Header(name, value) => {
+                request.headers_mut().insert(name, value.clone());
+            }
+            Repr::Parts(parts) => {
+                for part in parts {
+                    match part {
+                        Part::Header(name, value) => {
+                            request.headers_mut().insert(name, value.clone());
+                        }
+                        Part::Query(pair) => {
+                            let uri = std::mem::take(request.uri_mut());
+                            *request.uri_mut() = with_query(uri, pair);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts the credential into `headers`, where only headers are at hand (a gRPC interceptor). False, with nothing
+    /// changed, if part of it goes elsewhere.
+    #[must_use]
+    pub fn apply_to_headers(&self, headers: &mut HeaderMap) -> bool {
+        match &self.0 {
+            Repr::Header(name, value) => {
+                headers.insert(name, value.clone());
+                true
+            }
+            Repr::Parts(parts) => {
+                let only_headers = parts.iter().all(|part| matches!(part, Part::Header(..)));
+                for part in parts {
+                    if let (true, Part::Header(name, value)) = (only_headers, part) {
+                        headers.insert(name, value.clone());
+                    }
+                }
+                only_headers
+            }
+        }
+    }
+
+    /// Whether `headers` already has one of the headers that this credential would set.
+    #[must_use]
+    pub fn is_present_in(&self, headers: &HeaderMap) -> bool {
+        match &self.0 {
+            Repr::Header(name, _) => headers.contains_key(name),
+            Repr::Parts(parts) => {
+                parts.iter().any(|part| matches!(part, Part::Header(name, _) if headers.contains_key(name)))
+            }
+        }
+    }
+
+    /// A copy that shares no reference count with this one, so that two threads which use both do not
+    /// contend. The copy is cloned once, because the first clone of a fresh value allocates.
+    pub(crate) fn detached(&self) -> Self {
+        let header = |name: &HeaderName, value: &HeaderValue| {
+            let name = HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone());
+            let mut copy = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value.as_bytes()))
+                .unwrap_or_else(|_| value.clone());
+            copy.set_sensitive(true);
+            drop((name.clone(), copy.clone()));
+            (name, copy)
+        };
+        Self(match &self.0 {
+            Repr::Header(name, value) => {
+                let (name, value) = header(name, value);
+                Repr::Header(name, value)
+            }
+            Repr::Parts(parts) => Repr::Parts(
+                parts
+                    .iter()
+                    .map(|part| match part {
+                        Part::Header(name, value) => {
+                            let (name, value) = header(name, value);
+                            Part::Header(name, value)
+                        }
+                        Part::Query(pair) => Part::Query(pair.expose_secret().into()),
+                    })
+                    .collect(),
+            ),
+        })
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        match &self.0 {
+            Repr::Header(name, _) => {
+                list.entry(name);
+            }
+            Repr::Parts(parts) => {
+                for part in parts {
+                    match part {
+                        Part::Header(name, _) => list.entry(name),
+                        Part::Query(_) => list.entry(&"query parameter"),
+                    };
+                }
+            }
+        }
+        list.finish()
+    }
+}
+
+fn sensitive(text: &str) -> Result<HeaderValue, ConfigError> {
+    if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err(unusable());
+    }
+    let mut value = HeaderValue::from_str(text).map_err(|_| unusable())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn unusable() -> ConfigError {
+    ConfigError::new(
+        ConfigErrorKind::InvalidCredential,
+        "the credential has a character that cannot be sent in a header: only printable ASCII is allowed",
+    )
+}
+
+fn query_pair(name: &str, value: &Secret) -> Secret {
+    let value = value.expose_secret();
+    let mut pair = String::with_capacity(name.len() + 1 + value.len() * 3);
+    pair.push_str(name);
+    pair.push('=');
+    for byte in value.bytes() {
+        if is_unreserved(byte) {
+            pair.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(pair, "%{byte:02X}");
+        }
+    }
+    Secret::new(pair)
+}
+
+/// `uri` with `pair` behind its query. A URI that cannot take it (an authority alone, a text over 64 KiB) stays.
+fn with_query(uri: Uri, pair: &Secret) -> Uri {
+    let path = uri.path();
+    let text = match uri.query() {
+        Some(query) if !query.is_empty() => format!("{path}?{query}&{}", pair.expose_secret()),
+        _ => format!("{path}?{}", pair.expose_secret()),
+    };
+    let Ok(path_and_query) = PathAndQuery::try_from(text) else { return uri };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path_and_query);
+    Uri::from_parts(parts).unwrap_or(uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(credential: &Credential, uri: &str) -> Request<()> {
+        let mut request = Request::builder().uri(uri).header("authorization", "old").body(()).unwrap();
+        credential.apply(&mut request);
+        request
+    }
+
+    // R6750-2.1a, R6750-4a, R9110-11.6.2a, SYS-A4, SYS-L5
+    #[test]
+    fn a_bearer_token_goes_into_authorization_once_and_is_sensitive() {
+        let request = applied(&Credential::bearer("mF_9.B5f-4.1JqM").unwrap(), "https://api.example.com/");
+        let values: Vec<_> = request.headers().get_all(AUTHORIZATION).iter().collect();
+        assert_eq!(values, ["Bearer mF_9.B5f-4.1JqM"]);
+        assert!(values[0].is_sensitive());
+    }
+
+    // SYS-A1
+    #[test]
+    fn a_basic_pair_goes_into_authorization() {
+        let pair = Basic::new("token", "secret").unwrap();
+        let request = applied(&Credential::basic(&pair).unwrap(), "https://api.example.com/");
+        assert_eq!(request.headers()[AUTHORIZATION], "Basic dG9rZW46c2VjcmV0");
+    }
+
+    #[test]
+    fn a_token_goes_into_any_header_with_a_template() {
+        let placement = Placement::header(HeaderName::from_static("x-auth"), "Token token={token}!")
+            .unwrap()
+            .and(Placement::default());
+        let credential = Credential::from_token(&Token::new("abc").unwrap(), &placement).unwrap();
+        let request = applied(&credential, "/");
+        assert_eq!(request.headers()["x-auth"], "Token token=abc!");
+        assert_eq!(request.headers()["authorization"], "Bearer abc");
+        assert!(request.headers()["x-auth"].is_sensitive());
+        for bad in ["no place", "{token}{token}", "{token}\r\nX: y", "\u{e9}{token}"] {
+            assert!(Placement::header(AUTHORIZATION, bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_query_keeps_the_rest_of_the_uri() {
+        let placement = Placement::insecure_query("key").unwrap();
+        let credential = Credential::from_token(&Token::new("a+b/c=").unwrap(), &placement).unwrap();
+        for (before, after) in [
+            ("https://api.example.com/x?y=1", "https://api.example.com/x?y=1&key=a%2Bb%2Fc%3D"),
+            ("https://api.example.com", "https://api.example.com/?key=a%2Bb%2Fc%3D"),
+            ("/x", "/x?key=a%2Bb%2Fc%3D"),
+        ] {
+            assert_eq!(applied(&credential, before).uri(), after);
+        }
+        assert!(!credential.apply_to_headers(&mut HeaderMap::new()));
+        assert!(Placement::insecure_query("a&b").is_err());
+    }
+
+    // R9110-5.5a, THREAT-T7
+    #[test]
+    fn line_breaks_are_refused_at_construction() {
+        assert!(Credential::api_key(AUTHORIZATION, "a\r\nX: y").is_err());
+        assert!(Credential::api_key(AUTHORIZATION, "").is_err());
+        assert!(Credential::bearer("a\nb").is_err());
+    }
+
+    // THREAT-L1
+    #[test]
+    fn debug_names_headers_only() {
+        let credential = Credential::bearer("sentinel").unwrap();
+        assert_eq!(format!("{credential:?}"), "[\"authorization\"]");
+        let request = applied(&credential, "/");
+        assert!(!format!("{request:?}").contains("sentinel"));
+    }
+
+    #[test]
+    fn a_detached_copy_says_the_same_from_another_buffer() {
+        let credential = Credential::bearer("abc").unwrap();
+        let copy = credential.detached();
+        let (one, two) = (applied(&credential, "/"), applied(&copy, "/"));
+        assert_eq!(one.headers(), two.headers());
+        assert!(two.headers()[AUTHORIZATION].is_sensitive());
+        assert_ne!(one.headers()[AUTHORIZATION].as_bytes().as_ptr(), two.headers()[AUTHORIZATION].as_bytes().as_ptr());
+    }
+}

@@ -1,0 +1,16 @@
+//! Errors: what failed, whose fault it is, whether to try again, and what to do.
+//!
+//! Every error has a stable [code](TokenError::code), listed with its meaning in `docs/errors.md`. No error
+//! holds a secret, a response body, or an excerpt of one.
+
+mod config;
+mod text;
+mod token;
+
+pub use self::config::{ConfigError, ConfigErrorKind};
+pub use self::token::{FailureClass, TokenError, TokenErrorKind};
+
+pub(crate) use self::text::printable;
+
+/// Any error, boxed: the shape in which tower middleware passes errors on.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
