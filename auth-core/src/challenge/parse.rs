@@ -21,6 +21,7 @@ pub(super) fn parse_line(line: &[u8], challenges: &mut Vec<Challenge>) {
         if cursor.is_end() {
             break;
         }
+        let start = cursor.at;
         match cursor.element() {
             Ok(Element::Challenge(challenge)) => {
                 challenges.extend(current.replace(challenge));
@@ -34,6 +35,7 @@ pub(super) fn parse_line(line: &[u8], challenges: &mut Vec<Challenge>) {
             }
             Err(Broken) => {
                 current = None;
+                cursor.at = start;
                 cursor.skip_element();
             }
         }
@@ -284,7 +286,7 @@ mod tests {
     // R9110-11.6.1b
     #[test]
     fn a_broken_challenge_does_not_hide_its_neighbours() {
-        for broken in ["Foo a=", "Foo a=\"x\"y", "Foo =", "@@@", "Foo a b", "Foo a=1 b=2", "\"q,q\"", "Foo a=b=c", "=x"]
+        for broken in ["Foo a=;", "Foo a=\"x\"y", "Foo =", "@@@", "Foo a b", "Foo a=1 b=2", "\"q,q\"", "Foo a=b=c", "=x"]
         {
             let line = format!("Basic realm=x, {broken}, Bearer error=\"y\"");
             let parsed = shape(&line);
