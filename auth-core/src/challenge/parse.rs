@@ -33,8 +33,13 @@ pub(super) fn parse_line(line: &[u8], challenges: &mut Vec<Challenge>) {
                     current = None;
                 }
             }
-            Err(Broken) => {
-                current = None;
+            Err(broken) => {
+                match broken {
+                    // It was `current`'s, which is thereby invalid.
+                    Broken::Param => current = None,
+                    // Parameters that follow are those of the broken challenge, not of the one before it.
+                    Broken::Challenge => challenges.extend(current.take()),
+                }
                 cursor.at = start;
                 cursor.skip_element();
             }
@@ -64,7 +69,11 @@ enum Element {
     Param(String, String),
 }
 
-struct Broken;
+/// Which kind of element breaks the grammar.
+enum Broken {
+    Challenge,
+    Param,
+}
 
 struct Cursor<'a> {
     line: &'a [u8],
@@ -73,58 +82,58 @@ struct Cursor<'a> {
 
 impl Cursor<'_> {
     fn element(&mut self) -> Result<Element, Broken> {
-        let name = self.token().ok_or(Broken)?;
+        let name = self.token().ok_or(Broken::Challenge)?;
         let after_name = self.at;
         self.skip_space();
         if self.peek() == Some(b'=') {
-            let value = self.param_value()?;
-            self.expect_end_of_element()?;
+            let value = self.param_value().ok_or(Broken::Param)?;
             return Ok(Element::Param(name, value));
         }
         let data = if self.at > after_name && !self.at_comma_or_end() {
-            self.challenge_data()?
+            self.challenge_data().ok_or(Broken::Challenge)?
         } else {
-            self.expect_end_of_element()?;
+            self.end_of_element().ok_or(Broken::Challenge)?;
             Data::Params(Vec::new())
         };
         Ok(Element::Challenge(Challenge { scheme: name, data }))
     }
 
     /// What follows `scheme SP`: a token68, or the first parameter.
-    fn challenge_data(&mut self) -> Result<Data, Broken> {
+    fn challenge_data(&mut self) -> Option<Data> {
         let start = self.at;
         if let Some(token) = self.token68() {
             self.skip_space();
             if self.at_comma_or_end() {
-                return Ok(Data::Token68(token));
+                return Some(Data::Token68(token));
             }
         }
         self.at = start;
-        let name = self.token().ok_or(Broken)?;
+        let name = self.token()?;
         self.skip_space();
         let value = self.param_value()?;
-        self.expect_end_of_element()?;
-        Ok(Data::Params(vec![(name, value)]))
+        Some(Data::Params(vec![(name, value)]))
     }
 
-    fn param_value(&mut self) -> Result<String, Broken> {
-        if self.peek() != Some(b'=') {
-            return Err(Broken);
+    /// The value behind a parameter's name, up to the end of the element.
+    fn param_value(&mut self) -> Option<String> {
+        if self.next() != Some(b'=') {
+            return None;
         }
-        self.at += 1;
         self.skip_space();
-        if self.peek() == Some(b'"') { self.quoted_string() } else { self.token().ok_or(Broken) }
+        let value = if self.peek() == Some(b'"') { self.quoted_string() } else { self.token() }?;
+        self.end_of_element()?;
+        Some(value)
     }
 
-    fn quoted_string(&mut self) -> Result<String, Broken> {
+    fn quoted_string(&mut self) -> Option<String> {
         self.at += 1;
         let mut bytes = Vec::new();
         loop {
             match self.next() {
-                Some(b'"') => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
-                Some(b'\\') => bytes.push(self.next().filter(|byte| is_text(*byte)).ok_or(Broken)?),
+                Some(b'"') => return Some(String::from_utf8_lossy(&bytes).into_owned()),
+                Some(b'\\') => bytes.push(self.next().filter(|byte| is_text(*byte))?),
                 Some(byte) if is_text(byte) => bytes.push(byte),
-                _ => return Err(Broken),
+                _ => return None,
             }
         }
     }
@@ -149,9 +158,9 @@ impl Cursor<'_> {
         (length > 0).then(|| String::from_utf8_lossy(&rest[..length]).into_owned())
     }
 
-    fn expect_end_of_element(&mut self) -> Result<(), Broken> {
+    fn end_of_element(&mut self) -> Option<()> {
         self.skip_space();
-        if self.at_comma_or_end() { Ok(()) } else { Err(Broken) }
+        self.at_comma_or_end().then_some(())
     }
 
     /// Moves behind a broken element: to the next comma that is not inside quotes.
@@ -286,14 +295,15 @@ mod tests {
     // R9110-11.6.1b
     #[test]
     fn a_broken_challenge_does_not_hide_its_neighbours() {
-        for broken in ["Foo a=;", "Foo a=\"x\"y", "Foo =", "@@@", "Foo a b", "Foo a=1 b=2", "\"q,q\"", "Foo a=b=c", "=x"]
-        {
+        for broken in ["Foo a=;", "Foo a=\"x\"y", "@@@", "Foo a b", "Foo a=1 b=2", "\"q,q\"", "Foo a=b=c"] {
             let line = format!("Basic realm=x, {broken}, Bearer error=\"y\"");
             let parsed = shape(&line);
             assert!(parsed.contains(&"Bearer(error<y>)".to_owned()), "{line}: {parsed:?}");
+            assert!(parsed.contains(&"Basic(realm<x>)".to_owned()), "{line}: {parsed:?}");
             assert!(!parsed.iter().any(|c| c.starts_with("Foo")), "{line}: {parsed:?}");
         }
         assert_eq!(shape("Basic realm=x, Foo a=\"never closed, Bearer x=y"), ["Basic(realm<x>)"]);
+        assert_eq!(shape("Basic realm=x, opaque=\"never closed"), [""; 0]);
         assert_eq!(shape("Unknown q=1, Bearer strange=1, error=e"), ["Unknown(q<1>)", "Bearer(strange<1> error<e>)"]);
     }
 
