@@ -3,18 +3,24 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod cache;
 mod challenge;
 mod clock;
 mod credential;
 mod error;
 mod scope;
 mod secret;
+mod source;
 mod token;
 
+pub use self::cache::{
+    CacheState, CacheStatus, Current, Generation, Invalidation, TokenCache, TokenCacheBuilder, TokenReader,
+};
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::{Basic, Credential, Placement};
 pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
+pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};

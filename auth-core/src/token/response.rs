@@ -22,6 +22,7 @@ pub struct TokenResponse {
     refresh_token: Option<Secret>,
     id_token: Option<Secret>,
     extras: BTreeMap<String, Secret>,
+    sequence: Option<u64>,
 }
 
 /// How long a token lives from the moment it was received.
@@ -46,6 +47,7 @@ impl TokenResponse {
             refresh_token: None,
             id_token: None,
             extras: BTreeMap::new(),
+            sequence: None,
         }
     }
 
@@ -84,6 +86,14 @@ impl TokenResponse {
         self
     }
 
+    /// Sets the response's place in a sequence that several processes share, such as a counter in their store. In a cache
+    /// a response never replaces one with a higher place.
+    #[must_use]
+    pub fn with_sequence(mut self, sequence: u64) -> Self {
+        self.sequence = Some(sequence);
+        self
+    }
+
     /// The access token.
     #[must_use]
     pub fn token(&self) -> &Token {
@@ -118,6 +128,12 @@ impl TokenResponse {
     #[must_use]
     pub fn extra(&self, name: &str) -> Option<&Secret> {
         self.extras.get(name)
+    }
+
+    /// The response's place in a shared sequence.
+    #[must_use]
+    pub fn sequence(&self) -> Option<u64> {
+        self.sequence
     }
 }
 

@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use crate::{FailureClass, TokenError};
+
+/// The longest `Retry-After` that is believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// How long to wait before the next attempt, after `failures` failures in a row of which `error` is the last.
+///
+/// Transient failures: full jitter between 1 second and a bound that doubles up to 30 seconds. What only a person can
+/// mend is probed slowly: 10 seconds, doubling up to 5 minutes. `Retry-After` is honoured in both cases.
+pub(super) fn delay(error: &TokenError, failures: u32, random: f64) -> Duration {
+    let doublings = failures.min(16);
+    let own = match error.class() {
+        FailureClass::Transient => {
+            let bound = f64::from(1_u32 << doublings).min(30.0);
+            Duration::from_secs_f64(1.0 + (bound - 1.0) * random)
+        }
+        FailureClass::Refused | FailureClass::Misconfigured => {
+            let base = (5.0 * f64::from(1_u32 << doublings)).min(300.0);
+            Duration::from_secs_f64(base * (1.0 - 0.2 * random))
+        }
+    };
+    own.max(error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TokenErrorKind;
+
+    fn bounds(kind: TokenErrorKind, failures: u32) -> (f64, f64) {
+        let error = TokenError::new(kind, "x");
+        (delay(&error, failures, 0.0).as_secs_f64(), delay(&error, failures, 1.0).as_secs_f64())
+    }
+
+    // THREAT-A4
+    #[test]
+    fn transient_failures_wait_one_to_thirty_seconds() {
+        assert_eq!(bounds(TokenErrorKind::Unreachable, 1), (1.0, 2.0));
+        assert_eq!(bounds(TokenErrorKind::ServerError, 3), (1.0, 8.0));
+        assert_eq!(bounds(TokenErrorKind::TimedOut, 5), (1.0, 30.0));
+        assert_eq!(bounds(TokenErrorKind::TimedOut, u32::MAX), (1.0, 30.0));
+    }
+
+    #[test]
+    fn what_only_a_person_can_mend_is_probed_slowly_and_for_ever() {
+        assert_eq!(bounds(TokenErrorKind::Refused, 1), (10.0, 8.0));
+        assert_eq!(bounds(TokenErrorKind::Misconfigured, u32::MAX), (300.0, 240.0));
+    }
+
+    // THREAT-A4
+    #[test]
+    fn retry_after_is_honoured_up_to_an_hour() {
+        let error =
+            |seconds| TokenError::new(TokenErrorKind::Throttled, "x").with_retry_after(Duration::from_secs(seconds));
+        assert_eq!(delay(&error(120), 1, 0.5), Duration::from_secs(120));
+        assert_eq!(delay(&error(999_999), 1, 0.5), Duration::from_secs(3_600));
+        assert_eq!(delay(&error(0), 1, 0.0), Duration::from_secs(1));
+    }
+}

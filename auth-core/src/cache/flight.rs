@@ -1,0 +1,96 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::flow::Outcome;
+use super::race::race;
+use super::snapshot::Received;
+use super::state::State;
+use super::telemetry;
+use crate::source::{RefreshCause, SourceRequest};
+use crate::{MonotonicTime, TokenError, TokenErrorKind};
+
+/// One exchange with the source, in a task of its own: no caller that goes away takes a rotated token with it.
+///
+/// Whatever ends the task without a result (a panic, an abort, a runtime that shuts down) drops this value, which
+/// wakes the waiters with an error and lets the next caller start anew.
+pub(super) struct FlightTask {
+    state: Arc<State>,
+    id: u64,
+    cause: RefreshCause,
+    started: MonotonicTime,
+    outcome: Option<watch::Sender<Outcome>>,
+}
+
+impl FlightTask {
+    pub(super) fn new(state: Arc<State>, id: u64, cause: RefreshCause, outcome: watch::Sender<Outcome>) -> Self {
+        let started = state.clock.now();
+        Self { state, id, cause, started, outcome: Some(outcome) }
+    }
+
+    /// Runs the exchange to its end. A response whose persistence failed the last time is not asked for again.
+    pub(super) async fn run(mut self, unpersisted: Option<Received>, previous: Option<Received>) {
+        let received = match unpersisted {
+            Some(received) => Ok(received),
+            None => self.exchange(previous).await,
+        };
+        let result = match received {
+            Ok(received) => self.persist(received).await,
+            Err(error) => Err(error),
+        };
+        let outcome = self.state.land(self.id, self.cause, self.started, result);
+        if let Some(sender) = self.outcome.take() {
+            sender.send_replace(Some(outcome));
+        }
+    }
+
+    async fn exchange(&self, previous: Option<Received>) -> Result<Received, TokenError> {
+        let state = &*self.state;
+        let deadline = state.clock.now() + state.exchange_timeout;
+        let request = SourceRequest::new(self.cause, previous.map(|received| received.response), deadline);
+        let response = race(state.source.fetch_boxed(request), state.clock.sleep_until(deadline))
+            .await
+            .unwrap_or_else(|| Err(timed_out("the token source did not answer", state.exchange_timeout)))?;
+        Ok(Received {
+            response: Arc::new(response),
+            at: state.clock.now(),
+            wall: state.clock.wall(),
+            cause: self.cause,
+        })
+    }
+
+    async fn persist(&self, received: Received) -> Result<Received, TokenError> {
+        let state = &*self.state;
+        let Some(persist) = &state.persist else { return Ok(received) };
+        // Until it is durable the response lives here, where neither a failure nor a panic of the step can lose it.
+        state.keep_unpersisted(received.clone());
+        let step = persist(Arc::clone(&received.response));
+        let result = race(step, state.clock.sleep(state.exchange_timeout)).await;
+        match result {
+            Some(Ok(())) => {
+                state.forget_unpersisted();
+                Ok(received)
+            }
+            Some(Err(error)) => Err(TokenError::new(
+                TokenErrorKind::PersistFailed,
+                "the new token was obtained but could not be persisted; it is kept and persisted at the next attempt",
+            )
+            .with_source(error)),
+            None => Err(timed_out("persisting the new token did not end", state.exchange_timeout)),
+        }
+    }
+}
+
+impl Drop for FlightTask {
+    fn drop(&mut self) {
+        if self.outcome.is_some() {
+            self.state.lose(self.id);
+            telemetry::flight_lost(&self.state.name, self.cause);
+        }
+    }
+}
+
+fn timed_out(what: &str, after: Duration) -> TokenError {
+    TokenError::new(TokenErrorKind::TimedOut, format!("{what} within {:.1} s", after.as_secs_f64()))
+}

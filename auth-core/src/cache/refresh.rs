@@ -1,0 +1,241 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::watch;
+
+use super::backoff;
+use super::flight::FlightTask;
+use super::flow::{Flight, Flow, Outcome};
+use super::race::{WithContext, race};
+use super::snapshot::{Generation, Liveness, Received, Snapshot};
+use super::state::State;
+use super::telemetry;
+use super::window::Windows;
+use crate::MonotonicTime;
+use crate::error::{FailureClass, TokenError, TokenErrorKind};
+use crate::source::RefreshCause;
+
+/// What somebody who wants a token gets.
+enum Begin {
+    Ready(Arc<Snapshot>),
+    Join(watch::Receiver<Outcome>),
+    Fail(TokenError),
+}
+
+/// What a token is wanted for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// A request that waits for it.
+    Use,
+    /// Nobody waits: the present token is due, or somebody will want one soon.
+    Ahead,
+}
+
+/// How long after its timeouts a flight that was neither ended nor dropped is believed lost: its runtime stands still.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The refresh engine.
+impl State {
+    /// Starts a refresh for somebody who does not wait for it: none is under way and the source is not being left alone.
+    pub(super) fn begin_if_due(self: &Arc<Self>) {
+        if let Some(runtime) = self.runtime() {
+            let _ = self.begin(Purpose::Ahead, &runtime);
+        }
+    }
+
+    /// A usable token. Waits for the flight under way, or starts one.
+    ///
+    /// Dropping the future harms nobody: the flight is a task of its own.
+    pub(super) async fn acquire(self: Arc<Self>) -> Result<Arc<Snapshot>, TokenError> {
+        let Some(runtime) = self.runtime() else { return self.without_runtime() };
+        match self.begin(Purpose::Use, &runtime) {
+            Begin::Ready(snapshot) => Ok(snapshot),
+            Begin::Fail(error) => Err(error),
+            Begin::Join(outcome) => {
+                // The system clock's timers want the runtime's context, also when it is not the caller's.
+                let limit = WithContext::new(&runtime, self.clock.sleep(self.wait_timeout));
+                race(landed(outcome), limit).await.unwrap_or_else(|| {
+                    Err(TokenError::new(
+                        TokenErrorKind::WaitTimedOut,
+                        format!("no token came within {:.1} s; the attempt goes on", self.wait_timeout.as_secs_f64()),
+                    ))
+                })
+            }
+        }
+    }
+
+    /// Decides under the lock what somebody gets, and starts a flight if one is needed.
+    fn begin(self: &Arc<Self>, purpose: Purpose, runtime: &Runtime) -> Begin {
+        let now = self.clock.now();
+        let mut flow = self.flow();
+        let snapshot = self.snapshot.load_full();
+        let liveness = snapshot.as_ref().map_or(Liveness::Dead, |snapshot| snapshot.liveness(now, &self.clock));
+        if let Some(snapshot) = snapshot
+            && purpose.is_met_by(liveness)
+        {
+            return Begin::Ready(snapshot);
+        }
+        if let Some(outcome) = flow.joinable(now) {
+            return Begin::Join(outcome);
+        }
+        if flow.closed {
+            return Begin::Fail(TokenError::new(TokenErrorKind::Closed, "the token cache was closed"));
+        }
+        if let Some(error) = flow.back_off(now) {
+            return Begin::Fail(error);
+        }
+        let cause = match liveness {
+            Liveness::Fresh(_) | Liveness::Soft => RefreshCause::Ahead,
+            Liveness::Dead if flow.refused.is_some() => RefreshCause::Refused,
+            Liveness::Dead if flow.previous.is_some() => RefreshCause::Expired,
+            Liveness::Dead => RefreshCause::First,
+        };
+        let (sender, outcome) = watch::channel(None);
+        flow.flights += 1;
+        let id = flow.flights;
+        let steps = if self.persist.is_some() { 2 } else { 1 };
+        let lost_at = now + self.exchange_timeout.saturating_mul(steps) + GRACE;
+        flow.flight = Some(Flight { id, lost_at, outcome: outcome.clone() });
+        self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
+        let (unpersisted, previous) = (flow.unpersisted.clone(), flow.previous.clone());
+        // A runtime that is shutting down drops the task here and now, and that takes the lock.
+        drop(flow);
+        let task = FlightTask::new(Arc::clone(self), id, cause, sender);
+        runtime.spawn(task.run(unpersisted, previous));
+        Begin::Join(outcome)
+    }
+
+    /// Takes in what a flight ended with, and says what its waiters get.
+    pub(super) fn land(
+        &self,
+        id: u64,
+        cause: RefreshCause,
+        started: MonotonicTime,
+        result: Result<Received, TokenError>,
+    ) -> Result<Arc<Snapshot>, TokenError> {
+        let now = self.clock.now();
+        let took = now.saturating_since(started);
+        let mut flow = self.flow();
+        let replaced_age = flow.previous.as_ref().map(|previous| now.saturating_since(previous.at));
+        let result = result.and_then(|received| self.store(&mut flow, received));
+        let in_charge = flow.end_flight(id);
+        match &result {
+            Ok(snapshot) => telemetry::refreshed(&self.name, cause, took, &snapshot.token, replaced_age),
+            Err(error) if in_charge => {
+                flow.failures = flow.failures.saturating_add(1);
+                let wait = backoff::delay(error, flow.failures, fastrand::f64());
+                flow.next_attempt = now + wait;
+                flow.last_error = Some(error.clone());
+                self.gate.store(flow.next_attempt.as_nanos(), Ordering::Relaxed);
+                if error.class() == FailureClass::Transient {
+                    self.reinstate(&mut flow, now);
+                }
+                telemetry::refresh_failed(&self.name, cause, took, error, wait);
+            }
+            Err(error) => telemetry::refresh_failed(&self.name, cause, took, error, Duration::ZERO),
+        }
+        result
+    }
+
+    /// Makes a response the current one and publishes it, unless a newer one came in the meantime.
+    pub(super) fn store(&self, flow: &mut Flow, received: Received) -> Result<Arc<Snapshot>, TokenError> {
+        let sequence = |received: &Received| received.response.sequence();
+        if let (Some(current), Some(previous)) = (self.snapshot.load_full(), &flow.previous)
+            && let (Some(own), Some(published)) = (sequence(&received), sequence(previous))
+            && own < published
+        {
+            return Ok(current);
+        }
+        let response = &received.response;
+        let windows = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, fastrand::f64());
+        let unchanged = flow.value.as_ref() == Some(response.token().secret());
+        let generation = if unchanged { flow.generation } else { Generation(flow.generation.0 + 1) };
+        let version = flow.version + 1;
+        let snapshot = Snapshot::new(received.clone(), &windows, &self.placement, self.shards, generation, version)
+            .map_err(|error| {
+                TokenError::new(TokenErrorKind::Unparsable, "the source answered a token that cannot be sent")
+                    .with_source(error)
+            })?;
+        let snapshot = Arc::new(snapshot);
+        flow.generation = generation;
+        flow.version = version;
+        flow.value = Some(response.token().secret().clone());
+        flow.previous = Some(received);
+        flow.refused = None;
+        flow.failures = 0;
+        flow.last_error = None;
+        flow.next_attempt = MonotonicTime::START;
+        self.expose(windows.is_kept().then(|| Arc::clone(&snapshot)), version);
+        self.gate.store(if flow.closed { u64::MAX } else { 0 }, Ordering::Relaxed);
+        Ok(snapshot)
+    }
+
+    /// Puts a refused token back into use, because no other can be had now and a refusal is no proof that it is
+    /// dead. It is due for a refresh as soon as the source may be asked again.
+    fn reinstate(&self, flow: &mut Flow, now: MonotonicTime) {
+        let Some(refused) = flow.refused.take() else { return };
+        if refused.liveness(now, &self.clock) == Liveness::Dead {
+            return;
+        }
+        flow.version += 1;
+        self.expose(Some(Arc::new(refused.due(flow.version))), flow.version);
+    }
+
+    /// Forgets a flight that ended without a result.
+    pub(super) fn lose(&self, id: u64) {
+        let mut flow = self.flow();
+        if flow.end_flight(id) {
+            self.gate.store(0, Ordering::Relaxed);
+            self.reinstate(&mut flow, self.clock.now());
+        }
+    }
+
+    pub(super) fn keep_unpersisted(&self, received: Received) {
+        self.flow().unpersisted = Some(received);
+    }
+
+    pub(super) fn forget_unpersisted(&self) {
+        self.flow().unpersisted = None;
+    }
+
+    fn without_runtime(self: &Arc<Self>) -> Result<Arc<Snapshot>, TokenError> {
+        self.usable().ok_or_else(|| {
+            TokenError::new(
+                TokenErrorKind::NoRuntime,
+                "a token must be fetched and there is no tokio runtime: call from within one, or build the cache with \
+                 `on_current_runtime`",
+            )
+        })
+    }
+
+    fn runtime(&self) -> Option<Runtime> {
+        self.runtime.clone().or_else(|| Runtime::try_current().ok())
+    }
+}
+
+impl Purpose {
+    fn is_met_by(self, liveness: Liveness) -> bool {
+        match liveness {
+            Liveness::Fresh(_) => true,
+            Liveness::Soft => matches!(self, Self::Use),
+            Liveness::Dead => false,
+        }
+    }
+}
+
+/// What a flight ended with, for one of its waiters.
+async fn landed(mut outcome: watch::Receiver<Outcome>) -> Result<Arc<Snapshot>, TokenError> {
+    match outcome.wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(aborted())),
+        Err(_) => Err(aborted()),
+    }
+}
+
+fn aborted() -> TokenError {
+    TokenError::new(
+        TokenErrorKind::Aborted,
+        "the token refresh ended without a result: it panicked, was aborted, or its runtime was shut down",
+    )
+}

@@ -1,0 +1,92 @@
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::flow::Outcome;
+use super::snapshot::{Generation, Received};
+use super::state::State;
+use super::telemetry;
+use crate::MonotonicTime;
+
+/// What [`TokenCache::invalidate`](super::TokenCache::invalidate) did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Invalidation {
+    /// The token is not used any more; [`renewed`](super::TokenCache::renewed) waits for the next.
+    Invalidated,
+    /// It was not the current one: a newer one is there, or on its way.
+    Superseded,
+    /// Nothing changed: too many refusals lately, or the source is being left alone after a failure. The token goes on
+    /// being used.
+    Throttled,
+}
+
+/// How long refusals of a generation are not believed once renewing did not help.
+const BARRED_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// What users of a cache tell it.
+impl State {
+    pub(super) fn invalidate(&self, generation: Generation) -> Invalidation {
+        let now = self.clock.now();
+        let mut flow = self.flow();
+        let outcome = match self.snapshot.load_full() {
+            Some(snapshot) if snapshot.generation == generation => {
+                let renewable = !flow.closed
+                    && !flow.is_barred(generation, now)
+                    && (flow.joinable(now).is_some() || flow.back_off(now).is_none() && flow.forced.take(now));
+                if renewable {
+                    flow.version += 1;
+                    self.expose(None, flow.version);
+                    flow.refused = Some(snapshot);
+                    Invalidation::Invalidated
+                } else {
+                    Invalidation::Throttled
+                }
+            }
+            _ => Invalidation::Superseded,
+        };
+        drop(flow);
+        telemetry::invalidated(&self.name, outcome.as_str());
+        outcome
+    }
+
+    pub(super) fn ignore_refusals(&self, generation: Generation) {
+        let until = self.clock.now() + BARRED_FOR;
+        self.flow().barred = Some((generation, until));
+    }
+
+    /// Takes in a response that somebody else obtained; false if the present one is newer or this one cannot be sent.
+    pub(super) fn publish(&self, received: Received) -> bool {
+        let mut flow = self.flow();
+        if flow.previous.as_ref().is_some_and(|previous| !received.is_newer_than(previous)) {
+            return false;
+        }
+        self.store(&mut flow, received).is_ok()
+    }
+
+    /// Refuses new exchanges and hands out the one under way.
+    pub(super) fn close(&self) -> Option<watch::Receiver<Outcome>> {
+        let mut flow = self.flow();
+        flow.closed = true;
+        self.gate.store(u64::MAX, Ordering::Relaxed);
+        flow.flight.as_ref().map(|flight| flight.outcome.clone())
+    }
+
+    /// When somebody who keeps the token fresh should look again; `None` once the cache is closed.
+    pub(super) fn next_look(&self) -> Option<MonotonicTime> {
+        let flow = self.flow();
+        let due = self.snapshot.load().as_ref().map_or(MonotonicTime::START, |snapshot| snapshot.soft());
+        (!flow.closed).then(|| due.max(flow.next_attempt))
+    }
+}
+
+impl Invalidation {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalidated => "invalidated",
+            Self::Superseded => "superseded",
+            Self::Throttled => "throttled",
+        }
+    }
+}
