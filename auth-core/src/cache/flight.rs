@@ -52,12 +52,7 @@ impl FlightTask {
         let response = race(state.source.fetch_boxed(request), state.clock.sleep_until(deadline))
             .await
             .unwrap_or_else(|| Err(timed_out("the token source did not answer", state.exchange_timeout)))?;
-        Ok(Received {
-            response: Arc::new(response),
-            at: state.clock.now(),
-            wall: state.clock.wall(),
-            cause: self.cause,
-        })
+        Ok(Received { response: Arc::new(response), at: state.clock.now(), wall: state.clock.wall() })
     }
 
     async fn persist(&self, received: Received) -> Result<Received, TokenError> {

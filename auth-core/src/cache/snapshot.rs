@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use super::shard::thread_number;
 use super::window::Windows;
 use crate::credential::{Credential, Placement};
-use crate::source::RefreshCause;
 use crate::token::{Expiry, Lifetime};
 use crate::{Clock, ConfigError, MonotonicTime, Token, TokenResponse};
 
@@ -26,7 +25,6 @@ pub(super) struct Received {
     pub(super) response: Arc<TokenResponse>,
     pub(super) at: MonotonicTime,
     pub(super) wall: SystemTime,
-    pub(super) cause: RefreshCause,
 }
 
 impl Received {

@@ -156,12 +156,7 @@ impl TokenCache {
     /// newer: by [sequence](TokenResponse::with_sequence) if both have one, else by expiry if both have one.
     pub fn publish(&self, response: TokenResponse) -> bool {
         let clock = &self.handle.clock;
-        self.handle.publish(Received {
-            response: Arc::new(response),
-            at: clock.now(),
-            wall: clock.wall(),
-            cause: RefreshCause::Ahead,
-        })
+        self.handle.publish(Received { response: Arc::new(response), at: clock.now(), wall: clock.wall() })
     }
 
     /// How the cache is doing.

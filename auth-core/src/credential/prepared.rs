@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::placement::{Place, is_unreserved};
 use super::{Basic, Placement};
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::{Secret, Token};
+use crate::{Secret, Token, TokenKind};
 
 /// A credential in the form in which it goes on a request: header values that are ready to send and marked sensitive.
 ///
@@ -73,8 +73,14 @@ impl Credential {
     /// A token where `placement` wants it.
     ///
     /// # Errors
-    /// When the token and its template do not make a field value.
+    /// When the token and its template do not make a field value, or the token is not a Bearer token.
     pub fn from_token(token: &Token, placement: &Placement) -> Result<Self, ConfigError> {
+        if token.kind() != TokenKind::Bearer {
+            return Err(ConfigError::new(
+                ConfigErrorKind::InvalidCredential,
+                "a DPoP token needs a proof with each request, which a ready-made credential cannot give",
+            ));
+        }
         let part = |place: &Place| match (place.header_text(token), place) {
             (Some((name, text)), _) => {
                 let text = Zeroizing::new(text);

@@ -7,8 +7,10 @@ use crate::{Secret, Token, TokenError, TokenErrorKind, TokenResponse};
 /// A token in an environment variable, read whenever the cache asks.
 pub struct EnvToken {
     name: String,
-    lookup: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    lookup: Arc<Lookup>,
 }
+
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl EnvToken {
     /// The variable `name` of the process.
