@@ -1,4 +1,5 @@
 //! The hit allocates nothing.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 

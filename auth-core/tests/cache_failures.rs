@@ -1,4 +1,5 @@
 //! Failures: back-off, classes, refusals, and what serves meanwhile.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What happens when callers, tasks, runtimes and the cache itself go away.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The cache over time: the two windows, single flight, shared outcomes.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
