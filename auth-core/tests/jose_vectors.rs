@@ -18,13 +18,6 @@ const DOUBTFUL: &[(&str, u64, bool, &str)] = &[
     ("json_web_signature_test", 373, false, "called valid, but the payload part has a `?`, which is no base64url"),
     ("json_web_signature_test", 367, true, "called invalid, but its text is that of the valid entry 357"),
     ("json_web_signature_test", 370, true, "called invalid, but its text is that of the valid entry 357"),
-    (
-        "json_web_key_test",
-        7,
-        true,
-        "its key has the ROCA weakness of one hardware generator; no standard we follow asks a verifier to \
-         recognize it, and the signature itself is right",
-    ),
 ];
 
 #[allow(clippy::disallowed_methods, reason = "the variables say where the data is and whether it must be there")]

@@ -45,7 +45,8 @@ pub enum JoseError {
     UnsupportedKey,
     /// The key's numbers are not a key: coordinates off the curve, an even modulus, parts that contradict each other.
     InvalidKey,
-    /// The key is too short to be safe (RFC 7518 sections 3.2 and 3.3).
+    /// The key is too short to be safe (RFC 7518 sections 3.2 and 3.3), or an RSA key that can be factored because
+    /// its generator was broken (CVE-2017-15361).
     WeakKey,
     /// The RSA key has more than 8192 bits, or its exponent more than 64.
     OversizedKey,
@@ -97,7 +98,7 @@ impl JoseError {
             Self::BadSignature => ("jose.bad_signature", "the signature does not match"),
             Self::UnsupportedKey => ("jose.unsupported_key", "the key type or curve is not supported"),
             Self::InvalidKey => ("jose.invalid_key", "the key is not valid"),
-            Self::WeakKey => ("jose.weak_key", "the key is too short"),
+            Self::WeakKey => ("jose.weak_key", "the key is too short, or known to be weak"),
             Self::OversizedKey => ("jose.oversized_key", "the key is larger than the limit"),
             Self::PrivateKey => ("jose.private_key", "a private key where a public key belongs"),
             Self::PublicKey => ("jose.public_key", "a public key where a private key is needed"),

@@ -46,6 +46,7 @@ mod names;
 mod numeric_date;
 mod pem;
 mod public_numbers;
+mod roca;
 mod signing_key;
 mod text;
 mod token_header;

@@ -10,6 +10,7 @@ use super::algorithm_set::AlgorithmSet;
 use super::base64url;
 use super::curve::Curve;
 use super::error::JoseError;
+use super::roca;
 
 const MIN_RSA_BITS: usize = 2048;
 const MAX_RSA_BITS: usize = 8192;
@@ -93,6 +94,9 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), JoseError> {
     // An exponent of one leaves the message as it is: any signature can be made without the key.
     if !is_odd(n) || !is_odd(e) || bits(e) < 2 {
         return Err(JoseError::InvalidKey);
+    }
+    if roca::has_fingerprint(n) {
+        return Err(JoseError::WeakKey);
     }
     Ok(())
 }
