@@ -356,6 +356,7 @@ fn the_public_part_of_a_signer_is_what_a_set_reads() {
     assert_eq!(secret.public_jwk(None).err(), Some(JoseError::SymmetricKey));
 }
 
+// THREAT-L1
 #[test]
 fn debug_shows_no_key() {
     let secret = "c2VudGluZWwtc2VudGluZWwtc2VudGluZWwtc2VudGluZWw";

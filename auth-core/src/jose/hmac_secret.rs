@@ -5,6 +5,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
 use super::error::JoseError;
@@ -34,8 +35,9 @@ fn is_key_document(secret: &[u8]) -> bool {
 }
 
 fn is_base64_public_key(text: &[u8]) -> bool {
-    let packed: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    STANDARD.decode(packed).is_ok_and(|der| is_public_key(&der))
+    let packed: Zeroizing<Vec<u8>> =
+        Zeroizing::new(text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
+    STANDARD.decode(&*packed).map(Zeroizing::new).is_ok_and(|der| is_public_key(&der))
 }
 
 /// Whether `bytes` are a public key in DER, or an uncompressed point. (A compressed point, or the 32 bytes of an

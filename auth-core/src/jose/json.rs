@@ -120,7 +120,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for ObjectSeed<'_, '_, M> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let level = self.level.deeper()?;
-        // Known names are told apart by a bit each, so that the usual claims need no comparison at all.
+        // Known names are told apart by a bit each, so that the usual claims are not compared with each other.
         let mut seen = 0_u32;
         let mut names = Names::new();
         while let Some(Text(name)) = map.next_key()? {

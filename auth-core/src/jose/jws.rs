@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::base64url;
 use super::claims::Claims;
 use super::error::JoseError;
@@ -16,7 +18,8 @@ const MAX_HEADER_LEN: usize = 2 * 1024;
 /// base64url in all parts; a strict JSON [header](Header). All of it happens before any cryptography.
 ///
 /// The signature covers [`signing_input`](Self::signing_input): the bytes as received, never encoded again.
-#[derive(Clone, Debug)]
+/// `Debug` shows the header only: the rest is the credential.
+#[derive(Clone)]
 pub struct Jws<'a> {
     header: Header<'a>,
     signing_input: &'a str,
@@ -41,7 +44,7 @@ impl<'a> Jws<'a> {
         let (header, rest) = token.split_once('.').ok_or(JoseError::NotCompact)?;
         let (payload, signature) = rest.rsplit_once('.').ok_or(JoseError::NotCompact)?;
         let signing_input = &token[..header.len() + 1 + payload.len()];
-        if header.len() / 4 * 3 > MAX_HEADER_LEN {
+        if header.len() * 3 / 4 > MAX_HEADER_LEN {
             return Err(JoseError::HeaderTooLong);
         }
 
@@ -55,9 +58,6 @@ impl<'a> Jws<'a> {
         let signature_end = payload_end + base64url::decode_into(signature, &mut buffer[payload_end..])?;
         let decoded: &'a [u8] = buffer;
 
-        if header_end > MAX_HEADER_LEN {
-            return Err(JoseError::HeaderTooLong);
-        }
         Ok(Self {
             header: Header::parse(&decoded[..header_end])?,
             signing_input,
@@ -107,6 +107,12 @@ impl<'a> Jws<'a> {
     }
 }
 
+impl fmt::Debug for Jws<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jws").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -129,6 +135,18 @@ mod tests {
         assert_eq!(jws.payload(), b"foo");
         assert_eq!(jws.signature(), b"bar");
         assert_eq!(jws.header().alg.name(), "HS256");
+    }
+
+    // THREAT-L1
+    #[test]
+    fn debug_shows_nothing_of_the_credential() {
+        let token = format!("{HEADER}.Zm9v.YmFy");
+        let mut buffer = Vec::new();
+        let shown = format!("{:?}", Jws::parse(&token, MAX_TOKEN_LEN, &mut buffer).unwrap());
+        assert!(shown.starts_with("Jws { header: Header"), "{shown}");
+        for part in [HEADER, "Zm9v", "YmFy", "102, 111, 111", "98, 97, 114"] {
+            assert!(!shown.contains(part), "{shown}");
+        }
     }
 
     // R7515-5.2a, THREAT-V3
