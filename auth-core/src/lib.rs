@@ -8,6 +8,8 @@ mod challenge;
 mod clock;
 mod credential;
 mod error;
+#[cfg(feature = "jwt")]
+pub mod jose;
 mod scope;
 mod secret;
 mod source;
