@@ -7,6 +7,7 @@ mod challenge;
 mod clock;
 mod credential;
 mod error;
+mod http;
 mod scope;
 mod secret;
 mod token;
@@ -15,6 +16,11 @@ pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::{Basic, Credential, Placement};
 pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
+#[cfg(any(feature = "http", feature = "oauth"))]
+pub use self::http::Dangerous;
+#[cfg(feature = "http")]
+pub use self::http::{AddressPolicy, HttpTransport, Proxy};
+pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportErrorKind};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
