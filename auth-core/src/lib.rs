@@ -8,6 +8,10 @@ mod clock;
 mod credential;
 mod error;
 mod http;
+#[cfg(feature = "oauth")]
+mod json;
+#[cfg(feature = "oauth")]
+mod oauth;
 mod scope;
 mod secret;
 mod token;
@@ -21,6 +25,10 @@ pub use self::http::Dangerous;
 #[cfg(feature = "http")]
 pub use self::http::{AddressPolicy, HttpTransport, Proxy};
 pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportErrorKind};
+#[cfg(feature = "oauth")]
+pub use self::oauth::{
+    BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder,
+};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};

@@ -30,4 +30,4 @@ pub(crate) use self::deadline::within;
 #[cfg(feature = "oauth")]
 pub(crate) use self::endpoint::Endpoint;
 #[cfg(any(feature = "http", feature = "oauth"))]
-pub(crate) use self::origin::{PlaintextOptions, PlaintextRules};
+pub(crate) use self::origin::PlaintextOptions;

@@ -63,10 +63,16 @@ impl PlaintextOptions {
                     "an origin with plain http must be http://host[:port], without path, query and user information",
                 )
             })?;
-            tracing::warn!(host = %parsed.0, port = parsed.1, "plain http is allowed: credentials will cross the network unprotected");
             origins.push(parsed);
         }
         Ok(PlaintextRules { loopback: self.loopback, origins })
+    }
+
+    /// Says in the log that credentials will cross the network unprotected.
+    pub(crate) fn announce(&self) {
+        for origin in &self.origins {
+            tracing::warn!(origin, "plain http is allowed: credentials will cross the network unprotected");
+        }
     }
 }
 

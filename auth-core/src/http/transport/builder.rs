@@ -126,6 +126,13 @@ impl HttpTransport {
         self
     }
 
+    /// Takes over what another builder collected.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn plaintext(mut self, options: PlaintextOptions) -> Self {
+        self.plaintext = options;
+        self
+    }
+
     /// Options that weaken the protection.
     pub fn dangerous(self) -> Dangerous<Self> {
         Dangerous::new(self)
@@ -169,6 +176,7 @@ impl HttpTransport {
     /// - An address policy stands beside a proxy, which would resolve names out of its sight, or beside plain `http`.
     pub fn build(self) -> Result<HttpClient, ConfigError> {
         let rules = self.plaintext.rules()?;
+        self.plaintext.announce();
         let guarded = !self.policy.is_any();
         if guarded && self.proxy.is_some() {
             return Err(ConfigError::new(

@@ -17,8 +17,8 @@ use super::connect::Connector;
 use crate::Clock;
 use crate::error::BoxError;
 use crate::http::error::{TransportError, TransportErrorKind, find};
-use crate::http::origin::site;
-use crate::http::{PlaintextRules, WipedBuffer, within};
+use crate::http::origin::{PlaintextRules, site};
+use crate::http::{WipedBuffer, within};
 
 /// One exchange: rules, deadline, cap.
 #[derive(Clone)]
