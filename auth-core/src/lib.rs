@@ -10,6 +10,11 @@ mod credential;
 mod error;
 #[cfg(feature = "jwt")]
 pub mod jose;
+mod http;
+#[cfg(feature = "oauth")]
+mod json;
+#[cfg(feature = "oauth")]
+mod oauth;
 mod scope;
 mod secret;
 mod source;
@@ -22,6 +27,15 @@ pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::{Basic, Credential, Placement};
 pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
+#[cfg(any(feature = "http", feature = "oauth"))]
+pub use self::http::Dangerous;
+#[cfg(feature = "http")]
+pub use self::http::{AddressPolicy, HttpTransport, Proxy};
+pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportErrorKind};
+#[cfg(feature = "oauth")]
+pub use self::oauth::{
+    BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder,
+};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};

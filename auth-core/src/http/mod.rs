@@ -1,0 +1,33 @@
+//! The way to a token endpoint: a handle over any HTTP client, what can go wrong on the way, and a default client.
+//!
+//! [`HttpClient`] is all that the OAuth client asks for. With the feature `http` there is a default behind it,
+//! [`HttpTransport`]; without it, or for other needs, any tower service of the right shape will do.
+
+#[cfg(any(feature = "http", feature = "oauth"))]
+mod buffer;
+mod client;
+#[cfg(any(feature = "http", feature = "oauth"))]
+mod deadline;
+#[cfg(feature = "oauth")]
+mod endpoint;
+mod error;
+#[cfg(any(feature = "http", feature = "oauth"))]
+mod origin;
+#[cfg(feature = "http")]
+mod transport;
+
+pub use self::client::{HttpClient, HttpResponseFuture};
+pub use self::error::{TransportError, TransportErrorKind};
+#[cfg(any(feature = "http", feature = "oauth"))]
+pub use self::origin::Dangerous;
+#[cfg(feature = "http")]
+pub use self::transport::{AddressPolicy, HttpTransport, Proxy};
+
+#[cfg(any(feature = "http", feature = "oauth"))]
+pub(crate) use self::buffer::WipedBuffer;
+#[cfg(any(feature = "http", feature = "oauth"))]
+pub(crate) use self::deadline::within;
+#[cfg(feature = "oauth")]
+pub(crate) use self::endpoint::Endpoint;
+#[cfg(any(feature = "http", feature = "oauth"))]
+pub(crate) use self::origin::PlaintextOptions;

@@ -1,0 +1,159 @@
+use std::fmt;
+use std::net::IpAddr;
+
+use http::Uri;
+use http::uri::Scheme;
+
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// Options that weaken the protection of what is built. Obtained from a builder's `dangerous()`; each gives the builder back.
+#[must_use = "an option must be chosen, which gives the builder back"]
+pub struct Dangerous<B>(B);
+
+impl<B> Dangerous<B> {
+    pub(crate) fn new(builder: B) -> Self {
+        Self(builder)
+    }
+
+    pub(crate) fn into_inner(self) -> B {
+        self.0
+    }
+}
+
+impl<B> fmt::Debug for Dangerous<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dangerous").finish_non_exhaustive()
+    }
+}
+
+/// Where plain `http` is allowed, as a builder collected it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PlaintextOptions {
+    pub(crate) loopback: bool,
+    pub(crate) origins: Vec<String>,
+}
+
+/// Where plain `http` is allowed: nowhere, unless it is said otherwise.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PlaintextRules {
+    loopback: bool,
+    origins: Vec<(String, u16)>,
+}
+
+/// Why a URL must not be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Objection {
+    NoHost,
+    UserInformation,
+    Scheme,
+    Plaintext,
+}
+
+impl PlaintextOptions {
+    /// The rules that these options make.
+    ///
+    /// # Errors
+    /// When an origin is not `http://host[:port]`.
+    pub(crate) fn rules(&self) -> Result<PlaintextRules, ConfigError> {
+        let mut origins = Vec::with_capacity(self.origins.len());
+        for origin in &self.origins {
+            let parsed = parse_plain_origin(origin).ok_or_else(|| {
+                ConfigError::new(
+                    ConfigErrorKind::InvalidOrigin,
+                    "an origin with plain http must be http://host[:port], without path, query and user information",
+                )
+            })?;
+            origins.push(parsed);
+        }
+        Ok(PlaintextRules { loopback: self.loopback, origins })
+    }
+
+    /// Says in the log that credentials will cross the network unprotected.
+    pub(crate) fn announce(&self) {
+        for origin in &self.origins {
+            tracing::warn!(origin, "plain http is allowed: credentials will cross the network unprotected");
+        }
+    }
+}
+
+impl PlaintextRules {
+    /// Whether nothing but `https` may be used.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_strict(&self) -> bool {
+        !self.loopback && self.origins.is_empty()
+    }
+
+    /// Judges the origin of `uri`.
+    pub(crate) fn check(&self, uri: &Uri) -> Result<(), Objection> {
+        let Some((authority, host)) = uri.authority().zip(uri.host()) else { return Err(Objection::NoHost) };
+        if host.is_empty() {
+            return Err(Objection::NoHost);
+        }
+        if authority.as_str().contains('@') {
+            return Err(Objection::UserInformation);
+        }
+        match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => Ok(()),
+            Some(scheme) if *scheme == Scheme::HTTP => {
+                let named = self
+                    .origins
+                    .iter()
+                    .any(|(own, port)| own.eq_ignore_ascii_case(host) && *port == uri.port_u16().unwrap_or(80));
+                let loopback = self.loopback && ip_literal(host).is_some_and(|ip| ip.is_loopback());
+                if named || loopback { Ok(()) } else { Err(Objection::Plaintext) }
+            }
+            _ => Err(Objection::Scheme),
+        }
+    }
+}
+
+impl Objection {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::NoHost => "it has no host",
+            Self::UserInformation => "it has user information before the host",
+            Self::Scheme => "its scheme is not https",
+            Self::Plaintext => "its scheme is plain http, which is not allowed for this host",
+        }
+    }
+}
+
+/// Host, and port if it is not the scheme's own.
+pub(crate) fn site(uri: &Uri) -> String {
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    match uri.port_u16() {
+        Some(port) if !matches!((uri.scheme_str(), port), (Some("https"), 443) | (Some("http"), 80)) => {
+            format!("{host}:{port}")
+        }
+        _ => host,
+    }
+}
+
+/// The address that a host is, brackets taken off; `None` if it is a name.
+pub(crate) fn ip_literal(host: &str) -> Option<IpAddr> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare.parse().ok()
+}
+
+fn parse_plain_origin(origin: &str) -> Option<(String, u16)> {
+    if !origin.starts_with("http://") || origin.contains(['#', '@', '?']) {
+        return None;
+    }
+    let uri: Uri = origin.strip_suffix('/').unwrap_or(origin).parse().ok()?;
+    let host = uri.host().filter(|host| !host.is_empty())?;
+    (uri.path() == "/" && uri.query().is_none()).then(|| (host.to_ascii_lowercase(), uri.port_u16().unwrap_or(80)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // THREAT-T3
+    #[test]
+    fn an_origin_is_not_a_pattern() {
+        for bad in ["https://a", "a:80", "http://", "http://a/b", "http://a?x", "http://u@a", "http://a#b"] {
+            let options = PlaintextOptions { loopback: false, origins: vec![bad.to_owned()] };
+            assert_eq!(options.rules().unwrap_err().kind(), ConfigErrorKind::InvalidOrigin, "{bad}");
+        }
+    }
+}

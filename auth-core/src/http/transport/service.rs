@@ -1,0 +1,135 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
+use tower_service::Service;
+
+use super::connect::Connector;
+use crate::Clock;
+use crate::error::BoxError;
+use crate::http::error::{TransportError, TransportErrorKind, find};
+use crate::http::origin::{PlaintextRules, site};
+use crate::http::{WipedBuffer, within};
+
+/// One exchange: rules, deadline, cap.
+#[derive(Clone)]
+pub(super) struct TransportService(pub(super) Arc<Settings>);
+
+pub(super) struct Settings {
+    pub(super) client: Client<Connector, Full<Bytes>>,
+    pub(super) rules: PlaintextRules,
+    pub(super) clock: Clock,
+    pub(super) total: Duration,
+    pub(super) max_body: usize,
+}
+
+impl Service<Request<Bytes>> for TransportService {
+    type Response = Response<Bytes>;
+    type Error = TransportError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let settings = Arc::clone(&self.0);
+        Box::pin(async move { settings.exchange(request).await })
+    }
+}
+
+impl Settings {
+    async fn exchange(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let site = site(request.uri());
+        if let Err(objection) = self.rules.check(request.uri()) {
+            let message = format!("a request to {site:?} is not sent: {} (the URL)", objection.text());
+            return Err(TransportError::new(TransportErrorKind::Forbidden, message).unsent(true));
+        }
+        request.headers_mut().remove(ACCEPT_ENCODING);
+        let mut request = request.map(Full::new);
+        let connection = capture_connection(&mut request);
+        let work = async {
+            let response = self.client.request(request).await.map_err(|error| broken(&site, error))?;
+            self.read(&site, response).await
+        };
+        within(&self.clock, self.total, work).await.unwrap_or_else(|| {
+            let unsent = connection.connection_metadata().is_none();
+            let message = format!("the exchange with {site} took longer than {:?}", self.total);
+            Err(TransportError::new(TransportErrorKind::TimedOut, message).unsent(unsent))
+        })
+    }
+
+    async fn read(
+        &self,
+        site: &str,
+        response: Response<hyper::body::Incoming>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let (parts, mut body) = response.into_parts();
+        if is_encoded(&parts.headers) {
+            let message = format!("{site} answered with a compressed body, which nobody asked for");
+            return Err(TransportError::new(TransportErrorKind::Encoded, message));
+        }
+        let too_large = || {
+            let message = format!("the answer of {site} is larger than {} bytes", self.max_body);
+            TransportError::new(TransportErrorKind::TooLarge, message)
+        };
+        let announced = announced_length(&parts.headers);
+        if announced.is_some_and(|length| length > self.max_body) {
+            return Err(too_large());
+        }
+        let mut buffer = WipedBuffer::with_capacity(announced.unwrap_or(0));
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| broken(site, error))?;
+            // Trailers say nothing here.
+            let Some(data) = frame.data_ref() else { continue };
+            if data.len() > self.max_body - buffer.len() {
+                return Err(too_large());
+            }
+            buffer.extend(data);
+        }
+        Ok(Response::from_parts(parts, buffer.into_bytes()))
+    }
+}
+
+impl fmt::Debug for TransportService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportService").finish_non_exhaustive()
+    }
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// What a failure below means.
+fn broken(site: &str, error: impl Into<BoxError>) -> TransportError {
+    let error = error.into();
+    if let Some(own) = TransportError::find(&*error) {
+        return own.clone();
+    }
+    let unsent = find::<hyper_util::client::legacy::Error>(&*error).is_some_and(|error| error.is_connect());
+    let (kind, message) = if find::<rustls::Error>(&*error).is_some() {
+        (TransportErrorKind::Tls, format!("there is no trusted TLS connection to {site}"))
+    } else if unsent {
+        (TransportErrorKind::Connect, format!("cannot connect to {site}"))
+    } else {
+        (TransportErrorKind::Protocol, format!("the connection to {site} broke, or it does not speak HTTP"))
+    };
+    TransportError::new(kind, message).unsent(unsent).with_source(error)
+}

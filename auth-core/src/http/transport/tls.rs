@@ -1,0 +1,120 @@
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::Secret;
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// Whom to trust, and who we are.
+#[derive(Clone, Default)]
+pub(super) struct TlsOptions {
+    pub(super) roots: Roots,
+    /// PEM texts.
+    pub(super) own_roots: Vec<Vec<u8>>,
+    /// PEM texts: the chain, the key.
+    pub(super) client: Option<(Vec<u8>, Secret)>,
+}
+
+/// Which roots are trusted beside our own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Roots {
+    /// Those of the platform, or the bundled ones if it has none.
+    #[default]
+    Platform,
+    Bundled,
+    None,
+}
+
+impl TlsOptions {
+    /// A configuration with the aws-lc-rs provider in it, so that no process-wide one is looked for.
+    pub(super) fn config(&self) -> Result<ClientConfig, ConfigError> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(self.store()?), Arc::clone(&provider))
+            .build()
+            .map_err(|error| invalid("there is no trusted root certificate").with_source(error))?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| invalid("the TLS versions cannot be used").with_source(error))?
+            .with_webpki_verifier(verifier);
+        let mut config = match &self.client {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                let chain = certificates(chain)
+                    .ok_or_else(|| invalid("the client certificate is not PEM with certificates"))?;
+                // The source could quote the text, so it is left out.
+                let key = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes())
+                    .map_err(|_| invalid("the key of the client certificate is not a PEM private key"))?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|error| invalid("the client certificate and its key cannot be used").with_source(error))?
+            }
+        };
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+
+    fn store(&self) -> Result<RootCertStore, ConfigError> {
+        let mut store = RootCertStore::empty();
+        if self.roots == Roots::Platform {
+            let (_added, _ignored) = store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        if self.roots == Roots::Bundled || (self.roots == Roots::Platform && store.is_empty()) {
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        for pem in &self.own_roots {
+            let roots = certificates(pem).ok_or_else(|| invalid("a root certificate is not PEM with certificates"))?;
+            for root in roots {
+                store.add(root).map_err(|error| invalid("a root certificate cannot be used").with_source(error))?;
+            }
+        }
+        Ok(store)
+    }
+}
+
+/// The certificates of a PEM text; `None` if it has none, or a broken one.
+fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().ok()?;
+    (!all.is_empty()).then_some(all)
+}
+
+fn invalid(message: &str) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::Tls, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(options: &TlsOptions) -> Option<ConfigErrorKind> {
+        options.config().err().map(|error| error.kind())
+    }
+
+    // R6750-5.3a
+    #[test]
+    fn default_and_bundled_roots_make_a_configuration_without_a_process_wide_provider() {
+        assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+        assert_eq!(kind(&TlsOptions::default()), None);
+        let config = TlsOptions { roots: Roots::Bundled, ..TlsOptions::default() }.config().unwrap();
+        assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
+        assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+    }
+
+    #[test]
+    fn broken_material_is_an_error_and_never_a_panic() {
+        let tls = Some(ConfigErrorKind::Tls);
+        assert_eq!(kind(&TlsOptions { roots: Roots::None, ..TlsOptions::default() }), tls);
+        let junk = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec();
+        for pem in [b"".to_vec(), b"sentinel".to_vec(), junk.clone()] {
+            assert_eq!(kind(&TlsOptions { own_roots: vec![pem], ..TlsOptions::default() }), tls);
+        }
+        for (chain, key) in [(b"".to_vec(), ""), (junk, "sentinel")] {
+            let options = TlsOptions { client: Some((chain, key.into())), ..TlsOptions::default() };
+            let error = options.config().unwrap_err();
+            assert_eq!(error.kind(), ConfigErrorKind::Tls);
+            assert!(!format!("{error:?}").contains("sentinel"));
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The client of an OAuth 2.0 authorization server: client authentication, token requests and what comes back.
+
+mod answer;
+mod builder;
+mod client;
+mod client_auth;
+mod client_credentials;
+mod form;
+mod lifetime;
+mod redact;
+mod refusal;
+mod request;
+mod response;
+mod retry_after;
+
+pub use self::builder::OAuthClientBuilder;
+pub use self::client::OAuthClient;
+pub use self::client_auth::ClientAuth;
+pub use self::client_credentials::{ClientCredentials, ClientCredentialsSource};
+pub use self::request::BodyFormat;

@@ -1,0 +1,220 @@
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::Uri;
+use http::header::HeaderValue;
+use http::uri::PathAndQuery;
+
+use super::form;
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::http::WipedBuffer;
+use crate::{ScopeSet, Secret};
+
+/// How the parameters of a token request are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BodyFormat {
+    /// `application/x-www-form-urlencoded`, as the standard has it (RFC 6749 section 3.2).
+    #[default]
+    Form,
+    /// A JSON object of strings.
+    Json,
+    /// Parameters of the URL, behind those that it has; the body is empty.
+    ///
+    /// # Security
+    /// Proxies and servers write URLs into logs, secrets in them included. This exists for servers that take them
+    /// nowhere else, and is against RFC 6749 section 2.3.1.
+    InsecureQuery,
+}
+
+/// What a grant adds to a token request.
+pub(super) struct Grant<'a> {
+    /// The grant in spans.
+    pub(super) name: &'static str,
+    /// The value of `grant_type`; absent where the server wants none.
+    pub(super) grant_type: Option<&'a str>,
+    pub(super) scope: &'a ScopeSet,
+    /// Its own parameters; only `resource` may be there more than once (RFC 8707 section 2).
+    pub(super) params: Params,
+    pub(super) keep_refresh_token: bool,
+}
+
+/// Parameters in the order in which they are sent.
+#[derive(Clone, Default)]
+pub(super) struct Params(Vec<(Cow<'static, str>, Secret)>);
+
+/// The parts of a request that depend on the format.
+pub(super) struct Encoded {
+    pub(super) uri: Uri,
+    pub(super) content_type: Option<HeaderValue>,
+    pub(super) body: Bytes,
+}
+
+impl Params {
+    pub(super) fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
+        self.0.push((name.into(), value.into()));
+    }
+
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.0.extend(other.0.iter().cloned());
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(own, _)| own == name)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, value)| value.expose_secret())
+    }
+
+    pub(super) fn drop_empty(&mut self) {
+        self.0.retain(|(_, value)| !value.is_empty());
+    }
+
+    /// Refuses a name that is empty or there twice (RFC 6749 section 3.2).
+    pub(super) fn check_names(&self) -> Result<(), ConfigError> {
+        for (index, name) in self.names().enumerate() {
+            if name.is_empty() {
+                return Err(ConfigError::new(ConfigErrorKind::InvalidOption, "an extra parameter has no name"));
+            }
+            if self.names().take(index).any(|earlier| earlier == name) {
+                return Err(repeated(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the parameters in `format`, for the endpoint at `uri`.
+    pub(super) fn encode(&self, format: BodyFormat, uri: &Uri) -> Encoded {
+        let typed = |content_type, body| Encoded {
+            uri: uri.clone(),
+            content_type: Some(HeaderValue::from_static(content_type)),
+            body,
+        };
+        match format {
+            BodyFormat::Form => typed("application/x-www-form-urlencoded", self.form().into_bytes()),
+            BodyFormat::Json => typed("application/json", self.json().into_bytes()),
+            BodyFormat::InsecureQuery => Encoded { uri: self.with_query(uri), content_type: None, body: Bytes::new() },
+        }
+    }
+
+    fn form(&self) -> WipedBuffer {
+        let mut buffer = WipedBuffer::with_capacity(self.size() * 3);
+        for (name, value) in &self.0 {
+            form::encode_pair(name, value.expose_secret(), &mut buffer);
+        }
+        buffer
+    }
+
+    /// An object; a name that is there more than once becomes one member with a list.
+    fn json(&self) -> WipedBuffer {
+        let mut buffer = WipedBuffer::with_capacity(self.size() * 2);
+        let write = |buffer: &mut WipedBuffer, text: &str| {
+            serde_json::to_writer(buffer, text).expect("a buffer takes every string");
+        };
+        buffer.push(b'{');
+        for (index, name) in self.names().enumerate() {
+            if self.names().take(index).any(|earlier| earlier == name) {
+                continue;
+            }
+            if index > 0 {
+                buffer.push(b',');
+            }
+            write(&mut buffer, name);
+            buffer.push(b':');
+            let values: Vec<_> = self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value).collect();
+            match &values[..] {
+                [only] => write(&mut buffer, only.expose_secret()),
+                several => {
+                    for (index, value) in several.iter().enumerate() {
+                        buffer.push(if index == 0 { b'[' } else { b',' });
+                        write(&mut buffer, value.expose_secret());
+                    }
+                    buffer.push(b']');
+                }
+            }
+        }
+        buffer.push(b'}');
+        buffer
+    }
+
+    fn with_query(&self, uri: &Uri) -> Uri {
+        let mut query = WipedBuffer::with_capacity(self.size() * 3);
+        query.extend(uri.path().as_bytes());
+        query.push(b'?');
+        if let Some(own) = uri.query().filter(|own| !own.is_empty()) {
+            query.extend(own.as_bytes());
+            query.push(b'&');
+        }
+        query.extend(&self.form().into_bytes());
+        let mut parts = uri.clone().into_parts();
+        // `Uri` copies what it is given, so wiping ends here.
+        parts.path_and_query = PathAndQuery::from_maybe_shared(query.into_bytes()).ok();
+        Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+    }
+
+    /// About how long it all is.
+    fn size(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.expose_secret().len() + 6).sum()
+    }
+}
+
+/// The mistake of an extra parameter that is sent already.
+pub(super) fn repeated(name: &str) -> ConfigError {
+    ConfigError::new(
+        ConfigErrorKind::InvalidOption,
+        format!("the extra parameter {name:?} is sent already: no parameter may be sent twice"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(pairs: &[(&'static str, &str)]) -> Params {
+        let mut params = Params::default();
+        for (name, value) in pairs {
+            params.push(*name, *value);
+        }
+        params
+    }
+
+    fn text(params: &Params, format: BodyFormat) -> String {
+        String::from_utf8(params.encode(format, &Uri::from_static("https://a/t")).body.to_vec()).unwrap()
+    }
+
+    // R6749-3.2a, SYS-V13
+    #[test]
+    fn values_survive_every_format() {
+        let value = "a&b=c+d %\"\\\u{e4}\n";
+        let params = params(&[("grant_type", "client_credentials"), ("x", value)]);
+        let form = text(&params, BodyFormat::Form);
+        assert_eq!(form, "grant_type=client_credentials&x=a%26b%3Dc%2Bd+%25%22%5C%C3%A4%0A");
+        let json: serde_json::Value = serde_json::from_str(&text(&params, BodyFormat::Json)).unwrap();
+        assert_eq!(json, serde_json::json!({"grant_type": "client_credentials", "x": value}));
+        let encoded = params.encode(BodyFormat::InsecureQuery, &Uri::from_static("https://a/t?v=2"));
+        assert_eq!(encoded.uri.to_string(), format!("https://a/t?v=2&{form}"));
+        assert!(encoded.body.is_empty() && encoded.content_type.is_none());
+    }
+
+    // R8707-2b
+    #[test]
+    fn several_resources_are_sent_as_several_or_as_a_list() {
+        let params = params(&[("resource", "https://a"), ("x", "1"), ("resource", "https://b")]);
+        assert_eq!(text(&params, BodyFormat::Form), "resource=https%3A%2F%2Fa&x=1&resource=https%3A%2F%2Fb");
+        assert_eq!(text(&params, BodyFormat::Json), r#"{"resource":["https://a","https://b"],"x":"1"}"#);
+        assert_eq!(text(&Params::default(), BodyFormat::Json), "{}");
+    }
+
+    // R6749-3.1b
+    #[test]
+    fn names_are_checked() {
+        assert!(params(&[("a", ""), ("b", "")]).check_names().is_ok());
+        assert!(params(&[("a", "1"), ("a", "2")]).check_names().is_err());
+        assert!(params(&[("", "1")]).check_names().is_err());
+    }
+}

@@ -1,0 +1,244 @@
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response};
+
+use super::ClientAuth;
+use super::answer::Answer;
+use super::lifetime::{lifetime, refresh_in};
+use super::redact::Redactor;
+use crate::json::JsonError;
+use crate::{Lifetime, ScopeSet, Token, TokenError, TokenErrorKind, TokenKind, TokenResponse};
+
+/// The largest answer that is read, in bytes.
+pub(super) const MAX_ANSWER: usize = 64 * 1024;
+
+/// What is known when an answer arrives.
+pub(super) struct Reader<'a> {
+    /// Host and port of the token endpoint.
+    pub(super) site: &'a str,
+    pub(super) method: ClientAuth,
+    pub(super) redactor: &'a Redactor,
+    pub(super) now: SystemTime,
+    /// What was asked for: granted, if the answer does not say otherwise.
+    pub(super) requested: &'a ScopeSet,
+    pub(super) separator: char,
+    /// Whether the grant has a refresh token to expect.
+    pub(super) keep_refresh_token: bool,
+}
+
+impl Reader<'_> {
+    /// The token that an answer holds (RFC 6749 section 5.1), or the error that it means (section 5.2).
+    pub(super) fn read(&self, response: &Response<Bytes>) -> Result<TokenResponse, TokenError> {
+        let body = response.body();
+        if body.len() > MAX_ANSWER {
+            return Err(self.unparsable(response, "more than 64 KiB"));
+        }
+        if !response.status().is_success() {
+            let failure = self.answer(response).ok().and_then(|answer| answer.failure());
+            return Err(self.refusal(response.status(), response.headers(), failure));
+        }
+        let answer = self.answer(response)?;
+        if let Some(failure) = answer.failure() {
+            return Err(self.refusal(response.status(), response.headers(), Some(failure)));
+        }
+        self.token_response(response, &answer)
+    }
+
+    fn token_response(&self, response: &Response<Bytes>, answer: &Answer<'_>) -> Result<TokenResponse, TokenError> {
+        let Some(secret) = answer.secret("access_token") else {
+            return Err(self.unparsable(response, "neither a token nor an error"));
+        };
+        // The mistake of leaving the type out is common; a type that is written must be understood (RFC 6749 section 7.1).
+        match answer.text("token_type").as_deref().map(|name| TokenKind::from_token_type(name)) {
+            None | Some(Some(TokenKind::Bearer)) => {}
+            Some(_) => return Err(self.unparsable(response, "a token of a type that this client cannot use")),
+        }
+        let mut token =
+            Token::new(secret).map_err(|_| self.unparsable(response, "a token with characters that cannot be sent"))?;
+        let scope = match answer.words("scope") {
+            Some(words) => ScopeSet::parse_lenient(&words, self.separator),
+            None => self.requested.clone(),
+        };
+        if !scope.is_empty() {
+            token = token.with_scope(scope);
+        }
+        let mut result = TokenResponse::new(token);
+        if let Lifetime::For(lifetime) = lifetime(answer, self.now) {
+            result = result.expires_in(lifetime);
+        }
+        if let Some(after) = refresh_in(answer) {
+            result = result.refresh_in(after);
+        }
+        if self.keep_refresh_token
+            && let Some(refresh_token) = answer.secret("refresh_token")
+        {
+            result = result.with_refresh_token(refresh_token);
+        }
+        if let Some(id_token) = answer.secret("id_token") {
+            result = result.with_id_token(id_token);
+        }
+        Ok(result)
+    }
+
+    fn answer<'b>(&self, response: &'b Response<Bytes>) -> Result<Answer<'b>, TokenError> {
+        let body = response.body();
+        if has_type(response.headers(), "application/x-www-form-urlencoded") {
+            return Answer::from_form(body).ok_or_else(|| self.unparsable(response, "a broken form"));
+        }
+        if has_type(response.headers(), "text/html") || body.trim_ascii_start().starts_with(b"<") {
+            let message = format!(
+                "{} answered with an HTML page (status {}), not JSON: is the token URL right?",
+                self.site,
+                response.status().as_u16()
+            );
+            return Err(TokenError::new(TokenErrorKind::Unparsable, message).with_status(response.status().as_u16()));
+        }
+        Answer::from_json(body).map_err(|error| {
+            let what = match error {
+                JsonError::Syntax | JsonError::NotUtf8 => "something that is not a JSON object",
+                JsonError::TooDeep | JsonError::TooManyMembers => "JSON beyond the limits on depth and members",
+                JsonError::DuplicateName => "JSON that names a member twice",
+            };
+            self.unparsable(response, what)
+        })
+    }
+
+    fn unparsable(&self, response: &Response<Bytes>, what: &str) -> TokenError {
+        let status = response.status().as_u16();
+        let message = format!("{} answered with {what} (status {status})", self.site);
+        TokenError::new(TokenErrorKind::Unparsable, message).with_status(status)
+    }
+}
+
+/// Whether `Content-Type` is `essence`, parameters aside.
+fn has_type(headers: &HeaderMap, essence: &str) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|value| value.trim().eq_ignore_ascii_case(essence))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn read_as(content_type: &str, status: u16, body: impl Into<Bytes>) -> Result<TokenResponse, TokenError> {
+        let response = Response::builder().status(status).header(CONTENT_TYPE, content_type).body(body.into()).unwrap();
+        Reader {
+            site: "login.example.com",
+            method: ClientAuth::Basic,
+            redactor: &Redactor::new(["sentinel"]),
+            now: SystemTime::UNIX_EPOCH,
+            requested: &"a b".parse().unwrap(),
+            separator: ' ',
+            keep_refresh_token: true,
+        }
+        .read(&response)
+    }
+
+    fn read(body: &str) -> Result<TokenResponse, TokenError> {
+        read_as("application/json", 200, body.to_owned())
+    }
+
+    fn text_of(body: &str) -> String {
+        read(body).unwrap_err().to_string()
+    }
+
+    // R6749-5.1a, R6749-5.1b, R6749-3.1b, SYS-L2, SYS-L8
+    #[test]
+    fn a_plain_answer_is_read_and_unknown_members_are_ignored() {
+        let response = read(
+            r#"{"access_token":"t0k","token_type":"bEARER","expires_in":3600,"refresh_token":"r","id_token":"i","x":{"y":1e400}}"#,
+        )
+        .unwrap();
+        assert_eq!(response.token().secret().expose_secret(), "t0k");
+        assert_eq!(response.token().kind(), TokenKind::Bearer);
+        assert_eq!(response.lifetime(), Lifetime::For(Duration::from_secs(3600)));
+        assert_eq!(response.refresh_token().unwrap().expose_secret(), "r");
+        assert_eq!(response.id_token().unwrap().expose_secret(), "i");
+    }
+
+    // R6749-3.3b
+    #[test]
+    fn an_absent_scope_is_the_requested_one_and_a_written_one_counts() {
+        let scope = |body: &str| read(body).unwrap().token().scope().map(ToString::to_string);
+        assert_eq!(scope(r#"{"access_token":"t"}"#).as_deref(), Some("a b"));
+        assert_eq!(scope(r#"{"access_token":"t","scope":""}"#).as_deref(), Some("a b"));
+        assert_eq!(scope(r#"{"access_token":"t","scope":"c"}"#).as_deref(), Some("c"));
+        assert_eq!(scope(r#"{"access_token":"t","scope":["d","c"]}"#).as_deref(), Some("c d"));
+    }
+
+    // R6749-5.1a, R6749-7.1a, R6749-Aa
+    #[test]
+    fn an_answer_without_a_usable_token_is_an_error() {
+        for (body, expected) in [
+            ("{}", "neither a token nor an error"),
+            (r#"{"access_token":""}"#, "neither a token nor an error"),
+            (r#"{"access_token":null}"#, "neither a token nor an error"),
+            (r#"{"access_token":17}"#, "neither a token nor an error"),
+            (r#"{"access_token":"t","token_type":"mac"}"#, "a token of a type that this client cannot use"),
+            (r#"{"access_token":"t","token_type":"DPoP"}"#, "a token of a type that this client cannot use"),
+            (r#"{"access_token":"a\r\nb"}"#, "a token with characters that cannot be sent"),
+            (r#"{"access_token":"t","access_token":"u"}"#, "JSON that names a member twice"),
+            (r#"["access_token","t"]"#, "something that is not a JSON object"),
+            ("", "something that is not a JSON object"),
+            ("\u{1f}", "something that is not a JSON object"),
+        ] {
+            let expected = format!("login.example.com answered with {expected} (status 200) [token.unparsable]");
+            assert_eq!(text_of(body), expected, "{body}");
+        }
+    }
+
+    // THREAT-A6
+    #[test]
+    fn no_lifetime_is_bad_enough_to_lose_the_token() {
+        for lifetime in ["null", "\"\"", "\"x\"", "-1", "1e400", "{}", "[]", "true", "3.7"] {
+            let body = format!(r#"{{"access_token":"t","expires_in":{lifetime},"refresh_token":{lifetime}}}"#);
+            assert!(read(&body).is_ok(), "{lifetime}");
+        }
+    }
+
+    // THREAT-A5
+    #[test]
+    fn size_depth_and_members_are_bounded() {
+        let padded = |size: usize| {
+            let head = r#"{"access_token":"t","x":""#;
+            format!("{head}{}\"}}", "x".repeat(size - head.len() - 2))
+        };
+        assert!(read(&padded(MAX_ANSWER)).is_ok());
+        assert!(text_of(&padded(MAX_ANSWER + 1)).contains("more than 64 KiB"));
+        let nested = |depth: usize| format!(r#"{{"access_token":"t","x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        assert!(read(&nested(15)).is_ok());
+        assert!(text_of(&nested(16)).contains("beyond the limits"));
+        assert!(text_of(&"[".repeat(60_000)).contains("beyond the limits"));
+    }
+
+    #[test]
+    fn a_form_is_read_where_the_type_says_so() {
+        let form = "application/x-www-form-urlencoded; charset=utf-8";
+        let response = read_as(form, 200, "access_token=t%2B0&scope=c+d&token_type=bearer&expires_in=60").unwrap();
+        assert_eq!(response.token().secret().expose_secret(), "t+0");
+        assert_eq!(response.token().scope().unwrap().to_string(), "c d");
+        assert_eq!(response.lifetime(), Lifetime::For(Duration::from_secs(60)));
+        let error = read_as(form, 200, "error=bad_verification_code&error_description=The+code").unwrap_err();
+        assert_eq!(error.oauth_error(), Some("bad_verification_code"));
+        assert!(read_as(form, 200, "access_token=t&access_token=u").is_err());
+        assert!(read_as("text/plain", 200, "access_token=t").is_err());
+    }
+
+    // SYS-V10
+    #[test]
+    fn a_web_page_is_called_by_its_name_and_not_shown() {
+        let expected = "login.example.com answered with an HTML page (status 200), not JSON: is the token URL right? [token.unparsable]";
+        for content_type in ["text/html; charset=utf-8", "application/json", ""] {
+            let error = read_as(content_type, 200, "\n <!doctype html><title>sentinel page</title>").unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            assert!(!format!("{error:?}").contains("page</title>"));
+        }
+    }
+}
