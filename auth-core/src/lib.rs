@@ -8,9 +8,9 @@ mod challenge;
 mod clock;
 mod credential;
 mod error;
+mod http;
 #[cfg(feature = "jwt")]
 pub mod jose;
-mod http;
 #[cfg(feature = "oauth")]
 mod json;
 #[cfg(feature = "oauth")]

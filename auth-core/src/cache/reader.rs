@@ -1,6 +1,6 @@
 use std::fmt;
 
-use http::Request;
+use http::{HeaderMap, Request};
 
 use super::handle::Handle;
 use super::snapshot::{Generation, Snapshot};
@@ -85,6 +85,12 @@ impl TokenReader {
     #[must_use]
     pub fn current(&self) -> Option<Current> {
         self.cache().try_current()
+    }
+
+    /// Whether `headers` has one of the headers that this cache's credential sets.
+    #[must_use]
+    pub fn is_present_in(&self, headers: &HeaderMap) -> bool {
+        self.handle.placement.is_present_in(headers)
     }
 
     /// The cache that is read.
