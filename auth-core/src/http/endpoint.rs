@@ -13,7 +13,8 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Checks the URL of an endpoint; `what` names the endpoint in errors. A query component is kept (RFC 6749 section 3.2).
+    /// Checks the URL of an endpoint; `what` names the endpoint in errors. A query component is kept (RFC 6749 section
+    /// 3.2).
     ///
     /// # Errors
     /// When the URL cannot be parsed, has a fragment or user information, or is plain http where that is not allowed.

@@ -6,7 +6,8 @@ use http::uri::Scheme;
 
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Options that weaken the protection of what is built. Obtained from a builder's `dangerous()`; each gives the builder back.
+/// Options that weaken the protection of what is built. Obtained from a builder's `dangerous()`; each gives the builder
+/// back.
 #[must_use = "an option must be chosen, which gives the builder back"]
 pub struct Dangerous<B>(B);
 
@@ -27,7 +28,7 @@ impl<B> fmt::Debug for Dangerous<B> {
 }
 
 /// Where plain `http` is allowed, as a builder collected it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct PlaintextOptions {
     pub(crate) loopback: bool,
     pub(crate) origins: Vec<String>,
