@@ -160,10 +160,10 @@ where
     B: Body + 'static,
 {
     /// Sends the request with the token that it waited for.
-    fn send(mut self: Box<Self>, current: &Current) -> State<S, B> {
+    fn send(mut self, current: &Current) -> State<S, B> {
         match self.config.attach(&mut self.request, &current.credential, self.config.recovery) {
             Ok(Some(head)) => {
-                let Self { mut service, request, cache, config } = *self;
+                let Self { mut service, request, cache, config } = self;
                 let (parts, body) = request.into_parts();
                 let (body, replay) = ReplayBody::replayable(body, config.replay_limit);
                 let resend =
@@ -171,7 +171,7 @@ where
                 State::Sent { response: service.call(Request::from_parts(parts, body)), resend: Some(resend) }
             }
             Ok(None) | Err(Conflict::Keep) => {
-                let Self { mut service, request, .. } = *self;
+                let Self { mut service, request, .. } = self;
                 State::Sent { response: service.call(request.map(ReplayBody::plain)), resend: None }
             }
             Err(Conflict::Refuse(error)) => State::Refused { error: Some(error) },
@@ -181,8 +181,8 @@ where
 
 impl<S, R> Refused<S, Response<R>> {
     /// The request to be sent again if there is a newer token, else the refusal with the reason.
-    fn renewed<B>(self: Box<Self>, renewed: Result<Current, TokenError>) -> Result<Again<S, B>, Response<R>> {
-        let Self { response, resend, kept } = *self;
+    fn renewed<B>(self, renewed: Result<Current, TokenError>) -> Result<Again<S, B>, Response<R>> {
+        let Self { response, resend, kept } = self;
         match renewed {
             Ok(current) if current.generation > resend.generation => {
                 // The connection may be needed for the second try.
