@@ -15,6 +15,7 @@ pub mod jose;
 mod json;
 #[cfg(feature = "oauth")]
 mod oauth;
+mod origin;
 mod scope;
 mod secret;
 mod source;
@@ -36,6 +37,7 @@ pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportEr
 pub use self::oauth::{
     BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder,
 };
+pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};

@@ -7,6 +7,6 @@ pub use tower_auth_core as core;
 mod auth;
 
 pub use self::auth::{
-    Auth, AuthError, AuthErrorKind, AuthLayer, Credentials, ExistingCredential, NotRecovered, Origin, ReplayBody,
+    Auth, AuthError, AuthErrorKind, AuthLayer, Credentials, ExistingCredential, NotRecovered, ReplayBody,
     RequestCredentials, ResponseFuture, SkipAuth,
 };

@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::Uri;
 
-use super::origin::{Objection, PlaintextRules, site};
+use super::plaintext::{Objection, PlaintextRules, site};
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// The URL of an endpoint that passed the rules.
@@ -61,7 +61,7 @@ impl fmt::Debug for Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use super::super::origin::PlaintextOptions;
+    use super::super::plaintext::PlaintextOptions;
     use super::*;
 
     fn rules(loopback: bool, origins: &[&str]) -> PlaintextRules {

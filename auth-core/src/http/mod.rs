@@ -12,14 +12,14 @@ mod deadline;
 mod endpoint;
 mod error;
 #[cfg(any(feature = "http", feature = "oauth"))]
-mod origin;
+mod plaintext;
 #[cfg(feature = "http")]
 mod transport;
 
 pub use self::client::{HttpClient, HttpResponseFuture};
 pub use self::error::{TransportError, TransportErrorKind};
 #[cfg(any(feature = "http", feature = "oauth"))]
-pub use self::origin::Dangerous;
+pub use self::plaintext::Dangerous;
 #[cfg(feature = "http")]
 pub use self::transport::{AddressPolicy, HttpTransport, Proxy};
 
@@ -30,4 +30,4 @@ pub(crate) use self::deadline::within;
 #[cfg(feature = "oauth")]
 pub(crate) use self::endpoint::Endpoint;
 #[cfg(any(feature = "http", feature = "oauth"))]
-pub(crate) use self::origin::PlaintextOptions;
+pub(crate) use self::plaintext::PlaintextOptions;

@@ -1,8 +1,9 @@
 use http::{Request, Uri};
+use tower_auth_core::Origin;
 
 use super::credentials::Source;
 use super::layer::{Choice, Config};
-use super::{AuthError, AuthErrorKind, Origin, RequestCredentials, SkipAuth};
+use super::{AuthError, AuthErrorKind, RequestCredentials, SkipAuth};
 
 /// Which credential a request gets.
 pub(super) enum Chosen {

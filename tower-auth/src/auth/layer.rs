@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use tower_auth_core::{ConfigError, ConfigErrorKind};
+use tower_auth_core::{ConfigError, ConfigErrorKind, Origin};
 use tower_layer::Layer;
 
 use super::refusal::Refusal;
-use super::{Auth, Credentials, ExistingCredential, Origin};
+use super::{Auth, Credentials, ExistingCredential};
 
 /// Puts live credentials on outgoing requests, and recovers once from a refused one.
 ///

@@ -18,7 +18,7 @@ use super::connect::Connector;
 use crate::Clock;
 use crate::error::BoxError;
 use crate::http::error::{TransportError, TransportErrorKind, find};
-use crate::http::origin::{PlaintextRules, site};
+use crate::http::plaintext::{PlaintextRules, site};
 use crate::http::{WipedBuffer, within};
 
 /// One exchange: rules, deadline, cap.

@@ -4,17 +4,18 @@ use std::str::FromStr;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
-use tower_auth_core::{ConfigError, ConfigErrorKind};
+
+use crate::{ConfigError, ConfigErrorKind};
 
 /// Where a credential may go: scheme, host and port, compared exactly (RFC 6454).
 ///
 /// ```
-/// use tower_auth::Origin;
+/// use tower_auth_core::Origin;
 ///
 /// let origin: Origin = "https://api.example.com".parse()?;
 /// assert_eq!(origin, "https://API.example.com:443/".parse()?);
 /// assert_ne!(origin, "https://api.example.com:8443".parse()?);
-/// # Ok::<(), tower_auth::core::ConfigError>(())
+/// # Ok::<(), tower_auth_core::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
@@ -46,15 +47,17 @@ impl Origin {
         Some(Self { https, host: authority.host().to_ascii_lowercase(), port: port(authority, https)? })
     }
 
-    /// Whether `uri`, an absolute one, is of this origin.
-    pub(super) fn matches(&self, uri: &Uri) -> bool {
+    /// Whether `uri`, an absolute one, is of this origin. A URI with user information is of none.
+    #[must_use]
+    pub fn matches(&self, uri: &Uri) -> bool {
         parts(uri).is_some_and(|(https, authority)| {
             https == self.https && port(authority, https) == Some(self.port) && self.is_host(authority)
         })
     }
 
-    /// Whether `uri` would be of this origin if it were `https`.
-    pub(super) fn is_downgraded(&self, uri: &Uri) -> bool {
+    /// Whether `uri` goes by plain `http` to the host of this `https` origin, whatever the port.
+    #[must_use]
+    pub fn is_downgraded(&self, uri: &Uri) -> bool {
         self.https && parts(uri).is_some_and(|(https, authority)| !https && self.is_host(authority))
     }
 
@@ -96,8 +99,9 @@ impl FromStr for Origin {
         if uri.scheme().is_none() {
             return Err(invalid("the scheme is missing"));
         }
-        if !matches!(uri.path_and_query().map(|path| path.as_str()), None | Some("" | "/")) {
-            return Err(invalid("it has a path or a query"));
+        // A `Uri` forgets the fragment that it was parsed from.
+        if text.contains('#') || !matches!(uri.path_and_query().map(|path| path.as_str()), None | Some("" | "/")) {
+            return Err(invalid("it has a path, a query or a fragment"));
         }
         Self::of(&uri).ok_or_else(|| invalid("it must be http or https, without user information"))
     }
@@ -159,9 +163,17 @@ mod tests {
 
     #[test]
     fn only_whole_origins_parse() {
-        for bad in
-            ["", "a.com", "https://", "https://a.com/x", "https://a.com?x", "ftp://a.com", "https://u@a.com", "//a.com"]
-        {
+        for bad in [
+            "",
+            "a.com",
+            "https://",
+            "https://a.com/x",
+            "https://a.com?x",
+            "https://a.com#x",
+            "ftp://a.com",
+            "https://u@a.com",
+            "//a.com",
+        ] {
             let error = bad.parse::<Origin>().unwrap_err();
             assert_eq!(error.kind(), ConfigErrorKind::InvalidOrigin, "{bad}");
         }
