@@ -62,13 +62,12 @@ impl TokenReader {
     #[inline]
     pub fn with_current<R>(&mut self, read: impl FnOnce(&Credential, Generation) -> R) -> Option<R> {
         let now = self.handle.clock.now();
-        if let Slot::Own(own) = &self.slot
-            && own.version == self.handle.version()
-            && now.as_nanos() < own.fresh_until
-        {
-            return Some(read(&own.credential, own.generation));
+        match &self.slot {
+            Slot::Own(own) if own.version == self.handle.version() && now.as_nanos() < own.fresh_until => {
+                Some(read(&own.credential, own.generation))
+            }
+            _ => self.with_shared(now, read),
         }
-        self.with_shared(now, read)
     }
 
     /// Puts the current credential on `request`, in place of what stood there. `None`, with nothing changed, if there is
