@@ -22,7 +22,7 @@ mod source;
 mod token;
 
 pub use self::cache::{
-    CacheState, CacheStatus, Current, Generation, Invalidation, TokenCache, TokenCacheBuilder, TokenReader,
+    CacheState, CacheStatus, Current, Generation, Invalidation, TokenCache, TokenCacheBuilder, TokenCaches, TokenReader,
 };
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
