@@ -11,7 +11,7 @@ mod error;
 mod http;
 #[cfg(feature = "jwt")]
 pub mod jose;
-#[cfg(feature = "oauth")]
+#[cfg(any(feature = "oauth", feature = "jwt"))]
 mod json;
 #[cfg(feature = "oauth")]
 mod oauth;
@@ -20,6 +20,8 @@ mod scope;
 mod secret;
 mod source;
 mod token;
+#[cfg(feature = "verify")]
+mod verify;
 
 pub use self::cache::{
     CacheState, CacheStatus, Current, Generation, Invalidation, TokenCache, TokenCacheBuilder, TokenCaches, TokenReader,
@@ -28,7 +30,7 @@ pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::{Basic, Credential, Placement};
 pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
-#[cfg(any(feature = "http", feature = "oauth"))]
+#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 pub use self::http::Dangerous;
 #[cfg(feature = "http")]
 pub use self::http::{AddressPolicy, HttpTransport, Proxy};
@@ -42,3 +44,10 @@ pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
+#[cfg(feature = "verify")]
+pub use self::verify::{
+    ApiKeyVerifier, BasicVerifier, IncomingCredential, Method, Principal, Rejection, RejectionKind, Verification,
+    Verified, Verifier, VerifierId,
+};
+#[cfg(feature = "jwt")]
+pub use self::verify::{JwtVerifier, Profile};
