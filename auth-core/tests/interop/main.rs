@@ -2,7 +2,7 @@
 //!
 //! Real time and real sockets. The server is started where `TOWER_AUTH_OIDC_PROVIDER` points to; `scripts/test` sets that.
 #![cfg(all(feature = "http", feature = "oauth", feature = "jwt"))]
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it skips")]
 
 mod clients;
 mod faults;
