@@ -15,6 +15,7 @@ pub mod jose;
 mod json;
 #[cfg(feature = "oauth")]
 mod oauth;
+mod origin;
 mod scope;
 mod secret;
 mod source;
@@ -23,7 +24,7 @@ mod token;
 mod verify;
 
 pub use self::cache::{
-    CacheState, CacheStatus, Current, Generation, Invalidation, TokenCache, TokenCacheBuilder, TokenReader,
+    CacheState, CacheStatus, Current, Generation, Invalidation, TokenCache, TokenCacheBuilder, TokenCaches, TokenReader,
 };
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
@@ -38,6 +39,7 @@ pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportEr
 pub use self::oauth::{
     BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder,
 };
+pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};

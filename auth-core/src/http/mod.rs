@@ -12,7 +12,7 @@ mod deadline;
 mod endpoint;
 mod error;
 #[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
-mod origin;
+mod plaintext;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 mod retry_after;
 #[cfg(feature = "http")]
@@ -21,7 +21,7 @@ mod transport;
 pub use self::client::{HttpClient, HttpResponseFuture};
 pub use self::error::{TransportError, TransportErrorKind};
 #[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
-pub use self::origin::Dangerous;
+pub use self::plaintext::Dangerous;
 #[cfg(feature = "http")]
 pub use self::transport::{AddressPolicy, HttpTransport, Proxy};
 
@@ -32,8 +32,8 @@ pub(crate) use self::deadline::within;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 pub(crate) use self::endpoint::Endpoint;
 #[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
-pub(crate) use self::origin::PlaintextOptions;
+pub(crate) use self::plaintext::PlaintextOptions;
 #[cfg(feature = "jwt")]
-pub(crate) use self::origin::PlaintextRules;
+pub(crate) use self::plaintext::PlaintextRules;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 pub(crate) use self::retry_after::retry_after;

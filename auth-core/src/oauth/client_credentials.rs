@@ -14,10 +14,13 @@ use crate::{Lifetime, ScopeSet, Secret, TokenError, TokenResponse};
 /// ```
 /// use tower_auth_core::{ClientAuth, ClientCredentials, Secret};
 ///
-/// let tokens = ClientCredentials::new("https://login.example.com/oauth/token", "orders", Secret::from("correct horse"))
+/// # #[cfg(feature = "http")] {
+/// let secret = Secret::from("correct horse");
+/// let tokens = ClientCredentials::new("https://login.example.com/oauth/token", "orders", secret)
 ///     .scopes(["orders:read"])
 ///     .client_auth(ClientAuth::Body)
 ///     .build()?;
+/// # }
 /// # Ok::<(), tower_auth_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
@@ -107,7 +110,8 @@ impl ClientCredentials {
         self
     }
 
-    /// Says for which resource the token is (RFC 8707): an absolute URI without fragment, sent byte for byte as it is. May be repeated.
+    /// Says for which resource the token is (RFC 8707): an absolute URI without fragment, sent byte for byte as it is.
+    /// May be repeated.
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resources.push(resource.into());
         self
@@ -181,8 +185,8 @@ impl ClientCredentials {
 }
 
 impl Dangerous<ClientCredentials> {
-    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service mesh.
-    /// It is logged when the source is built.
+    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service
+    /// mesh. It is logged when the source is built.
     ///
     /// # Security
     /// The client's secret and the tokens cross the network as they are.
@@ -192,8 +196,8 @@ impl Dangerous<ClientCredentials> {
 }
 
 impl ClientCredentialsSource {
-    /// Asks the token endpoint for a token, once. A refresh token in the answer is dropped: the grant itself is the way to the next
-    /// token (RFC 6749 section 4.4.3).
+    /// Asks the token endpoint for a token, once. A refresh token in the answer is dropped: the grant itself is the way
+    /// to the next token (RFC 6749 section 4.4.3).
     ///
     /// # Errors
     /// What the endpoint or the way to it objected to; see [`TokenError::kind`].

@@ -2,6 +2,7 @@ use http::Uri;
 use serde::Deserialize;
 
 use super::error::KeysError;
+use crate::Origin;
 use crate::error::printable;
 use crate::http::{Endpoint, PlaintextRules};
 use crate::json::check_strict;
@@ -59,7 +60,7 @@ pub(super) fn keys_endpoint(
     let url = metadata.jwks_uri.ok_or_else(|| unusable("has no `jwks_uri`".to_owned()))?;
     let endpoint = Endpoint::parse("key set", &url, rules)
         .map_err(|error| unusable(format!("has a `jwks_uri` that cannot be used: {error}")))?;
-    if !same_origin(endpoint.uri(), origin.uri()) {
+    if !Origin::of(origin.uri()).is_some_and(|own| own.matches(endpoint.uri())) {
         return Err(KeysError::new(
             "keys.foreign_origin",
             format!(
@@ -69,12 +70,6 @@ pub(super) fn keys_endpoint(
         ));
     }
     Ok(endpoint)
-}
-
-fn same_origin(a: &Uri, b: &Uri) -> bool {
-    let port = |uri: &Uri| uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
-    let host = |uri: &Uri| uri.host().unwrap_or_default().to_ascii_lowercase();
-    a.scheme_str() == b.scheme_str() && host(a) == host(b) && port(a) == port(b)
 }
 
 fn with_path(issuer: &Uri, path: String) -> Option<Uri> {

@@ -1,0 +1,63 @@
+use http::{HeaderMap, Request};
+use tower_auth_core::Credential;
+
+use super::head::Head;
+use super::layer::Config;
+use super::{AuthError, AuthErrorKind};
+
+/// What happens to a request that already has the header which the layer would set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExistingCredential {
+    /// It is sent as it is: the caller's own credential wins.
+    #[default]
+    Keep,
+    /// The layer's credential takes its place.
+    Replace,
+    /// It is not sent; the error is [`AuthErrorKind::ExistingCredential`].
+    Refuse,
+}
+
+/// A request has a credential of its own.
+pub(super) enum Conflict {
+    Keep,
+    Refuse(AuthError),
+}
+
+impl Config {
+    /// Puts `credential` on `request` unless it has one of its own. Keeps the head as it was before if that is wanted.
+    pub(super) fn attach<B>(
+        &self,
+        request: &mut Request<B>,
+        credential: &Credential,
+        keep_head: bool,
+    ) -> Result<Option<Head>, Conflict> {
+        if let Some(conflict) = self.conflict_in(request.headers(), credential) {
+            return Err(conflict);
+        }
+        let head = keep_head.then(|| Head::of(request));
+        credential.apply(request);
+        Ok(head)
+    }
+
+    /// What follows from a request's having a credential of its own, if it has.
+    pub(super) fn conflict(&self, present: bool) -> Option<Conflict> {
+        match self.existing {
+            ExistingCredential::Keep => present.then_some(Conflict::Keep),
+            ExistingCredential::Replace => None,
+            ExistingCredential::Refuse => present.then(|| {
+                Conflict::Refuse(AuthError::new(
+                    AuthErrorKind::ExistingCredential,
+                    "the request has a credential of its own, and the layer was told to refuse such requests",
+                ))
+            }),
+        }
+    }
+
+    fn conflict_in(&self, headers: &HeaderMap, credential: &Credential) -> Option<Conflict> {
+        match self.existing {
+            ExistingCredential::Replace => None,
+            _ => self.conflict(credential.is_present_in(headers)),
+        }
+    }
+}
