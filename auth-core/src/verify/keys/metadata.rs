@@ -11,16 +11,16 @@ use crate::json::check_strict;
 const MAX_DEPTH: usize = 16;
 const MAX_MEMBERS: usize = 1000;
 
-/// The part of an authorization server's metadata that is read. Unknown members are ignored, `signed_metadata` among them
-/// (RFC 8414 section 2.1 allows that).
+/// The part of an authorization server's metadata that is read. Unknown members are ignored, `signed_metadata` among
+/// them (RFC 8414 section 2.1 allows that).
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
     jwks_uri: Option<String>,
 }
 
-/// Where the metadata of `issuer` may be, in the order they are tried: RFC 8414 section 3.1 inserts the well-known part before the
-/// path; OpenID Connect Discovery appends it (RFC 8414 section 5 has both for OpenID).
+/// Where the metadata of `issuer` may be, in the order they are tried: RFC 8414 section 3.1 inserts the well-known part
+/// before the path; OpenID Connect Discovery appends it (RFC 8414 section 5 has both for OpenID).
 pub(super) fn addresses(issuer: &Uri) -> Vec<Uri> {
     let path = issuer.path().strip_suffix('/').unwrap_or(issuer.path());
     let mut paths = vec![
@@ -35,8 +35,8 @@ pub(super) fn addresses(issuer: &Uri) -> Vec<Uri> {
 
 /// The key set's place, from a metadata document.
 ///
-/// The document is used only if its `issuer` is the one asked for, code point by code point (RFC 8414 section 3.3). The keys must
-/// be on the issuer's own origin: a document that was tampered with shall not send us elsewhere.
+/// The document is used only if its `issuer` is the one asked for, code point by code point (RFC 8414 section 3.3). The
+/// keys must be on the issuer's own origin: a document that was tampered with shall not send us elsewhere.
 pub(super) fn keys_endpoint(
     body: &[u8],
     issuer: &str,
