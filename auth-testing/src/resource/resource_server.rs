@@ -137,7 +137,7 @@ impl Inner {
 
     /// Records a request and answers it, or does what a fault says.
     pub(super) async fn respond(&self, head: &Parts, body: Bytes) -> Result<Reply, ConnectionLost> {
-        let record = RecordedRequest::new(Endpoint::Resource, head, Vec::new(), body);
+        let record = RecordedRequest::new(Endpoint::Resource, head, Vec::new(), body, None);
         self.recorder.add(record.clone());
         let fault = self.faults.take(Endpoint::Resource);
         let reply = play(fault, &self.clock, || self.answer(&head.headers)).await?;
