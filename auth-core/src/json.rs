@@ -13,11 +13,12 @@ pub(crate) enum JsonError {
     DuplicateName,
 }
 
-/// Checks that `bytes` is one JSON value (RFC 8259) in UTF-8, that arrays and objects nest at most `max_depth` deep, that they have at
-/// most `max_members` members and elements in all, and that no object names a member twice (after escapes).
+/// Checks that `bytes` is one JSON value (RFC 8259) in UTF-8, that arrays and objects nest at most `max_depth` deep,
+/// that they have at most `max_members` members and elements in all, and that no object names a member twice (after
+/// escapes).
 ///
-/// Parsers differ in which of two members they take, so a repeated name is refused rather than interpreted. The size of a
-/// number does not matter here.
+/// Parsers differ in which of two members they take, so a repeated name is refused rather than interpreted. The size of
+/// a number does not matter here.
 pub(crate) fn check_strict(bytes: &[u8], max_depth: usize, max_members: usize) -> Result<(), JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
     let mut scanner = Scanner { text, at: 0, members_left: max_members };

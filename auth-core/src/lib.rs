@@ -46,23 +46,26 @@ mod error;
 mod http;
 #[cfg(feature = "jwt")]
 pub mod jose;
-#[cfg(feature = "oauth")]
+#[cfg(any(feature = "oauth", feature = "jwt"))]
 mod json;
 #[cfg(feature = "oauth")]
 mod oauth;
+mod origin;
 mod scope;
 mod secret;
 mod source;
 mod token;
+#[cfg(feature = "verify")]
+mod verify;
 
 pub use self::cache::{
-    CacheState, CacheStatus, Current, Generation, Invalidation, TokenCache, TokenCacheBuilder, TokenReader,
+    CacheState, CacheStatus, Current, Generation, Invalidation, TokenCache, TokenCacheBuilder, TokenCaches, TokenReader,
 };
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::{Basic, Credential, Placement};
 pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
-#[cfg(any(feature = "http", feature = "oauth"))]
+#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 pub use self::http::Dangerous;
 #[cfg(feature = "http")]
 pub use self::http::{AddressPolicy, HttpTransport, Proxy};
@@ -71,7 +74,15 @@ pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportEr
 pub use self::oauth::{
     BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder,
 };
+pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
+#[cfg(feature = "verify")]
+pub use self::verify::{
+    ApiKeyVerifier, BasicVerifier, IncomingCredential, Method, Principal, Rejection, RejectionKind, Verification,
+    Verified, Verifier, VerifierId,
+};
+#[cfg(feature = "jwt")]
+pub use self::verify::{JwtVerifier, Profile};

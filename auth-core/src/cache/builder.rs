@@ -132,6 +132,12 @@ impl TokenCacheBuilder {
         self
     }
 
+    /// Sets how many copies of the credential are kept; a power of two.
+    pub(super) fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
     /// Builds the cache. Spawns nothing and asks nobody.
     ///
     /// # Errors

@@ -38,6 +38,15 @@ impl Handle {
         &self.node.state
     }
 
+    /// Whether anybody else holds the state: another handle, by this node or another, or a flight.
+    pub(super) fn is_held_elsewhere(&self) -> bool {
+        let own_nodes = self.kept.get().map_or(0, |kept| kept.iter().filter(|node| node.get().is_some()).count());
+        let elsewhere = |node: &Arc<Node>| Arc::strong_count(node) > 1;
+        elsewhere(&self.node)
+            || self.kept.get().is_some_and(|kept| kept.iter().filter_map(OnceLock::get).any(elsewhere))
+            || Arc::strong_count(&self.node.state) > 1 + own_nodes
+    }
+
     fn on(node: Arc<Node>) -> Self {
         Self { node, kept: OnceLock::new() }
     }

@@ -6,6 +6,7 @@ mod builder;
 mod flight;
 mod flow;
 mod handle;
+mod keyed;
 mod persist;
 mod race;
 mod reader;
@@ -20,6 +21,7 @@ mod token_cache;
 mod window;
 
 pub use self::builder::TokenCacheBuilder;
+pub use self::keyed::TokenCaches;
 pub use self::reader::TokenReader;
 pub use self::snapshot::Generation;
 

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use http::Request;
+use http::{HeaderMap, Request};
 
 use super::handle::Handle;
 use super::snapshot::{Generation, Snapshot};
@@ -62,13 +62,12 @@ impl TokenReader {
     #[inline]
     pub fn with_current<R>(&mut self, read: impl FnOnce(&Credential, Generation) -> R) -> Option<R> {
         let now = self.handle.clock.now();
-        if let Slot::Own(own) = &self.slot
-            && own.version == self.handle.version()
-            && now.as_nanos() < own.fresh_until
-        {
-            return Some(read(&own.credential, own.generation));
+        match &self.slot {
+            Slot::Own(own) if own.version == self.handle.version() && now.as_nanos() < own.fresh_until => {
+                Some(read(&own.credential, own.generation))
+            }
+            _ => self.with_shared(now, read),
         }
-        self.with_shared(now, read)
     }
 
     /// Puts the current credential on `request`, in place of what stood there. `None`, with nothing changed, if there is
@@ -85,6 +84,12 @@ impl TokenReader {
     #[must_use]
     pub fn current(&self) -> Option<Current> {
         self.cache().try_current()
+    }
+
+    /// Whether `headers` has one of the headers that this cache's credential sets.
+    #[must_use]
+    pub fn is_present_in(&self, headers: &HeaderMap) -> bool {
+        self.handle.placement.is_present_in(headers)
     }
 
     /// The cache that is read.

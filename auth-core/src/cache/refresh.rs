@@ -72,9 +72,7 @@ impl State {
         let mut flow = self.flow();
         let snapshot = self.snapshot.load_full();
         let liveness = snapshot.as_ref().map_or(Liveness::Dead, |snapshot| snapshot.liveness(now, &self.clock));
-        if let Some(snapshot) = snapshot
-            && purpose.is_met_by(liveness)
-        {
+        if let Some(snapshot) = snapshot.filter(|_| purpose.is_met_by(liveness)) {
             return Begin::Ready(snapshot);
         }
         if let Some(outcome) = flow.joinable(now) {
@@ -141,12 +139,8 @@ impl State {
 
     /// Makes a response the current one and publishes it, unless a newer one came in the meantime.
     pub(super) fn store(&self, flow: &mut Flow, received: Received) -> Result<Arc<Snapshot>, TokenError> {
-        let sequence = |received: &Received| received.response.sequence();
-        if let (Some(current), Some(previous)) = (self.snapshot.load_full(), &flow.previous)
-            && let (Some(own), Some(published)) = (sequence(&received), sequence(previous))
-            && own < published
-        {
-            return Ok(current);
+        if let Some(newer) = self.newer_than(flow, &received) {
+            return Ok(newer);
         }
         let response = &received.response;
         let windows = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, fastrand::f64());
@@ -170,6 +164,13 @@ impl State {
         self.expose(windows.is_kept().then(|| Arc::clone(&snapshot)), version);
         self.gate.store(if flow.closed { u64::MAX } else { 0 }, Ordering::Relaxed);
         Ok(snapshot)
+    }
+
+    /// The current snapshot, if by sequence it is ahead of a response that comes now.
+    fn newer_than(&self, flow: &Flow, received: &Received) -> Option<Arc<Snapshot>> {
+        let own = received.response.sequence()?;
+        let current = flow.previous.as_ref()?.response.sequence()?;
+        self.snapshot.load_full().filter(|_| own < current)
     }
 
     /// Puts a refused token back into use, because no other can be had now and a refusal is no proof that it is

@@ -203,6 +203,11 @@ impl TokenCache {
         }
     }
 
+    /// Whether there are other handles, readers or exchanges than this one.
+    pub(super) fn is_held_elsewhere(&self) -> bool {
+        self.handle.is_held_elsewhere()
+    }
+
     fn snapshot(&self) -> impl Future<Output = Result<Arc<Snapshot>, TokenError>> + Send + 'static {
         let state = Arc::clone(self.handle.state());
         async move {

@@ -27,11 +27,7 @@ pub(super) fn parse_line(line: &[u8], challenges: &mut Vec<Challenge>) {
                 challenges.extend(current.replace(challenge));
             }
             Ok(Element::Param(name, value)) => {
-                if let Some(challenge) = &mut current
-                    && !push_param(challenge, name, value)
-                {
-                    current = None;
-                }
+                current = current.and_then(|challenge| with_param(challenge, name, value));
             }
             Err(broken) => {
                 match broken {
@@ -48,18 +44,14 @@ pub(super) fn parse_line(line: &[u8], challenges: &mut Vec<Challenge>) {
     challenges.extend(current);
 }
 
-/// Adds a parameter; false when the challenge must not have it.
-fn push_param(challenge: &mut Challenge, name: String, value: String) -> bool {
-    match &mut challenge.data {
-        Data::Params(params) => {
-            let fits = params.len() < MAX_PARAMS && !params.iter().any(|(own, _)| own.eq_ignore_ascii_case(&name));
-            if fits {
-                params.push((name, value));
-            }
-            fits
-        }
-        Data::Token68(_) => false,
+/// The challenge with one parameter more; `None` if it must not have it, which spoils the challenge.
+fn with_param(mut challenge: Challenge, name: String, value: String) -> Option<Challenge> {
+    let Data::Params(params) = &mut challenge.data else { return None };
+    if params.len() >= MAX_PARAMS || params.iter().any(|(own, _)| own.eq_ignore_ascii_case(&name)) {
+        return None;
     }
+    params.push((name, value));
+    Some(challenge)
 }
 
 /// One element between commas. A challenge carries at most the first of its parameters here; the others

@@ -1,5 +1,5 @@
-use http::HeaderName;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
 
 use crate::Token;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -7,7 +7,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// Where on a request a token goes. The default is `Authorization`, under the scheme of the token's kind.
 ///
 /// ```
-/// use http::HeaderName;
+/// use http::{HeaderMap, HeaderName};
 /// use tower_auth_core::Placement;
 ///
 /// let usual = Placement::default();
@@ -62,6 +62,15 @@ impl Placement {
     pub fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
+    }
+
+    /// Whether `headers` has one of the headers that the token goes into.
+    pub(crate) fn is_present_in(&self, headers: &HeaderMap) -> bool {
+        self.0.iter().any(|place| match place {
+            Place::Authorization => headers.contains_key(AUTHORIZATION),
+            Place::Header { name, .. } => headers.contains_key(name),
+            Place::Query { .. } => false,
+        })
     }
 }
 

@@ -4,7 +4,8 @@ use std::io;
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-/// A growing buffer for bytes that may hold a secret: overwritten with zeros when it is dropped, and when it is outgrown.
+/// A growing buffer for bytes that may hold a secret: overwritten with zeros when it is dropped, and when it is
+/// outgrown.
 #[derive(Default)]
 pub(crate) struct WipedBuffer(Zeroizing<Vec<u8>>);
 

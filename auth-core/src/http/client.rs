@@ -36,8 +36,8 @@ use crate::error::BoxError;
 /// Clones share the service that was given to [`new`](Self::new), and with it its connections.
 ///
 /// # Security
-/// What the service does with a request is its own affair: one that follows redirects, or unpacks compressed bodies, takes
-/// protection away that [`HttpTransport`](crate::HttpTransport) gives. A service must not log bodies or headers: they
+/// What the service does with a request is its own affair: one that follows redirects, or unpacks compressed bodies,
+/// takes protection away that `HttpTransport` gives. A service must not log bodies or headers: they
 /// hold client secrets and tokens.
 #[derive(Clone)]
 pub struct HttpClient(Arc<dyn Erased>);

@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::Uri;
 
-use super::origin::{Objection, PlaintextRules, site};
+use super::plaintext::{Objection, PlaintextRules, site};
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// The URL of an endpoint that passed the rules.
@@ -13,7 +13,8 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Checks the URL of an endpoint; `what` names the endpoint in errors. A query component is kept (RFC 6749 section 3.2).
+    /// Checks the URL of an endpoint; `what` names the endpoint in errors. A query component is kept (RFC 6749 section
+    /// 3.2).
     ///
     /// # Errors
     /// When the URL cannot be parsed, has a fragment or user information, or is plain http where that is not allowed.
@@ -60,7 +61,7 @@ impl fmt::Debug for Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use super::super::origin::PlaintextOptions;
+    use super::super::plaintext::PlaintextOptions;
     use super::*;
 
     fn rules(loopback: bool, origins: &[&str]) -> PlaintextRules {

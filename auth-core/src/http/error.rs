@@ -76,7 +76,8 @@ impl TransportError {
         self.0.kind.code()
     }
 
-    /// Whether it is certain that no byte of the request has left, so that even a single-use credential in it may be sent again.
+    /// Whether it is certain that no byte of the request has left, so that even a single-use credential in it may be
+    /// sent again.
     #[must_use]
     pub fn is_unsent(&self) -> bool {
         self.0.unsent

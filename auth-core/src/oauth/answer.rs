@@ -63,7 +63,8 @@ impl<'a> Answer<'a> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// What stands where a number is expected: the number's text or a string's content; empty for anything else. `None` if absent or null.
+    /// What stands where a number is expected: the number's text or a string's content; empty for anything else. `None`
+    /// if absent or null.
     pub(super) fn number_text(&self, name: &str) -> Option<String> {
         match self.0.get(name)? {
             Member::Text(text) => Some(text.as_str().to_owned()),

@@ -139,7 +139,8 @@ impl OAuthClientBuilder {
     /// # Errors
     /// - Client id, secret or token endpoint are missing where they are needed.
     /// - The URL of the token endpoint cannot be used, or is plain `http` where that was not allowed.
-    /// - Id or secret have a character outside printable ASCII (RFC 6749 appendix A); an id with a colon cannot be sent by `BasicRaw`.
+    /// - Id or secret have a character outside printable ASCII (RFC 6749 appendix A); an id with a colon cannot be sent
+    ///   by `BasicRaw`.
     /// - An extra parameter would be sent twice, or carry the client's secret past the chosen method.
     /// - An extra header is one that the client sets itself, or has a value that no header can have.
     /// - There is no HTTP client: none was given, and the feature `http` is off.
@@ -259,8 +260,8 @@ impl OAuthClientBuilder {
 const MIN_EXTRA_SECRET: usize = 6;
 
 impl Dangerous<OAuthClientBuilder> {
-    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service mesh.
-    /// It is logged when the client is built.
+    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service
+    /// mesh. It is logged when the client is built.
     ///
     /// # Security
     /// The client's secret and the tokens cross the network as they are.

@@ -2,8 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -16,20 +17,22 @@ use crate::error::BoxError;
 use crate::http::{Endpoint, HttpClient, TransportError, TransportErrorKind, within};
 use crate::{Clock, Secret, TokenError, TokenErrorKind, TokenResponse};
 
-/// A client of one authorization server: where its token endpoint is, how the client proves who it is there, and in which way the
-/// server departs from the standard.
+/// A client of one authorization server: where its token endpoint is, how the client proves who it is there, and in
+/// which way the server departs from the standard.
 ///
 /// Grants are made over it; [`ClientCredentials`](super::ClientCredentials) is the shortest way to the most common one.
 ///
 /// ```
 /// use tower_auth_core::{ClientAuth, OAuthClient};
 ///
+/// # #[cfg(feature = "http")] {
 /// let client = OAuthClient::builder("orders")
 ///     .secret("correct horse")
 ///     .token_endpoint("https://login.example.com/oauth/token")
 ///     .client_auth(ClientAuth::Body)
 ///     .build()?;
 /// assert_eq!(client.client_id(), "orders");
+/// # }
 /// # Ok::<(), tower_auth_core::ConfigError>(())
 /// ```
 ///
@@ -102,7 +105,7 @@ impl OAuthClient {
 
 impl Inner {
     async fn exchange(&self, grant: Grant<'_>) -> Result<TokenResponse, TokenError> {
-        let request = self.request(&grant);
+        let request = self.request(&grant)?;
         let result = match within(&self.clock, self.timeout, self.http.send(request)).await {
             Some(Ok(response)) => {
                 tracing::Span::current().record("status", response.status().as_u16());
@@ -127,7 +130,7 @@ impl Inner {
         result
     }
 
-    fn request(&self, grant: &Grant<'_>) -> Request<bytes::Bytes> {
+    fn request(&self, grant: &Grant<'_>) -> Result<Request<Bytes>, TokenError> {
         let mut params = Params::default();
         if let Some(grant_type) = grant.grant_type {
             params.push("grant_type", grant_type);
@@ -141,18 +144,20 @@ impl Inner {
         if self.skip_empty {
             params.drop_empty();
         }
-        let encoded = params.encode(self.format, self.endpoint.uri());
+        let encoded = params.encode(self.format, self.endpoint.uri()).ok_or_else(|| {
+            TokenError::new(TokenErrorKind::Misconfigured, "the parameters of the token request do not fit into a URL")
+        })?;
         let mut request = Request::new(encoded.body);
-        *request.method_mut() = http::Method::POST;
+        *request.method_mut() = Method::POST;
         *request.uri_mut() = encoded.uri;
         *request.headers_mut() = self.headers.clone();
         if let Some(content_type) = encoded.content_type {
-            request.headers_mut().insert(http::header::CONTENT_TYPE, content_type);
+            request.headers_mut().insert(CONTENT_TYPE, content_type);
         }
         if let Some(authorization) = &self.authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
-        request
+        Ok(request)
     }
 
     /// What a failed exchange means for the token.

@@ -16,7 +16,8 @@ pub enum ClientAuth {
     BasicRaw,
     /// `client_id` and `client_secret` among the parameters.
     Body,
-    /// Both [`BasicRaw`](Self::BasicRaw) and [`Body`](Self::Body), for servers that look at one or the other. The standard allows one.
+    /// Both [`BasicRaw`](Self::BasicRaw) and [`Body`](Self::Body), for servers that look at one or the other. The
+    /// standard allows one.
     Both,
     /// No proof, only `client_id` among the parameters: a public client.
     None,
@@ -82,7 +83,7 @@ mod tests {
         Some(String::from_utf8(pair).unwrap())
     }
 
-    // R6749-2.3.1a, SYS-A7
+    // R6749-2.3.1a, X1, SYS-A7
     #[test]
     fn basic_is_encoded_by_the_book_or_left_as_it_is() {
         let secret = "p+s/w %o:r=d&";

@@ -17,10 +17,13 @@ use crate::{
 /// ```
 /// use tower_auth_core::{ClientAuth, ClientCredentials, Secret};
 ///
-/// let tokens = ClientCredentials::new("https://login.example.com/oauth/token", "orders", Secret::from("correct horse"))
+/// # #[cfg(feature = "http")] {
+/// let secret = Secret::from("correct horse");
+/// let tokens = ClientCredentials::new("https://login.example.com/oauth/token", "orders", secret)
 ///     .scopes(["orders:read"])
 ///     .client_auth(ClientAuth::Body)
 ///     .cached()?;
+/// # }
 /// # Ok::<(), tower_auth_core::ConfigError>(())
 /// ```
 ///
@@ -30,8 +33,10 @@ use crate::{
 /// use std::time::Duration;
 /// use tower_auth_core::ClientCredentials;
 ///
+/// # #[cfg(feature = "http")] {
 /// let source = ClientCredentials::new("https://login.example.com/oauth/token", "orders", "correct horse").build()?;
 /// let tokens = source.cache_builder().refresh_margin(Duration::from_secs(120)).build()?;
+/// # }
 /// # Ok::<(), tower_auth_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
@@ -121,7 +126,8 @@ impl ClientCredentials {
         self
     }
 
-    /// Says for which resource the token is (RFC 8707): an absolute URI without fragment, sent byte for byte as it is. May be repeated.
+    /// Says for which resource the token is (RFC 8707): an absolute URI without fragment, sent byte for byte as it is.
+    /// May be repeated.
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resources.push(resource.into());
         self
@@ -209,8 +215,8 @@ impl ClientCredentials {
 }
 
 impl Dangerous<ClientCredentials> {
-    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service mesh.
-    /// It is logged when the source is built.
+    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service
+    /// mesh. It is logged when the source is built.
     ///
     /// # Security
     /// The client's secret and the tokens cross the network as they are.

@@ -11,8 +11,8 @@ const MILLISECONDS: f64 = 1e11;
 
 /// How long the token of an answer lives.
 ///
-/// Servers write a lifetime as a number, as text, as an absolute time, or not at all. What cannot be read is as good as absent, and
-/// said in the log: a token is never lost to a bad lifetime.
+/// Servers write a lifetime as a number, as text, as an absolute time, or not at all. What cannot be read is as good as
+/// absent, and said in the log: a token is never lost to a bad lifetime.
 pub(super) fn lifetime(answer: &Answer<'_>, now: SystemTime) -> Lifetime {
     match answer.number_text("expires_in") {
         None => {}
@@ -72,7 +72,7 @@ mod tests {
         Lifetime::For(Duration::from_secs(seconds))
     }
 
-    // THREAT-A6, R6749-5.1c, SYS-L3
+    // THREAT-A6, X14, R6749-5.1c, SYS-L3
     #[test]
     fn relative_lifetimes_are_read_leniently_and_bounded() {
         for (written, expected) in [

@@ -11,7 +11,6 @@ mod redact;
 mod refusal;
 mod request;
 mod response;
-mod retry_after;
 
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;

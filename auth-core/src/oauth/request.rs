@@ -88,17 +88,17 @@ impl Params {
         Ok(())
     }
 
-    /// Writes the parameters in `format`, for the endpoint at `uri`.
-    pub(super) fn encode(&self, format: BodyFormat, uri: &Uri) -> Encoded {
-        let typed = |content_type, body| Encoded {
-            uri: uri.clone(),
-            content_type: Some(HeaderValue::from_static(content_type)),
-            body,
+    /// Writes the parameters in `format`, for the endpoint at `uri`; `None` if they do not fit into a URL.
+    pub(super) fn encode(&self, format: BodyFormat, uri: &Uri) -> Option<Encoded> {
+        let typed = |content_type, body| {
+            Some(Encoded { uri: uri.clone(), content_type: Some(HeaderValue::from_static(content_type)), body })
         };
         match format {
             BodyFormat::Form => typed("application/x-www-form-urlencoded", self.form().into_bytes()),
             BodyFormat::Json => typed("application/json", self.json().into_bytes()),
-            BodyFormat::InsecureQuery => Encoded { uri: self.with_query(uri), content_type: None, body: Bytes::new() },
+            BodyFormat::InsecureQuery => {
+                Some(Encoded { uri: self.with_query(uri)?, content_type: None, body: Bytes::new() })
+            }
         }
     }
 
@@ -142,7 +142,7 @@ impl Params {
         buffer
     }
 
-    fn with_query(&self, uri: &Uri) -> Uri {
+    fn with_query(&self, uri: &Uri) -> Option<Uri> {
         let mut query = WipedBuffer::with_capacity(self.size() * 3);
         query.extend(uri.path().as_bytes());
         query.push(b'?');
@@ -153,8 +153,8 @@ impl Params {
         query.extend(&self.form().into_bytes());
         let mut parts = uri.clone().into_parts();
         // `Uri` copies what it is given, so wiping ends here.
-        parts.path_and_query = PathAndQuery::from_maybe_shared(query.into_bytes()).ok();
-        Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(query.into_bytes()).ok()?);
+        Uri::from_parts(parts).ok()
     }
 
     /// About how long it all is.
@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn text(params: &Params, format: BodyFormat) -> String {
-        String::from_utf8(params.encode(format, &Uri::from_static("https://a/t")).body.to_vec()).unwrap()
+        String::from_utf8(params.encode(format, &Uri::from_static("https://a/t")).unwrap().body.to_vec()).unwrap()
     }
 
     // R6749-3.2a, SYS-V13
@@ -196,9 +196,12 @@ mod tests {
         assert_eq!(form, "grant_type=client_credentials&x=a%26b%3Dc%2Bd+%25%22%5C%C3%A4%0A");
         let json: serde_json::Value = serde_json::from_str(&text(&params, BodyFormat::Json)).unwrap();
         assert_eq!(json, serde_json::json!({"grant_type": "client_credentials", "x": value}));
-        let encoded = params.encode(BodyFormat::InsecureQuery, &Uri::from_static("https://a/t?v=2"));
+        let encoded = params.encode(BodyFormat::InsecureQuery, &Uri::from_static("https://a/t?v=2")).unwrap();
         assert_eq!(encoded.uri.to_string(), format!("https://a/t?v=2&{form}"));
         assert!(encoded.body.is_empty() && encoded.content_type.is_none());
+        let mut huge = Params::default();
+        huge.push("x", "y".repeat(70_000));
+        assert!(huge.encode(BodyFormat::InsecureQuery, &Uri::from_static("https://a/t")).is_none());
     }
 
     // R8707-2b

@@ -50,7 +50,8 @@ impl Reader<'_> {
         let Some(secret) = answer.secret("access_token") else {
             return Err(self.unparsable(response, "neither a token nor an error"));
         };
-        // The mistake of leaving the type out is common; a type that is written must be understood (RFC 6749 section 7.1).
+        // The mistake of leaving the type out is common; a type that is written must be understood (RFC 6749 section
+        // 7.1).
         match answer.text("token_type").as_deref().map(|name| TokenKind::from_token_type(name)) {
             None | Some(Some(TokenKind::Bearer)) => {}
             Some(_) => return Err(self.unparsable(response, "a token of a type that this client cannot use")),
@@ -71,9 +72,7 @@ impl Reader<'_> {
         if let Some(after) = refresh_in(answer) {
             result = result.refresh_in(after);
         }
-        if self.keep_refresh_token
-            && let Some(refresh_token) = answer.secret("refresh_token")
-        {
+        if let Some(refresh_token) = answer.secret("refresh_token").filter(|_| self.keep_refresh_token) {
             result = result.with_refresh_token(refresh_token);
         }
         if let Some(id_token) = answer.secret("id_token") {

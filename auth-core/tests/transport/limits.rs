@@ -226,3 +226,22 @@ fn options_that_contradict_each_other_are_found_when_building() {
     let no_origin = HttpTransport::new().bundled_roots().dangerous().allow_plaintext("mesh");
     assert_eq!(no_origin.build().unwrap_err().kind(), ConfigErrorKind::InvalidOrigin);
 }
+
+#[test]
+fn one_client_serves_many_runtimes_one_after_the_other() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            send.send(Server::http(|_| Response::new(Bytes::from_static(b"here"))).await).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    let server = receive.recv().unwrap();
+    let client = loopback().total_timeout(Duration::from_secs(5)).build().unwrap();
+    for _ in 0..10 {
+        // The connections of the runtime before are dead by now, and must not be taken for live ones.
+        let response = runtime().block_on(client.send(request(&url(&server)))).unwrap();
+        assert_eq!(response.body(), "here");
+    }
+}

@@ -4,8 +4,9 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Which addresses a transport may connect to.
 ///
-/// The guard against server-side request forgery: a URL that a tenant supplied, or that a challenge named, must not reach
-/// into the own network (RFC 9728 section 7.7). It judges the address that is connected to, after the name is resolved.
+/// The guard against server-side request forgery: a URL that a tenant supplied, or that a challenge named, must not
+/// reach into the own network (RFC 9728 section 7.7). It judges the address that is connected to, after the name is
+/// resolved.
 ///
 /// ```
 /// use tower_auth_core::AddressPolicy;
@@ -39,8 +40,8 @@ impl AddressPolicy {
     /// Only globally routable unicast addresses.
     ///
     /// Refused are private, loopback, link-local, shared (RFC 6598), unique-local, site-local, multicast, unspecified,
-    /// documentation, benchmarking and reserved ranges. IPv4 inside IPv6 is judged as the IPv4 address if it is mapped or behind the
-    /// well-known NAT64 prefix, and refused in every other form (compatible, 6to4, Teredo, local NAT64).
+    /// documentation, benchmarking and reserved ranges. IPv4 inside IPv6 is judged as the IPv4 address if it is mapped
+    /// or behind the well-known NAT64 prefix, and refused in every other form (compatible, 6to4, Teredo, local NAT64).
     #[must_use]
     pub fn public_only() -> Self {
         Self { public_only: true, ..Self::default() }

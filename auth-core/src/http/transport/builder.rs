@@ -21,10 +21,12 @@ use crate::{Clock, Secret};
 /// Builds the default transport: an [`HttpClient`] over hyper and rustls.
 ///
 /// What it does:
-/// - `https` only, HTTP/1.1 and 2 by ALPN, certificates checked against the platform's roots, or against bundled ones where the
-///   platform has none. The crypto provider is its own: none is installed for the process, and none is looked for.
+/// - `https` only, HTTP/1.1 and 2 by ALPN, certificates checked against the platform's roots, or against bundled ones
+///   where the platform has none. The crypto provider is its own: none is installed for the process, and none is looked
+///   for.
 /// - No redirects, no cookies, no compression; a compressed answer is an error.
-/// - 5 s to connect (name, TCP, proxy and TLS together), 15 s for the whole exchange with its body, 512 KiB of body at most.
+/// - 5 s to connect (name, TCP, proxy and TLS together), 15 s for the whole exchange with its body, 512 KiB of body at
+///   most.
 /// - User information in a URL is refused.
 ///
 /// ```
@@ -35,8 +37,8 @@ use crate::{Clock, Secret};
 /// # Ok::<(), tower_auth_core::ConfigError>(())
 /// ```
 ///
-/// Requests must be sent from within a tokio runtime with I/O and time enabled; building needs none. Loading the platform's roots
-/// reads files (`SSL_CERT_FILE` and `SSL_CERT_DIR` move them), so build once and clone the client.
+/// Requests must be sent from within a tokio runtime with I/O and time enabled; building needs none. Loading the
+/// platform's roots reads files (`SSL_CERT_FILE` and `SSL_CERT_DIR` move them), so build once and clone the client.
 #[derive(Clone)]
 #[must_use = "nothing is sent before `build`"]
 pub struct HttpTransport {
@@ -206,8 +208,8 @@ impl HttpTransport {
 }
 
 impl Dangerous<HttpTransport> {
-    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service mesh.
-    /// Each such origin is logged when the client is built.
+    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service
+    /// mesh. Each such origin is logged when the client is built.
     ///
     /// # Security
     /// Client secrets and tokens cross the network as they are.
@@ -235,7 +237,8 @@ impl fmt::Debug for HttpTransport {
             .field("client_certificate", &self.tls.client.is_some())
             .field("proxy", &self.proxy)
             .field("address_policy", &self.policy)
-            .field("plaintext", &self.plaintext)
+            .field("loopback_http", &self.plaintext.loopback)
+            .field("plaintext_origins", &self.plaintext.origins.len())
             .field("connect_timeout", &self.connect)
             .field("total_timeout", &self.total)
             .field("max_body", &self.max_body)

@@ -18,7 +18,7 @@ use super::resolve::{GuardedResolver, Lookup};
 use crate::Clock;
 use crate::error::BoxError;
 use crate::http::error::{TransportError, TransportErrorKind};
-use crate::http::origin::{ip_literal, site};
+use crate::http::plaintext::{ip_literal, site};
 use crate::http::within;
 
 /// Opens connections: name, TCP, tunnel and TLS within one time limit.

@@ -49,16 +49,18 @@ impl Proxy {
         Ok(Self(Route::Fixed(Hop { uri, auth: None })))
     }
 
-    /// The proxy that `HTTPS_PROXY` or `ALL_PROXY` names when the transport is built, except for the hosts in `NO_PROXY`.
+    /// The proxy that `HTTPS_PROXY` or `ALL_PROXY` names when the transport is built, except for the hosts in
+    /// `NO_PROXY`.
     #[must_use]
     pub fn from_env() -> Self {
         Self(Route::Environment)
     }
 
-    /// Shows a Basic credential to the proxy. One from the environment carries its own in its URL.
+    /// Shows a Basic credential to the proxy.
     ///
     /// # Errors
-    /// When `user` or `password` has a character that a Basic credential must not have.
+    /// When `user` or `password` has a character that a Basic credential must not have, or the proxy is from the
+    /// environment, where its URL carries the credential.
     pub fn basic_auth(mut self, user: &str, password: impl Into<Secret>) -> Result<Self, ConfigError> {
         let text = Basic::new(user, password)?.header_text();
         let mut value = HeaderValue::from_str(text.expose_secret()).map_err(|_| {
@@ -68,8 +70,14 @@ impl Proxy {
             )
         })?;
         value.set_sensitive(true);
-        if let Route::Fixed(hop) = &mut self.0 {
-            hop.auth = Some(value);
+        match &mut self.0 {
+            Route::Fixed(hop) => hop.auth = Some(value),
+            Route::Environment => {
+                return Err(ConfigError::new(
+                    ConfigErrorKind::InvalidOption,
+                    "a proxy from the environment carries its credential in its own URL",
+                ));
+            }
         }
         Ok(self)
     }
@@ -140,6 +148,7 @@ mod tests {
     fn debug_does_not_show_the_credential() {
         let proxy = Proxy::new("http://proxy.example:3128").unwrap().basic_auth("user", "sentinel").unwrap();
         assert_eq!(format!("{proxy:?}"), "Proxy(http://proxy.example:3128/)");
+        assert!(Proxy::from_env().basic_auth("user", "sentinel").is_err());
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub(super) struct Lookup(Arc<dyn Fn(String) -> Addresses + Send + Sync>);
 
 type Addresses = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// Resolves names, and hands on only those addresses that may be connected to: they are the ones that are connected to, so a
-/// second, different answer of the name server changes nothing.
+/// Resolves names, and hands on only those addresses that may be connected to: they are the ones that are connected to,
+/// so a second, different answer of the name server changes nothing.
 #[derive(Clone)]
 pub(super) struct GuardedResolver {
     lookup: Lookup,

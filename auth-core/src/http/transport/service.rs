@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Request, Response};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
@@ -17,7 +18,7 @@ use super::connect::Connector;
 use crate::Clock;
 use crate::error::BoxError;
 use crate::http::error::{TransportError, TransportErrorKind, find};
-use crate::http::origin::{PlaintextRules, site};
+use crate::http::plaintext::{PlaintextRules, site};
 use crate::http::{WipedBuffer, within};
 
 /// One exchange: rules, deadline, cap.
@@ -51,7 +52,7 @@ impl Settings {
     async fn exchange(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let site = site(request.uri());
         if let Err(objection) = self.rules.check(request.uri()) {
-            let message = format!("a request to {site:?} is not sent: {} (the URL)", objection.text());
+            let message = format!("no request is sent to {site:?}, whose URL is not allowed: {}", objection.text());
             return Err(TransportError::new(TransportErrorKind::Forbidden, message).unsent(true));
         }
         request.headers_mut().remove(ACCEPT_ENCODING);
@@ -68,11 +69,11 @@ impl Settings {
         })
     }
 
-    async fn read(
-        &self,
-        site: &str,
-        response: Response<hyper::body::Incoming>,
-    ) -> Result<Response<Bytes>, TransportError> {
+    async fn read<B>(&self, site: &str, response: Response<B>) -> Result<Response<Bytes>, TransportError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<BoxError>,
+    {
         let (parts, mut body) = response.into_parts();
         if is_encoded(&parts.headers) {
             let message = format!("{site} answered with a compressed body, which nobody asked for");

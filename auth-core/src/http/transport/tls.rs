@@ -61,7 +61,11 @@ impl TlsOptions {
         if self.roots == Roots::Platform {
             let (_added, _ignored) = store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
-        if self.roots == Roots::Bundled || (self.roots == Roots::Platform && store.is_empty()) {
+        let bare = self.roots == Roots::Platform && store.is_empty();
+        if bare {
+            tracing::warn!("the platform has no trusted root certificates; the bundled ones are used");
+        }
+        if bare || self.roots == Roots::Bundled {
             store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         for pem in &self.own_roots {

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use http::Uri;
 use http::uri::Scheme;
 
+use crate::Origin;
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Options that weaken the protection of what is built. Obtained from a builder's `dangerous()`; each gives the builder back.
+/// Options that weaken the protection of what is built. Obtained from a builder's `dangerous()`; each gives the builder
+/// back.
 #[must_use = "an option must be chosen, which gives the builder back"]
 pub struct Dangerous<B>(B);
 
@@ -27,7 +29,7 @@ impl<B> fmt::Debug for Dangerous<B> {
 }
 
 /// Where plain `http` is allowed, as a builder collected it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct PlaintextOptions {
     pub(crate) loopback: bool,
     pub(crate) origins: Vec<String>,
@@ -37,7 +39,7 @@ pub(crate) struct PlaintextOptions {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PlaintextRules {
     loopback: bool,
-    origins: Vec<(String, u16)>,
+    origins: Vec<Origin>,
 }
 
 /// Why a URL must not be sent to.
@@ -57,13 +59,14 @@ impl PlaintextOptions {
     pub(crate) fn rules(&self) -> Result<PlaintextRules, ConfigError> {
         let mut origins = Vec::with_capacity(self.origins.len());
         for origin in &self.origins {
-            let parsed = parse_plain_origin(origin).ok_or_else(|| {
-                ConfigError::new(
+            let origin: Origin = origin.parse()?;
+            if origin.is_https() {
+                return Err(ConfigError::new(
                     ConfigErrorKind::InvalidOrigin,
-                    "an origin with plain http must be http://host[:port], without path, query and user information",
-                )
-            })?;
-            origins.push(parsed);
+                    format!("{origin} was to be allowed by plain http: write http://"),
+                ));
+            }
+            origins.push(origin);
         }
         Ok(PlaintextRules { loopback: self.loopback, origins })
     }
@@ -95,10 +98,7 @@ impl PlaintextRules {
         match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => Ok(()),
             Some(scheme) if *scheme == Scheme::HTTP => {
-                let named = self
-                    .origins
-                    .iter()
-                    .any(|(own, port)| own.eq_ignore_ascii_case(host) && *port == uri.port_u16().unwrap_or(80));
+                let named = self.origins.iter().any(|origin| origin.matches(uri));
                 let loopback = self.loopback && ip_literal(host).is_some_and(|ip| ip.is_loopback());
                 if named || loopback { Ok(()) } else { Err(Objection::Plaintext) }
             }
@@ -133,15 +133,6 @@ pub(crate) fn site(uri: &Uri) -> String {
 pub(crate) fn ip_literal(host: &str) -> Option<IpAddr> {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     bare.parse().ok()
-}
-
-fn parse_plain_origin(origin: &str) -> Option<(String, u16)> {
-    if !origin.starts_with("http://") || origin.contains(['#', '@', '?']) {
-        return None;
-    }
-    let uri: Uri = origin.strip_suffix('/').unwrap_or(origin).parse().ok()?;
-    let host = uri.host().filter(|host| !host.is_empty())?;
-    (uri.path() == "/" && uri.query().is_none()).then(|| (host.to_ascii_lowercase(), uri.port_u16().unwrap_or(80)))
 }
 
 #[cfg(test)]

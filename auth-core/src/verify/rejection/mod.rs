@@ -1,0 +1,13 @@
+//! Refusals: what the client is told, and what the operator is told.
+
+mod challenges;
+mod fault;
+mod kind;
+#[allow(clippy::module_inception, reason = "the noun of the folder")]
+mod rejection;
+
+pub use self::kind::RejectionKind;
+pub use self::rejection::Rejection;
+
+pub(super) use self::challenges::{Challenges, DEFAULT_REALM, Scheme};
+pub(super) use self::fault::Fault;

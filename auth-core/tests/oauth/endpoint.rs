@@ -1,0 +1,67 @@
+//! A token endpoint in memory.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_auth_core::{BoxError, ClientCredentials, HttpClient};
+
+pub(crate) const URL: &str = "https://login.example.com/oauth/token";
+
+/// An HTTP client that answers by itself, and what it was asked.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) http: HttpClient,
+    seen: Arc<Mutex<Vec<Request<Bytes>>>>,
+}
+
+impl Endpoint {
+    pub(crate) fn new<F>(answer: F) -> Self
+    where
+        F: Fn() -> Result<Response<Bytes>, BoxError> + Clone + Send + Sync + 'static,
+    {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&seen);
+        let http = HttpClient::new(tower::service_fn(move |request: Request<Bytes>| {
+            shared.lock().unwrap().push(request);
+            std::future::ready(answer())
+        }));
+        Self { http, seen }
+    }
+
+    /// Answers every request with `status` and a JSON text.
+    pub(crate) fn json(status: u16, body: &'static str) -> Self {
+        Self::new(move || Ok(response(status, "application/json", body)))
+    }
+
+    /// Grants a token.
+    pub(crate) fn granting() -> Self {
+        Self::json(200, r#"{"access_token":"t0k","token_type":"Bearer","expires_in":3600}"#)
+    }
+
+    /// The requests so far.
+    pub(crate) fn seen(&self) -> Vec<Request<Bytes>> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    /// The only request so far.
+    pub(crate) fn only_request(&self) -> Request<Bytes> {
+        let mut seen = self.seen();
+        assert_eq!(seen.len(), 1);
+        seen.remove(0)
+    }
+
+    /// The one request that `grant` makes.
+    pub(crate) async fn request_of(&self, grant: ClientCredentials) -> Request<Bytes> {
+        grant.http_client(self.http.clone()).build().unwrap().request_token().await.unwrap();
+        self.only_request()
+    }
+}
+
+pub(crate) fn response(status: u16, content_type: &str, body: &'static str) -> Response<Bytes> {
+    Response::builder()
+        .status(status)
+        .header("content-type", content_type)
+        .body(Bytes::from_static(body.as_bytes()))
+        .unwrap()
+}

@@ -1,0 +1,120 @@
+use std::sync::Arc;
+
+use http::{Request, Uri};
+use tower_auth_core::Origin;
+
+use super::credentials::Source;
+use super::layer::{Choice, Config, Select};
+use super::{AuthError, AuthErrorKind, RequestCredentials, SkipAuth};
+
+/// Which credential a request gets.
+pub(super) enum Chosen {
+    Nothing,
+    /// The one that the service holds.
+    Own,
+    Other(Source),
+    /// The one that a function of the whole head selects.
+    By(Arc<Select>),
+    Refuse(AuthError),
+}
+
+/// Judges a request: where it goes, and what it says about itself. Takes away the extension that named its credentials.
+#[inline]
+pub(super) fn choose<B>(config: &Config, request: &mut Request<B>) -> Chosen {
+    if request.extensions().get::<SkipAuth>().is_some() {
+        return Chosen::Nothing;
+    }
+    let rule = match config.rule(request.uri()) {
+        Ok(Some(rule)) => rule,
+        Ok(None) => return Chosen::Nothing,
+        Err(error) => return Chosen::Refuse(error),
+    };
+    if let Some(RequestCredentials(credentials)) = request.extensions_mut().remove() {
+        return Chosen::Other(credentials.0);
+    }
+    match &config.choice {
+        Choice::One { .. } => Chosen::Own,
+        Choice::Several(rules) => {
+            rules.get(rule).map_or(Chosen::Nothing, |(_, credentials)| Chosen::Other(credentials.0.clone()))
+        }
+        Choice::Selected { select, .. } => Chosen::By(Arc::clone(select)),
+    }
+}
+
+/// What the selection function says of a request.
+pub(super) fn select<B>(select: &Select, request: Request<B>) -> (Request<B>, Chosen) {
+    let (parts, body) = request.into_parts();
+    let chosen = match select(&parts) {
+        Some(credentials) => Chosen::Other(credentials.0),
+        None => Chosen::Refuse(AuthError::new(
+            AuthErrorKind::NoSelection,
+            "the request was not sent because the selection function knows no credential for it",
+        )),
+    };
+    (Request::from_parts(parts, body), chosen)
+}
+
+impl Config {
+    /// The index of the rule for `uri`; `None` if no credential goes there.
+    #[inline]
+    fn rule(&self, uri: &Uri) -> Result<Option<usize>, AuthError> {
+        if let Choice::One { origins, .. } = &self.choice {
+            if origins.iter().any(|origin| origin.matches(uri)) {
+                return Ok(Some(0));
+            }
+        }
+        self.rule_otherwise(uri)
+    }
+
+    fn rule_otherwise(&self, uri: &Uri) -> Result<Option<usize>, AuthError> {
+        if uri.authority().is_none() {
+            return self.sole_rule();
+        }
+        if let Some(rule) = self.rules().position(|origins| origins.iter().any(|origin| origin.matches(uri))) {
+            return Ok(Some(rule));
+        }
+        self.judge_foreign(uri).map_or(Ok(None), Err)
+    }
+
+    /// A path alone goes to the one origin there is.
+    fn sole_rule(&self) -> Result<Option<usize>, AuthError> {
+        let mut rules = self.rules();
+        match (rules.next(), rules.next()) {
+            (Some([_]), None) => Ok(Some(0)),
+            _ => Err(AuthError::new(
+                AuthErrorKind::UnknownOrigin,
+                "the request was not sent because its URI is a path only and the layer was not given exactly one origin to \
+                 judge it by",
+            )),
+        }
+    }
+
+    #[cold]
+    fn judge_foreign(&self, uri: &Uri) -> Option<AuthError> {
+        if let Some(origin) = self.rules().flatten().find(|origin| origin.is_downgraded(uri)) {
+            return Some(AuthError::new(
+                AuthErrorKind::InsecureScheme,
+                format!("the request was not sent because it goes by plain http where credentials go to {origin} only"),
+            ));
+        }
+        self.refuse_foreign.then(|| {
+            let to = Origin::of(uri).map_or_else(|| "an unusable origin".to_owned(), |origin| origin.to_string());
+            let allowed: Vec<_> = self.rules().flatten().map(Origin::to_string).collect();
+            AuthError::new(
+                AuthErrorKind::ForeignOrigin,
+                format!(
+                    "the request was not sent because it goes to {to}, and only these origins are allowed: {}",
+                    allowed.join(", ")
+                ),
+            )
+        })
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &[Origin]> {
+        let (one, several): (Option<&[Origin]>, &[_]) = match &self.choice {
+            Choice::One { origins, .. } | Choice::Selected { origins, .. } => (Some(origins), &[]),
+            Choice::Several(rules) => (None, rules),
+        };
+        one.into_iter().chain(several.iter().map(|(origins, _)| &**origins))
+    }
+}

@@ -1,0 +1,239 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_auth_core::{BoxError, Current, Generation, TokenCache, TokenError};
+use tower_service::Service;
+
+use super::body::{Kept, ReplayBody};
+use super::extension::NotRecovered;
+use super::layer::Config;
+use super::policy::Conflict;
+use super::resend::{Next, Resend};
+use super::{AuthError, telemetry};
+
+pin_project! {
+    /// The future of [`Auth`](super::Auth).
+    ///
+    /// # Cancel safety
+    /// Dropping it cancels the request, never a token refresh.
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<ReplayBody<B>>>,
+    {
+        #[pin]
+        state: State<S, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B>
+    where
+        S: Service<Request<ReplayBody<B>>>,
+    {
+        /// Not sent, and not going to be.
+        Refused { error: Option<AuthError> },
+        /// Waiting for the first token.
+        Waiting { token: CurrentFuture, held: Option<Box<Held<S, B>>> },
+        /// Sent the first time.
+        Sent { #[pin] response: S::Future, resend: Option<Box<Resend<S>>> },
+        /// Waiting for a newer token, with the refusal at hand.
+        Renewing { token: CurrentFuture, refused: Option<Box<Refused<S, S::Response>>> },
+        /// Waiting until the service is ready for the second time.
+        Ready { again: Option<Box<Again<S, B>>> },
+        /// Sent the second time.
+        SentAgain { #[pin] response: S::Future, sent: Box<Retried> },
+    }
+}
+
+type CurrentFuture = Pin<Box<dyn Future<Output = Result<Current, TokenError>> + Send>>;
+
+/// A request that waits for a token, with the service that is ready for it.
+pub(super) struct Held<S, B> {
+    pub(super) service: S,
+    pub(super) request: Request<B>,
+    pub(super) cache: TokenCache,
+    pub(super) config: Arc<Config>,
+}
+
+/// A refused request that waits for a newer token.
+struct Refused<S, R> {
+    response: R,
+    resend: Box<Resend<S>>,
+    kept: Kept,
+}
+
+/// A request that goes out a second time.
+struct Again<S, B> {
+    service: S,
+    request: Request<ReplayBody<B>>,
+    retried: Box<Retried>,
+}
+
+/// The credential of the second try, and what judges the answer.
+struct Retried {
+    cache: TokenCache,
+    generation: Generation,
+    config: Arc<Config>,
+}
+
+impl<S, B> ResponseFuture<S, B>
+where
+    S: Service<Request<ReplayBody<B>>>,
+{
+    pub(super) fn sent(response: S::Future, resend: Option<Box<Resend<S>>>) -> Self {
+        Self { state: State::Sent { response, resend } }
+    }
+
+    pub(super) fn refused(error: AuthError) -> Self {
+        Self { state: State::Refused { error: Some(error) } }
+    }
+
+    pub(super) fn waiting(held: Held<S, B>) -> Self {
+        let token = Box::pin(held.cache.current());
+        Self { state: State::Waiting { token, held: Some(Box::new(held)) } }
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Body + 'static,
+{
+    type Output = Result<Response<R>, BoxError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProjection::Refused { error } => return Poll::Ready(Err(take(error).into())),
+                StateProjection::Waiting { token, held } => match ready!(token.as_mut().poll(context)) {
+                    Ok(current) => take(held).send(&current),
+                    Err(error) => return Poll::Ready(Err(AuthError::no_token(error).into())),
+                },
+                StateProjection::Sent { response, resend } => {
+                    let response = ready!(response.poll(context)).map_err(Into::into)?;
+                    let Some(resend) = resend.take() else { return Poll::Ready(Ok(response)) };
+                    match resend.judge(&response) {
+                        Next::Return => return Poll::Ready(Ok(response)),
+                        Next::Explain(reason) => return Poll::Ready(Ok(explain(response, reason))),
+                        Next::Renew(kept) => State::Renewing {
+                            token: Box::pin(resend.cache.current()),
+                            refused: Some(Box::new(Refused { response, resend, kept })),
+                        },
+                    }
+                }
+                StateProjection::Renewing { token, refused } => {
+                    let renewed = ready!(token.as_mut().poll(context));
+                    match take(refused).renewed(renewed) {
+                        Ok(again) => State::Ready { again: Some(Box::new(again)) },
+                        Err(response) => return Poll::Ready(Ok(response)),
+                    }
+                }
+                StateProjection::Ready { again } => {
+                    if let Some(again) = again {
+                        ready!(again.service.poll_ready(context)).map_err(Into::into)?;
+                    }
+                    let Again { mut service, request, retried } = *take(again);
+                    State::SentAgain { response: service.call(request), sent: retried }
+                }
+                StateProjection::SentAgain { response, sent } => {
+                    let response = ready!(response.poll(context)).map_err(Into::into)?;
+                    if sent.config.refusal.is_refused(response.status(), response.headers()) {
+                        sent.cache.ignore_refusals(sent.generation);
+                        return Poll::Ready(Ok(explain(response, NotRecovered::RefusedAgain)));
+                    }
+                    telemetry::recovered();
+                    return Poll::Ready(Ok(response));
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, B, R> Held<S, B>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+    B: Body + 'static,
+{
+    /// Sends the request with the token that it waited for.
+    fn send(mut self, current: &Current) -> State<S, B> {
+        match self.config.attach(&mut self.request, &current.credential, self.config.recovery) {
+            Ok(Some(head)) => {
+                let Self { mut service, request, cache, config } = self;
+                let (parts, body) = request.into_parts();
+                let (body, replay) = ReplayBody::replayable(body, config.replay_limit);
+                let resend =
+                    Resend { service: service.clone(), head, replay, cache, generation: current.generation, config };
+                State::Sent { response: service.call(Request::from_parts(parts, body)), resend: Some(Box::new(resend)) }
+            }
+            Ok(None) | Err(Conflict::Keep) => {
+                let Self { mut service, request, .. } = self;
+                State::Sent { response: service.call(request.map(ReplayBody::plain)), resend: None }
+            }
+            Err(Conflict::Refuse(error)) => State::Refused { error: Some(error) },
+        }
+    }
+}
+
+impl<S, R> Refused<S, Response<R>> {
+    /// The request to be sent again if there is a newer token, else the refusal with the reason.
+    fn renewed<B>(self, renewed: Result<Current, TokenError>) -> Result<Again<S, B>, Response<R>> {
+        let Self { response, resend, kept } = self;
+        match renewed {
+            Ok(current) if current.generation > resend.generation => {
+                // The connection may be needed for the second try.
+                drop(response);
+                let retried = Retried {
+                    cache: resend.cache.clone(),
+                    generation: current.generation,
+                    config: Arc::clone(&resend.config),
+                };
+                let (service, request) = resend.into_request(kept, &current);
+                Ok(Again { service, request, retried: Box::new(retried) })
+            }
+            Ok(_) => {
+                resend.cache.ignore_refusals(resend.generation);
+                Err(explain(response, NotRecovered::Unchanged))
+            }
+            Err(error) => Err(explain(response, NotRecovered::RefreshFailed(error))),
+        }
+    }
+}
+
+fn explain<R>(mut response: Response<R>, reason: NotRecovered) -> Response<R> {
+    telemetry::not_recovered(&reason);
+    response.extensions_mut().insert(reason);
+    response
+}
+
+/// What a state holds until it is left.
+fn take<T>(slot: &mut Option<T>) -> T {
+    slot.take().expect("a future is not polled after it is done, and a state not after it was left")
+}
+
+impl<S, B> fmt::Debug for ResponseFuture<S, B>
+where
+    S: Service<Request<ReplayBody<B>>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Refused { .. } => "refused",
+            State::Waiting { .. } => "waiting for a token",
+            State::Sent { .. } => "sent",
+            State::Renewing { .. } => "waiting for a newer token",
+            State::Ready { .. } => "waiting for the service",
+            State::SentAgain { .. } => "sent again",
+        };
+        write!(f, "ResponseFuture({state})")
+    }
+}

@@ -1,0 +1,24 @@
+//! The outgoing layer: which requests get a credential, which one, and what happens when it is refused.
+
+mod body;
+mod choice;
+mod credentials;
+mod error;
+mod extension;
+mod future;
+mod head;
+mod layer;
+mod policy;
+mod refusal;
+mod resend;
+mod service;
+mod telemetry;
+
+pub use self::body::ReplayBody;
+pub use self::credentials::Credentials;
+pub use self::error::{AuthError, AuthErrorKind};
+pub use self::extension::{NotRecovered, RequestCredentials, SkipAuth};
+pub use self::future::ResponseFuture;
+pub use self::layer::AuthLayer;
+pub use self::policy::ExistingCredential;
+pub use self::service::Auth;

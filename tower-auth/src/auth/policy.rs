@@ -1,0 +1,69 @@
+use http::Request;
+use tower_auth_core::Credential;
+
+use super::head::Head;
+use super::layer::Config;
+use super::{AuthError, AuthErrorKind};
+
+/// What happens to a request that already has the header which the layer would set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExistingCredential {
+    /// It is sent as it is: the caller's own credential wins.
+    #[default]
+    Keep,
+    /// The layer's credential takes its place.
+    Replace,
+    /// It is not sent; the error is [`AuthErrorKind::ExistingCredential`].
+    Refuse,
+}
+
+/// A request has a credential of its own.
+pub(super) enum Conflict {
+    Keep,
+    Refuse(AuthError),
+}
+
+impl Config {
+    /// Puts `credential` on `request` unless it has one of its own. Keeps the head as it was before if that is wanted.
+    #[inline]
+    pub(super) fn attach<B>(
+        &self,
+        request: &mut Request<B>,
+        credential: &Credential,
+        keep_head: bool,
+    ) -> Result<Option<Head>, Conflict> {
+        let replaces = self.existing == ExistingCredential::Replace;
+        if keep_head {
+            if !replaces && credential.is_present_in(request.headers()) {
+                return Err(self.present());
+            }
+            let head = Head::of(request);
+            credential.apply(request);
+            Ok(Some(head))
+        } else if replaces {
+            credential.apply(request);
+            Ok(None)
+        } else if credential.apply_if_absent(request) {
+            Ok(None)
+        } else {
+            Err(self.present())
+        }
+    }
+
+    /// What follows from a request's having a credential of its own, if it has.
+    pub(super) fn conflict(&self, present: bool) -> Option<Conflict> {
+        (present && self.existing != ExistingCredential::Replace).then(|| self.present())
+    }
+
+    #[cold]
+    fn present(&self) -> Conflict {
+        match self.existing {
+            ExistingCredential::Keep | ExistingCredential::Replace => Conflict::Keep,
+            ExistingCredential::Refuse => Conflict::Refuse(AuthError::new(
+                AuthErrorKind::ExistingCredential,
+                "the request has a credential of its own, and the layer was told to refuse such requests",
+            )),
+        }
+    }
+}

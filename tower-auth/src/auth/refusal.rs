@@ -1,0 +1,89 @@
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, StatusCode};
+use tower_auth_core::Challenge;
+
+/// Decides whether a response says that the token is dead.
+#[derive(Clone)]
+pub(super) enum Refusal {
+    Standard,
+    Custom(Arc<Predicate>),
+}
+
+pub(super) type Predicate = dyn Fn(StatusCode, &HeaderMap) -> bool + Send + Sync;
+
+impl Refusal {
+    pub(super) fn is_refused(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Standard => status == StatusCode::UNAUTHORIZED && asks_for_a_new_token(headers),
+            Self::Custom(predicate) => predicate(status, headers),
+        }
+    }
+}
+
+/// A 401 asks for a new token unless a Bearer challenge names another error: too little scope and too weak a login are not
+/// mended by the same grant (RFC 6750 section 3.1, RFC 9470 section 3).
+fn asks_for_a_new_token(headers: &HeaderMap) -> bool {
+    let challenges = Challenge::from_headers(headers);
+    let mut bearer = challenges.iter().filter(|challenge| challenge.is_scheme("Bearer")).peekable();
+    bearer.peek().is_none() || bearer.any(|challenge| matches!(challenge.param("error"), None | Some("invalid_token")))
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Standard => "Standard",
+            Self::Custom(_) => "Custom",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http::header::{PROXY_AUTHENTICATE, WWW_AUTHENTICATE};
+
+    use super::*;
+
+    fn refused(status: u16, challenges: &[&'static str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for challenge in challenges {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        Refusal::Standard.is_refused(StatusCode::from_u16(status).unwrap(), &headers)
+    }
+
+    // R9110-11.1a, R9110-11.4b, R9110-15.5.2a, THREAT-C7
+    #[test]
+    fn a_401_asks_for_a_new_token_unless_it_asks_for_something_else() {
+        for yes in [
+            &["Bearer error=\"invalid_token\""][..],
+            &["Bearer"],
+            &["bearer realm=x"],
+            &[],
+            &["Basic realm=x"],
+            &["Bearer error=insufficient_scope", "Bearer error=invalid_token"],
+            &["@garbage@"],
+        ] {
+            assert!(refused(401, yes), "{yes:?}");
+        }
+        for no in [
+            "Bearer error=\"insufficient_scope\", scope=\"admin\"",
+            "Basic realm=x, Bearer error=\"insufficient_user_authentication\", acr_values=\"high\"",
+            "Bearer error=invalid_request",
+        ] {
+            assert!(!refused(401, &[no]), "{no}");
+        }
+        assert!(!refused(403, &["Bearer error=\"invalid_token\""]));
+        assert!(!refused(200, &[]));
+    }
+
+    // R9110-11.7a
+    #[test]
+    fn a_proxy_that_asks_for_credentials_gets_none() {
+        let mut headers = HeaderMap::new();
+        headers.insert(PROXY_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        assert!(!Refusal::Standard.is_refused(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &headers));
+    }
+}

@@ -1,0 +1,57 @@
+use std::sync::Arc;
+
+use http::{Request, Response};
+use tower_auth_core::{Current, Generation, Invalidation, TokenCache};
+
+use super::body::{Kept, Replay, ReplayBody};
+use super::extension::NotRecovered;
+use super::head::Head;
+use super::layer::Config;
+
+/// What is needed to send a request a second time.
+pub(super) struct Resend<S> {
+    /// A clone of the service, not polled ready.
+    pub(super) service: S,
+    pub(super) head: Head,
+    pub(super) replay: Replay,
+    pub(super) cache: TokenCache,
+    /// The credential that was sent.
+    pub(super) generation: Generation,
+    pub(super) config: Arc<Config>,
+}
+
+/// What follows from a response.
+pub(super) enum Next {
+    /// It goes to the caller.
+    Return,
+    /// It says that the token is dead, and the caller learns why nothing more was done.
+    Explain(NotRecovered),
+    /// It says that the token is dead, and another can be tried.
+    Renew(Kept),
+}
+
+impl<S> Resend<S> {
+    /// Judges a response, and drops the token from the cache if it says that the token is dead.
+    pub(super) fn judge<R>(&self, response: &Response<R>) -> Next {
+        if !self.config.refusal.is_refused(response.status(), response.headers()) {
+            return Next::Return;
+        }
+        if self.cache.invalidate(self.generation) == Invalidation::Throttled {
+            return Next::Explain(NotRecovered::Throttled);
+        }
+        match self.replay.kept() {
+            Some(kept) => Next::Renew(kept),
+            None => {
+                self.cache.prefetch();
+                Next::Explain(NotRecovered::BodyNotReplayable)
+            }
+        }
+    }
+
+    /// The request again, with a newer credential, and the service that is to be polled ready for it.
+    pub(super) fn into_request<B>(self, kept: Kept, current: &Current) -> (S, Request<ReplayBody<B>>) {
+        let mut request = self.head.into_request(ReplayBody::again(kept));
+        current.credential.apply(&mut request);
+        (self.service, request)
+    }
+}

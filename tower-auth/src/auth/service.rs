@@ -1,0 +1,148 @@
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_auth_core::BoxError;
+use tower_service::Service;
+
+use super::body::ReplayBody;
+use super::choice::{Chosen, choose, select};
+use super::credentials::Source;
+use super::future::{Held, ResponseFuture};
+use super::layer::{Choice, Config};
+use super::policy::Conflict;
+use super::resend::Resend;
+
+/// The service of an [`AuthLayer`](super::AuthLayer).
+///
+/// # Clone
+/// A clone shares the cache and holds nothing of this one's readiness.
+pub struct Auth<S> {
+    inner: S,
+    config: Arc<Config>,
+    /// In the usual case the reader, with its copy of the credential. Otherwise one is cloned per request.
+    own: Option<Source>,
+}
+
+impl<S> Auth<S> {
+    pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
+        let own = match &config.choice {
+            Choice::One { credentials, .. } => Some(credentials.0.clone()),
+            Choice::Several(_) | Choice::Selected { .. } => None,
+        };
+        Self { inner, config, own }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Auth<S>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Body + 'static,
+{
+    type Response = Response<R>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context).map_err(Into::into)
+    }
+
+    #[inline]
+    fn call(&mut self, mut request: Request<B>) -> ResponseFuture<S, B> {
+        let Self { inner, config, own } = self;
+        let mut chosen = choose(config, &mut request);
+        if let Chosen::By(function) = chosen {
+            (request, chosen) = select(&*function, request);
+        }
+        match (chosen, own) {
+            (Chosen::Own, Some(source)) => send(inner, config, source, request),
+            (Chosen::Other(mut source), _) => send(inner, config, &mut source, request),
+            (Chosen::Refuse(error), _) => ResponseFuture::refused(error),
+            (Chosen::Nothing | Chosen::Own | Chosen::By(_), _) => pass(inner, request),
+        }
+    }
+}
+
+/// Puts the current credential on a request and sends it.
+fn send<S, B, R>(
+    inner: &mut S,
+    config: &Arc<Config>,
+    source: &mut Source,
+    mut request: Request<B>,
+) -> ResponseFuture<S, B>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+    B: Body + 'static,
+{
+    let reader = match source {
+        Source::Cached(reader) => reader,
+        Source::Static(credential) => {
+            return match config.attach(&mut request, credential, false) {
+                Ok(_) => pass(inner, request),
+                Err(conflict) => conflicting(inner, conflict, request),
+            };
+        }
+    };
+    let attached = reader.with_current(|credential, generation| {
+        config.attach(&mut request, credential, config.recovery).map(|head| head.map(|head| (head, generation)))
+    });
+    match attached {
+        Some(Ok(None)) => pass(inner, request),
+        Some(Ok(Some((head, generation)))) => {
+            let (parts, body) = request.into_parts();
+            let (body, replay) = ReplayBody::replayable(body, config.replay_limit);
+            let resend = Resend {
+                service: inner.clone(),
+                head,
+                replay,
+                cache: reader.cache(),
+                generation,
+                config: Arc::clone(config),
+            };
+            ResponseFuture::sent(inner.call(Request::from_parts(parts, body)), Some(Box::new(resend)))
+        }
+        Some(Err(conflict)) => conflicting(inner, conflict, request),
+        None => match config.conflict(reader.is_present_in(request.headers())) {
+            Some(conflict) => conflicting(inner, conflict, request),
+            None => {
+                // The service in `inner` is the one that was polled ready: it waits with the request, and the clone stays.
+                let spare = inner.clone();
+                let service = mem::replace(inner, spare);
+                ResponseFuture::waiting(Held { service, request, cache: reader.cache(), config: Arc::clone(config) })
+            }
+        },
+    }
+}
+
+fn pass<S, B>(inner: &mut S, request: Request<B>) -> ResponseFuture<S, B>
+where
+    S: Service<Request<ReplayBody<B>>>,
+{
+    ResponseFuture::sent(inner.call(request.map(ReplayBody::plain)), None)
+}
+
+fn conflicting<S, B>(inner: &mut S, conflict: Conflict, request: Request<B>) -> ResponseFuture<S, B>
+where
+    S: Service<Request<ReplayBody<B>>>,
+{
+    match conflict {
+        Conflict::Keep => pass(inner, request),
+        Conflict::Refuse(error) => ResponseFuture::refused(error),
+    }
+}
+
+impl<S: Clone> Clone for Auth<S> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), config: Arc::clone(&self.config), own: self.own.clone() }
+    }
+}
+
+impl<S> fmt::Debug for Auth<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.config, f)
+    }
+}
