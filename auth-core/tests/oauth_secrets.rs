@@ -51,6 +51,7 @@ fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
+        .with_ansi(false)
         .with_writer(log.clone())
         .finish();
     (log, tracing::subscriber::set_default(subscriber))
