@@ -29,11 +29,12 @@ impl FlightTask {
         Self { state, id, cause, started, outcome: Some(outcome) }
     }
 
-    /// Runs the exchange to its end. A response whose persistence failed the last time is not asked for again.
-    pub(super) async fn run(mut self, unpersisted: Option<Received>, previous: Option<Received>) {
-        let received = match unpersisted {
+    /// Runs the exchange to its end.
+    pub(super) async fn run(mut self) {
+        let Some(known) = self.state.take_off(self.id) else { return };
+        let received = match known.unpersisted {
             Some(received) => Ok(received),
-            None => self.exchange(previous).await,
+            None => self.exchange(known.previous).await,
         };
         let result = match received {
             Ok(received) => self.persist(received).await,

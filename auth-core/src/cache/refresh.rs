@@ -24,6 +24,13 @@ enum Begin {
     Fail(TokenError),
 }
 
+/// What a flight starts with.
+pub(super) struct Known {
+    /// A response that is still to be made durable. Then it is not asked for again.
+    pub(super) unpersisted: Option<Received>,
+    pub(super) previous: Option<Received>,
+}
+
 /// What a token is wanted for.
 #[derive(Clone, Copy)]
 enum Purpose {
@@ -93,16 +100,32 @@ impl State {
         let (sender, outcome) = watch::channel(None);
         flow.flights += 1;
         let id = flow.flights;
-        let steps = if self.persist.is_some() { 2 } else { 1 };
-        let lost_at = now + self.exchange_timeout.saturating_mul(steps) + GRACE;
+        let lost_at = self.lost_at(now);
         flow.flight = Some(Flight { id, lost_at, outcome: outcome.clone() });
         self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
-        let (unpersisted, previous) = (flow.unpersisted.clone(), flow.previous.clone());
         // A runtime that is shutting down drops the task here and now, and that takes the lock.
         drop(flow);
         let task = FlightTask::new(Arc::clone(self), id, cause, sender);
-        runtime.spawn(task.run(unpersisted, previous));
+        runtime.spawn(task.run());
         Begin::Join(outcome)
+    }
+
+    /// Lets the flight `id` start, now that its task runs: its time counts from here. `None` if it was believed lost and
+    /// another took its place.
+    pub(super) fn take_off(&self, id: u64) -> Option<Known> {
+        let lost_at = self.lost_at(self.clock.now());
+        let mut flow = self.flow();
+        flow.flight.as_mut().filter(|flight| flight.id == id)?.lost_at = lost_at;
+        if !flow.closed {
+            self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
+        }
+        Some(Known { unpersisted: flow.unpersisted.clone(), previous: flow.previous.clone() })
+    }
+
+    /// When a flight that starts now must have ended.
+    fn lost_at(&self, now: MonotonicTime) -> MonotonicTime {
+        let steps = if self.persist.is_some() { 2 } else { 1 };
+        now + self.exchange_timeout.saturating_mul(steps) + GRACE
     }
 
     /// Takes in what a flight ended with, and says what its waiters get.
