@@ -142,20 +142,22 @@ impl State {
         let replaced_age = flow.previous.as_ref().map(|previous| now.saturating_since(previous.at));
         let result = result.and_then(|received| self.store(&mut flow, received));
         let in_charge = flow.end_flight(id);
+        let mut wait = Duration::ZERO;
+        if let (Err(error), true) = (&result, in_charge) {
+            flow.failures = flow.failures.saturating_add(1);
+            wait = backoff::delay(error, flow.failures, fastrand::f64());
+            flow.next_attempt = now + wait;
+            flow.last_error = Some(error.clone());
+            self.gate.store(flow.next_attempt.as_nanos(), Ordering::Relaxed);
+            if error.class() == FailureClass::Transient {
+                self.reinstate(&mut flow, now);
+            }
+        }
+        // A subscriber may be slow, and may look at this cache.
+        drop(flow);
         match &result {
             Ok(snapshot) => telemetry::refreshed(&self.name, cause, took, &snapshot.token, replaced_age),
-            Err(error) if in_charge => {
-                flow.failures = flow.failures.saturating_add(1);
-                let wait = backoff::delay(error, flow.failures, fastrand::f64());
-                flow.next_attempt = now + wait;
-                flow.last_error = Some(error.clone());
-                self.gate.store(flow.next_attempt.as_nanos(), Ordering::Relaxed);
-                if error.class() == FailureClass::Transient {
-                    self.reinstate(&mut flow, now);
-                }
-                telemetry::refresh_failed(&self.name, cause, took, error, wait);
-            }
-            Err(error) => telemetry::refresh_failed(&self.name, cause, took, error, Duration::ZERO),
+            Err(error) => telemetry::refresh_failed(&self.name, cause, took, error, wait),
         }
         result
     }
