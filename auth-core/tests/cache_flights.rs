@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
+
+use tower_auth_core::{SourceRequest, Token, TokenCache, TokenKind, TokenResponse};
 use tower_auth_testing::TestClock;
 
 use self::support::*;
@@ -42,4 +45,25 @@ fn an_exchange_that_was_replaced_before_it_started_does_not_start() {
     frozen.block_on(TestClock::settle());
     assert_eq!(script.calls(), 1);
     assert_eq!(current(&cache).as_deref(), Some("token-1"));
+}
+
+// THREAT-A4
+#[tokio::test]
+async fn the_refresh_token_of_a_response_whose_token_cannot_be_sent_is_kept() {
+    let time = TestClock::new();
+    let spent = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&spent);
+    let cache = TokenCache::builder(move |request: SourceRequest| {
+        let previous = request.previous().and_then(|previous| previous.refresh_token().cloned());
+        log.lock().unwrap().push(previous.map(|token| token.expose_secret().to_owned()));
+        let dpop = Token::new("x").unwrap().with_kind(TokenKind::Dpop);
+        async move { Ok(TokenResponse::new(dpop).with_refresh_token("rotated")) }
+    })
+    .clock(time.clock())
+    .build()
+    .unwrap();
+    cache.ready().await.unwrap_err();
+    time.advance(secs(2)).await;
+    cache.ready().await.unwrap_err();
+    assert_eq!(*spent.lock().unwrap(), [None, Some("rotated".to_owned())]);
 }

@@ -167,13 +167,15 @@ impl State {
         if let Some(newer) = self.newer_than(flow, &received) {
             return Ok(newer);
         }
-        let response = &received.response;
+        // Also if its token turns out to be of no use: the refresh token that came with it is the only one now.
+        flow.previous = Some(received.clone());
+        let response = Arc::clone(&received.response);
         let windows = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, fastrand::f64());
         let unchanged = flow.value.as_ref() == Some(response.token().secret());
         let generation = if unchanged { flow.generation } else { Generation(flow.generation.0 + 1) };
         let version = flow.version + 1;
-        let snapshot = Snapshot::new(received.clone(), &windows, &self.placement, self.shards, generation, version)
-            .map_err(|error| {
+        let snapshot =
+            Snapshot::new(received, &windows, &self.placement, self.shards, generation, version).map_err(|error| {
                 TokenError::new(TokenErrorKind::Unparsable, "the source answered a token that cannot be sent")
                     .with_source(error)
             })?;
@@ -181,7 +183,6 @@ impl State {
         flow.generation = generation;
         flow.version = version;
         flow.value = Some(response.token().secret().clone());
-        flow.previous = Some(received);
         flow.refused = None;
         flow.failures = 0;
         flow.last_error = None;
