@@ -23,6 +23,8 @@ pub struct Origin {
     /// In lower case; an IPv6 address in brackets.
     host: String,
     port: u16,
+    /// Host and port as most URIs of this origin write them: in lower case, without the scheme's own port.
+    authority: String,
 }
 
 impl Origin {
@@ -44,12 +46,23 @@ impl Origin {
     #[must_use]
     pub fn of(uri: &Uri) -> Option<Self> {
         let (https, authority) = parts(uri)?;
-        Some(Self { https, host: authority.host().to_ascii_lowercase(), port: port(authority, https)? })
+        let (host, port) = (authority.host().to_ascii_lowercase(), port(authority, https)?);
+        let authority = if port == default_port(https) { host.clone() } else { format!("{host}:{port}") };
+        Some(Self { https, host, port, authority })
     }
 
     /// Whether `uri`, an absolute one, is of this origin. A URI with user information is of none.
+    #[inline]
     #[must_use]
     pub fn matches(&self, uri: &Uri) -> bool {
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else { return false };
+        let own = if self.https { &Scheme::HTTPS } else { &Scheme::HTTP };
+        scheme == own && (authority.as_str() == self.authority || self.matches_otherwise(uri))
+    }
+
+    /// For URIs that write the origin in another way: other case, the scheme's own port.
+    #[cold]
+    fn matches_otherwise(&self, uri: &Uri) -> bool {
         parts(uri).is_some_and(|(https, authority)| {
             https == self.https && port(authority, https) == Some(self.port) && self.is_host(authority)
         })
@@ -78,9 +91,13 @@ fn parts(uri: &Uri) -> Option<(bool, &Authority)> {
 fn port(authority: &Authority, https: bool) -> Option<u16> {
     match authority.port_u16() {
         Some(port) => Some(port),
-        None if authority.as_str().len() == authority.host().len() => Some(if https { 443 } else { 80 }),
+        None if authority.as_str().len() == authority.host().len() => Some(default_port(https)),
         None => None,
     }
+}
+
+fn default_port(https: bool) -> u16 {
+    if https { 443 } else { 80 }
 }
 
 impl FromStr for Origin {
@@ -125,9 +142,7 @@ impl TryFrom<String> for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, default) = if self.https { ("https", 443) } else { ("http", 80) };
-        write!(f, "{scheme}://{}", self.host)?;
-        if self.port == default { Ok(()) } else { write!(f, ":{}", self.port) }
+        write!(f, "{}://{}", if self.https { "https" } else { "http" }, self.authority)
     }
 }
 

@@ -67,6 +67,6 @@ fn without_recovery_a_hit_allocates_nothing() {
 }
 
 #[test]
-fn with_recovery_a_hit_keeps_its_head_in_one_buffer_and_its_body_in_one_list() {
-    assert_eq!(allocations(&warm_layer()), 2);
+fn with_recovery_a_hit_keeps_its_head_its_body_and_what_belongs_to_them_in_three_pieces() {
+    assert_eq!(allocations(&warm_layer()), 3);
 }

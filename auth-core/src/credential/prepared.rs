@@ -2,7 +2,7 @@ use std::fmt;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, Entry};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use zeroize::Zeroizing;
@@ -115,6 +115,29 @@ impl Credential {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Puts the credential on `request` unless it has one of the headers already. False, with nothing changed, if it has.
+    #[inline]
+    #[must_use]
+    pub fn apply_if_absent<B>(&self, request: &mut Request<B>) -> bool {
+        match &self.0 {
+            // One look-up for both the question and the answer.
+            Repr::Header(name, value) => match request.headers_mut().entry(name) {
+                Entry::Vacant(entry) => {
+                    entry.insert(value.clone());
+                    true
+                }
+                Entry::Occupied(_) => false,
+            },
+            Repr::Parts(_) => {
+                let absent = !self.is_present_in(request.headers());
+                if absent {
+                    self.apply(request);
+                }
+                absent
             }
         }
     }

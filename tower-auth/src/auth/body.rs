@@ -57,6 +57,7 @@ struct Recorder {
 
 impl<B> ReplayBody<B> {
     /// A body that is only passed through.
+    #[inline]
     pub(super) fn plain(body: B) -> Self {
         Self { inner: Inner::Plain { body } }
     }

@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use http::{Request, Uri};
 use tower_auth_core::Origin;
 
 use super::credentials::Source;
-use super::layer::{Choice, Config};
+use super::layer::{Choice, Config, Select};
 use super::{AuthError, AuthErrorKind, RequestCredentials, SkipAuth};
 
 /// Which credential a request gets.
@@ -11,47 +13,60 @@ pub(super) enum Chosen {
     /// The one that the service holds.
     Own,
     Other(Source),
+    /// The one that a function of the whole head selects.
+    By(Arc<Select>),
     Refuse(AuthError),
 }
 
-/// Judges a request: where it goes, and what it says about itself. The request comes back as it was, without the extension
-/// that named its credentials.
-pub(super) fn choose<B>(config: &Config, mut request: Request<B>) -> (Request<B>, Chosen) {
+/// Judges a request: where it goes, and what it says about itself. Takes away the extension that named its credentials.
+#[inline]
+pub(super) fn choose<B>(config: &Config, request: &mut Request<B>) -> Chosen {
     if request.extensions().get::<SkipAuth>().is_some() {
-        return (request, Chosen::Nothing);
+        return Chosen::Nothing;
     }
     let rule = match config.rule(request.uri()) {
         Ok(Some(rule)) => rule,
-        Ok(None) => return (request, Chosen::Nothing),
-        Err(error) => return (request, Chosen::Refuse(error)),
+        Ok(None) => return Chosen::Nothing,
+        Err(error) => return Chosen::Refuse(error),
     };
     if let Some(RequestCredentials(credentials)) = request.extensions_mut().remove() {
-        return (request, Chosen::Other(credentials.0));
+        return Chosen::Other(credentials.0);
     }
     match &config.choice {
-        Choice::One { .. } => (request, Chosen::Own),
+        Choice::One { .. } => Chosen::Own,
         Choice::Several(rules) => {
-            let chosen =
-                rules.get(rule).map_or(Chosen::Nothing, |(_, credentials)| Chosen::Other(credentials.0.clone()));
-            (request, chosen)
+            rules.get(rule).map_or(Chosen::Nothing, |(_, credentials)| Chosen::Other(credentials.0.clone()))
         }
-        Choice::Selected { select, .. } => {
-            let (parts, body) = request.into_parts();
-            let chosen = match select(&parts) {
-                Some(credentials) => Chosen::Other(credentials.0),
-                None => Chosen::Refuse(AuthError::new(
-                    AuthErrorKind::NoSelection,
-                    "the request was not sent because the selection function knows no credential for it",
-                )),
-            };
-            (Request::from_parts(parts, body), chosen)
-        }
+        Choice::Selected { select, .. } => Chosen::By(Arc::clone(select)),
     }
+}
+
+/// What the selection function says of a request.
+pub(super) fn select<B>(select: &Select, request: Request<B>) -> (Request<B>, Chosen) {
+    let (parts, body) = request.into_parts();
+    let chosen = match select(&parts) {
+        Some(credentials) => Chosen::Other(credentials.0),
+        None => Chosen::Refuse(AuthError::new(
+            AuthErrorKind::NoSelection,
+            "the request was not sent because the selection function knows no credential for it",
+        )),
+    };
+    (Request::from_parts(parts, body), chosen)
 }
 
 impl Config {
     /// The index of the rule for `uri`; `None` if no credential goes there.
+    #[inline]
     fn rule(&self, uri: &Uri) -> Result<Option<usize>, AuthError> {
+        if let Choice::One { origins, .. } = &self.choice {
+            if origins.iter().any(|origin| origin.matches(uri)) {
+                return Ok(Some(0));
+            }
+        }
+        self.rule_otherwise(uri)
+    }
+
+    fn rule_otherwise(&self, uri: &Uri) -> Result<Option<usize>, AuthError> {
         if uri.authority().is_none() {
             return self.sole_rule();
         }

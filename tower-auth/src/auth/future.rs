@@ -42,13 +42,13 @@ pin_project! {
         /// Waiting for the first token.
         Waiting { token: CurrentFuture, held: Option<Box<Held<S, B>>> },
         /// Sent the first time.
-        Sent { #[pin] response: S::Future, resend: Option<Resend<S>> },
+        Sent { #[pin] response: S::Future, resend: Option<Box<Resend<S>>> },
         /// Waiting for a newer token, with the refusal at hand.
         Renewing { token: CurrentFuture, refused: Option<Box<Refused<S, S::Response>>> },
         /// Waiting until the service is ready for the second time.
         Ready { again: Option<Box<Again<S, B>>> },
         /// Sent the second time.
-        SentAgain { #[pin] response: S::Future, cache: TokenCache, generation: Generation, config: Arc<Config> },
+        SentAgain { #[pin] response: S::Future, sent: Box<Retried> },
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Held<S, B> {
 /// A refused request that waits for a newer token.
 struct Refused<S, R> {
     response: R,
-    resend: Resend<S>,
+    resend: Box<Resend<S>>,
     kept: Kept,
 }
 
@@ -73,6 +73,11 @@ struct Refused<S, R> {
 struct Again<S, B> {
     service: S,
     request: Request<ReplayBody<B>>,
+    retried: Box<Retried>,
+}
+
+/// The credential of the second try, and what judges the answer.
+struct Retried {
     cache: TokenCache,
     generation: Generation,
     config: Arc<Config>,
@@ -82,7 +87,7 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<ReplayBody<B>>>,
 {
-    pub(super) fn sent(response: S::Future, resend: Option<Resend<S>>) -> Self {
+    pub(super) fn sent(response: S::Future, resend: Option<Box<Resend<S>>>) -> Self {
         Self { state: State::Sent { response, resend } }
     }
 
@@ -104,6 +109,7 @@ where
 {
     type Output = Result<Response<R>, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
@@ -136,13 +142,13 @@ where
                     if let Some(again) = again {
                         ready!(again.service.poll_ready(context)).map_err(Into::into)?;
                     }
-                    let Again { mut service, request, cache, generation, config } = *take(again);
-                    State::SentAgain { response: service.call(request), cache, generation, config }
+                    let Again { mut service, request, retried } = *take(again);
+                    State::SentAgain { response: service.call(request), sent: retried }
                 }
-                StateProjection::SentAgain { response, cache, generation, config } => {
+                StateProjection::SentAgain { response, sent } => {
                     let response = ready!(response.poll(context)).map_err(Into::into)?;
-                    if config.refusal.is_refused(response.status(), response.headers()) {
-                        cache.ignore_refusals(*generation);
+                    if sent.config.refusal.is_refused(response.status(), response.headers()) {
+                        sent.cache.ignore_refusals(sent.generation);
                         return Poll::Ready(Ok(explain(response, NotRecovered::RefusedAgain)));
                     }
                     telemetry::recovered();
@@ -168,7 +174,7 @@ where
                 let (body, replay) = ReplayBody::replayable(body, config.replay_limit);
                 let resend =
                     Resend { service: service.clone(), head, replay, cache, generation: current.generation, config };
-                State::Sent { response: service.call(Request::from_parts(parts, body)), resend: Some(resend) }
+                State::Sent { response: service.call(Request::from_parts(parts, body)), resend: Some(Box::new(resend)) }
             }
             Ok(None) | Err(Conflict::Keep) => {
                 let Self { mut service, request, .. } = self;
@@ -187,9 +193,13 @@ impl<S, R> Refused<S, Response<R>> {
             Ok(current) if current.generation > resend.generation => {
                 // The connection may be needed for the second try.
                 drop(response);
-                let (cache, config) = (resend.cache.clone(), Arc::clone(&resend.config));
+                let retried = Retried {
+                    cache: resend.cache.clone(),
+                    generation: current.generation,
+                    config: Arc::clone(&resend.config),
+                };
                 let (service, request) = resend.into_request(kept, &current);
-                Ok(Again { service, request, cache, generation: current.generation, config })
+                Ok(Again { service, request, retried: Box::new(retried) })
             }
             Ok(_) => {
                 resend.cache.ignore_refusals(resend.generation);

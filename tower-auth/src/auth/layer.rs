@@ -84,7 +84,8 @@ pub(super) enum Choice {
     Selected { origins: Box<[Origin]>, select: Arc<Select> },
 }
 
-type Select = dyn Fn(&Parts) -> Option<Credentials> + Send + Sync;
+/// Knows the credentials for a request, or that there are none.
+pub(super) type Select = dyn Fn(&Parts) -> Option<Credentials> + Send + Sync;
 
 impl AuthLayer {
     /// A layer that puts `credentials` on requests to `origins`.

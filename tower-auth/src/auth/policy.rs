@@ -1,4 +1,4 @@
-use http::{HeaderMap, Request};
+use http::Request;
 use tower_auth_core::Credential;
 
 use super::head::Head;
@@ -26,38 +26,44 @@ pub(super) enum Conflict {
 
 impl Config {
     /// Puts `credential` on `request` unless it has one of its own. Keeps the head as it was before if that is wanted.
+    #[inline]
     pub(super) fn attach<B>(
         &self,
         request: &mut Request<B>,
         credential: &Credential,
         keep_head: bool,
     ) -> Result<Option<Head>, Conflict> {
-        if let Some(conflict) = self.conflict_in(request.headers(), credential) {
-            return Err(conflict);
+        let replaces = self.existing == ExistingCredential::Replace;
+        if keep_head {
+            if !replaces && credential.is_present_in(request.headers()) {
+                return Err(self.present());
+            }
+            let head = Head::of(request);
+            credential.apply(request);
+            Ok(Some(head))
+        } else if replaces {
+            credential.apply(request);
+            Ok(None)
+        } else if credential.apply_if_absent(request) {
+            Ok(None)
+        } else {
+            Err(self.present())
         }
-        let head = keep_head.then(|| Head::of(request));
-        credential.apply(request);
-        Ok(head)
     }
 
     /// What follows from a request's having a credential of its own, if it has.
     pub(super) fn conflict(&self, present: bool) -> Option<Conflict> {
-        match self.existing {
-            ExistingCredential::Keep => present.then_some(Conflict::Keep),
-            ExistingCredential::Replace => None,
-            ExistingCredential::Refuse => present.then(|| {
-                Conflict::Refuse(AuthError::new(
-                    AuthErrorKind::ExistingCredential,
-                    "the request has a credential of its own, and the layer was told to refuse such requests",
-                ))
-            }),
-        }
+        (present && self.existing != ExistingCredential::Replace).then(|| self.present())
     }
 
-    fn conflict_in(&self, headers: &HeaderMap, credential: &Credential) -> Option<Conflict> {
+    #[cold]
+    fn present(&self) -> Conflict {
         match self.existing {
-            ExistingCredential::Replace => None,
-            _ => self.conflict(credential.is_present_in(headers)),
+            ExistingCredential::Keep | ExistingCredential::Replace => Conflict::Keep,
+            ExistingCredential::Refuse => Conflict::Refuse(AuthError::new(
+                AuthErrorKind::ExistingCredential,
+                "the request has a credential of its own, and the layer was told to refuse such requests",
+            )),
         }
     }
 }

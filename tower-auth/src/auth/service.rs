@@ -9,7 +9,7 @@ use tower_auth_core::BoxError;
 use tower_service::Service;
 
 use super::body::ReplayBody;
-use super::choice::{Chosen, choose};
+use super::choice::{Chosen, choose, select};
 use super::credentials::Source;
 use super::future::{Held, ResponseFuture};
 use super::layer::{Choice, Config};
@@ -51,14 +51,18 @@ where
         self.inner.poll_ready(context).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
+    #[inline]
+    fn call(&mut self, mut request: Request<B>) -> ResponseFuture<S, B> {
         let Self { inner, config, own } = self;
-        let (request, chosen) = choose(config, request);
+        let mut chosen = choose(config, &mut request);
+        if let Chosen::By(function) = chosen {
+            (request, chosen) = select(&*function, request);
+        }
         match (chosen, own) {
             (Chosen::Own, Some(source)) => send(inner, config, source, request),
             (Chosen::Other(mut source), _) => send(inner, config, &mut source, request),
             (Chosen::Refuse(error), _) => ResponseFuture::refused(error),
-            (Chosen::Nothing | Chosen::Own, _) => pass(inner, request),
+            (Chosen::Nothing | Chosen::Own | Chosen::By(_), _) => pass(inner, request),
         }
     }
 }
@@ -99,7 +103,7 @@ where
                 generation,
                 config: Arc::clone(config),
             };
-            ResponseFuture::sent(inner.call(Request::from_parts(parts, body)), Some(resend))
+            ResponseFuture::sent(inner.call(Request::from_parts(parts, body)), Some(Box::new(resend)))
         }
         Some(Err(conflict)) => conflicting(inner, conflict, request),
         None => match config.conflict(reader.is_present_in(request.headers())) {

@@ -1,0 +1,19 @@
+//! What attaching a credential costs, as a ratio to the floor (clone a prebuilt header value and insert it) measured in the
+//! same process, at one thread and at two.
+//!
+//! `cargo run --release -p bench`
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_types,
+    reason = "a program that measures and prints"
+)]
+
+mod measure;
+mod outgoing;
+
+fn main() {
+    println!("{:<62} {:>9} {:>7} {:>9} {:>7}", "case", "1t ns", "ratio", "2t ns", "ratio");
+    outgoing::run();
+}
