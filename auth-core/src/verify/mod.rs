@@ -11,6 +11,8 @@ mod keys;
 mod principal;
 mod rejection;
 mod span;
+#[cfg(feature = "spec")]
+mod spec;
 mod telemetry;
 mod verification;
 mod verified;
@@ -23,6 +25,8 @@ pub use self::incoming::IncomingCredential;
 pub use self::jwt::{JwtVerifier, Profile};
 pub use self::principal::{Method, Principal};
 pub use self::rejection::{Rejection, RejectionKind};
+#[cfg(feature = "spec")]
+pub use self::spec::VerifierSpec;
 pub use self::verification::Verification;
 pub use self::verified::{Verified, VerifierId};
 pub use self::verifier::Verifier;
