@@ -67,3 +67,102 @@ async fn the_refresh_token_of_a_response_whose_token_cannot_be_sent_is_kept() {
     cache.ready().await.unwrap_err();
     assert_eq!(*spent.lock().unwrap(), [None, Some("rotated".to_owned())]);
 }
+
+#[tokio::test]
+async fn an_exchange_that_fell_behind_never_takes_the_place_of_what_was_published_and_refused() {
+    let time = TestClock::new();
+    let places = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&places);
+    let clock = time.clock();
+    let cache = TokenCache::builder(move |request: SourceRequest| {
+        log.lock().unwrap().push(request.previous().and_then(TokenResponse::sequence));
+        let clock = clock.clone();
+        async move {
+            clock.sleep(secs(5)).await;
+            Ok(lives("first", 3_600).with_sequence(1))
+        }
+    })
+    .clock(time.clock())
+    .build()
+    .unwrap();
+    let waiter = tokio::spawn(cache.current());
+    time.advance(secs(1)).await;
+    assert!(cache.publish(lives("second", 3_600).with_sequence(2)));
+    let second = cache.try_current().unwrap().generation;
+    cache.invalidate(second);
+    time.advance(secs(5)).await;
+    assert!(waiter.await.unwrap().is_ok());
+    assert_eq!(current(&cache), None);
+    let waiter = tokio::spawn(cache.current());
+    time.advance(secs(5)).await;
+    assert!(waiter.await.unwrap().unwrap().generation > second, "the waiting request is served");
+    assert_eq!(*places.lock().unwrap(), [None, Some(2)], "the newest response is the one the source sees");
+}
+
+// SYS-L4
+#[tokio::test]
+async fn an_exchange_that_fell_behind_does_not_hand_out_an_ended_token() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("behind", 3_600).with_sequence(1)).after(secs(12))]);
+    let cache = script.cache();
+    cache.prefetch();
+    TestClock::settle().await;
+    assert!(cache.publish(lives("ends-soon", 5).with_sequence(2)));
+    time.advance(secs(6)).await;
+    let waiter = tokio::spawn(cache.token());
+    time.advance(secs(6)).await;
+    assert_eq!(waiter.await.unwrap().unwrap().secret().expose_secret(), "behind");
+}
+
+#[test]
+fn an_exchange_that_was_overtaken_does_not_replace_what_came_later() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("overtaken", 3_600)).after(secs(10))]);
+    let saved = Arc::new(Mutex::new(Vec::new()));
+    let store = Arc::clone(&saved);
+    let cache = script
+        .builder()
+        .persist(move |response| {
+            store.lock().unwrap().push(response.token().secret().expose_secret().to_owned());
+            async { Ok(()) }
+        })
+        .build()
+        .unwrap();
+    let frozen = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    frozen.block_on(async {
+        cache.prefetch();
+        TestClock::settle().await;
+    });
+    time.tick(secs(32));
+    let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    other.block_on(cache.ready()).unwrap();
+    let later = cache.try_current().unwrap().generation;
+    frozen.block_on(TestClock::settle());
+    assert_eq!(current(&cache).as_deref(), Some("token-2"));
+    assert_eq!(cache.try_current().unwrap().generation, later);
+    assert_eq!(*saved.lock().unwrap(), ["token-2"]);
+}
+
+#[tokio::test]
+async fn a_response_that_could_not_be_persisted_is_dropped_once_a_newer_one_is_published() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("first", 3_600).with_sequence(1))]);
+    let saved = Arc::new(Mutex::new(Vec::new()));
+    let store = Arc::clone(&saved);
+    let cache = script
+        .builder()
+        .persist(move |response| {
+            let mut saved = store.lock().unwrap();
+            saved.push(response.token().secret().expose_secret().to_owned());
+            let fails = saved.len() == 1;
+            async move { if fails { Err("the disk is full".into()) } else { Ok(()) } }
+        })
+        .build()
+        .unwrap();
+    cache.ready().await.unwrap_err();
+    assert!(cache.publish(lives("second", 5).with_sequence(2)));
+    time.advance(secs(5)).await;
+    cache.ready().await.unwrap();
+    assert_eq!(current(&cache).as_deref(), Some("token-2"));
+    assert_eq!(*saved.lock().unwrap(), ["first", "token-2"]);
+}

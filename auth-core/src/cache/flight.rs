@@ -60,12 +60,14 @@ impl FlightTask {
         let state = &*self.state;
         let Some(persist) = &state.persist else { return Ok(received) };
         // Until it is durable the response lives here, where neither a failure nor a panic of the step can lose it.
-        state.keep_unpersisted(received.clone());
+        if !state.keep_unpersisted(self.id, received.clone()) {
+            return Ok(received);
+        }
         let step = persist(Arc::clone(&received.response));
         let result = race(step, state.clock.sleep(state.exchange_timeout)).await;
         match result {
             Some(Ok(())) => {
-                state.forget_unpersisted();
+                state.forget_unpersisted(&received);
                 Ok(received)
             }
             Some(Err(error)) => Err(TokenError::new(

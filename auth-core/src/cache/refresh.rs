@@ -119,7 +119,9 @@ impl State {
         if !flow.closed {
             self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
         }
-        Some(Known { unpersisted: flow.unpersisted.clone(), previous: flow.previous.clone() })
+        let unpersisted = flow.unpersisted.take().filter(|received| !flow.is_past(id, received));
+        flow.unpersisted.clone_from(&unpersisted);
+        Some(Known { unpersisted, previous: flow.previous.clone() })
     }
 
     /// When a flight that starts now must have ended.
@@ -140,7 +142,13 @@ impl State {
         let took = now.saturating_since(started);
         let mut flow = self.flow();
         let replaced_age = flow.previous.as_ref().map(|previous| now.saturating_since(previous.at));
-        let result = result.and_then(|received| self.store(&mut flow, received));
+        let result = result.and_then(|received| {
+            if flow.is_past(id, &received) {
+                return self.set_apart(&mut flow, received);
+            }
+            flow.landed = id;
+            self.store(&mut flow, received)
+        });
         let in_charge = flow.end_flight(id);
         let mut wait = Duration::ZERO;
         if let (Err(error), true) = (&result, in_charge) {
@@ -162,13 +170,32 @@ impl State {
         result
     }
 
-    /// Makes a response the current one and publishes it, unless a newer one came in the meantime.
+    /// Makes a response the current one and publishes it.
     pub(super) fn store(&self, flow: &mut Flow, received: Received) -> Result<Arc<Snapshot>, TokenError> {
-        if let Some(newer) = self.newer_than(flow, &received) {
-            return Ok(newer);
-        }
         // Also if its token turns out to be of no use: the refresh token that came with it is the only one now.
         flow.previous = Some(received.clone());
+        let (snapshot, is_kept) = self.prepare(flow, received)?;
+        flow.refused = None;
+        flow.failures = 0;
+        flow.last_error = None;
+        flow.next_attempt = MonotonicTime::START;
+        self.expose(is_kept.then(|| Arc::clone(&snapshot)), snapshot.version);
+        self.gate.store(if flow.closed { u64::MAX } else { 0 }, Ordering::Relaxed);
+        Ok(snapshot)
+    }
+
+    /// What the waiters of a flight get whose response came too late: the current token, which is newer, or this
+    /// one, for them alone, if the newer one is of no use any more.
+    fn set_apart(&self, flow: &mut Flow, received: Received) -> Result<Arc<Snapshot>, TokenError> {
+        let now = self.clock.now();
+        match self.snapshot.load_full().filter(|snapshot| snapshot.liveness(now, &self.clock) != Liveness::Dead) {
+            Some(current) => Ok(current),
+            None => self.prepare(flow, received).map(|(snapshot, _)| snapshot),
+        }
+    }
+
+    /// A snapshot of a response, and whether it may be kept for a second request.
+    fn prepare(&self, flow: &mut Flow, received: Received) -> Result<(Arc<Snapshot>, bool), TokenError> {
         let response = Arc::clone(&received.response);
         let windows = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, fastrand::f64());
         let unchanged = flow.value.as_ref() == Some(response.token().secret());
@@ -179,24 +206,10 @@ impl State {
                 TokenError::new(TokenErrorKind::Unparsable, "the source answered a token that cannot be sent")
                     .with_source(error)
             })?;
-        let snapshot = Arc::new(snapshot);
         flow.generation = generation;
         flow.version = version;
         flow.value = Some(response.token().secret().clone());
-        flow.refused = None;
-        flow.failures = 0;
-        flow.last_error = None;
-        flow.next_attempt = MonotonicTime::START;
-        self.expose(windows.is_kept().then(|| Arc::clone(&snapshot)), version);
-        self.gate.store(if flow.closed { u64::MAX } else { 0 }, Ordering::Relaxed);
-        Ok(snapshot)
-    }
-
-    /// The current snapshot, if by sequence it is ahead of a response that comes now.
-    fn newer_than(&self, flow: &Flow, received: &Received) -> Option<Arc<Snapshot>> {
-        let own = received.response.sequence()?;
-        let current = flow.previous.as_ref()?.response.sequence()?;
-        self.snapshot.load_full().filter(|_| own < current)
+        Ok((Arc::new(snapshot), windows.is_kept()))
     }
 
     /// Puts a refused token back into use, because no other can be had now and a refusal is no proof that it is
@@ -219,12 +232,22 @@ impl State {
         }
     }
 
-    pub(super) fn keep_unpersisted(&self, received: Received) {
-        self.flow().unpersisted = Some(received);
+    /// Keeps the response of the flight `id` until it is durable; false if a newer one is there already.
+    pub(super) fn keep_unpersisted(&self, id: u64, received: Received) -> bool {
+        let mut flow = self.flow();
+        let is_newest = !flow.is_past(id, &received);
+        if is_newest {
+            flow.unpersisted = Some(received);
+        }
+        is_newest
     }
 
-    pub(super) fn forget_unpersisted(&self) {
-        self.flow().unpersisted = None;
+    pub(super) fn forget_unpersisted(&self, received: &Received) {
+        let mut flow = self.flow();
+        // A flight that was believed lost may still end, when another's response is kept here.
+        if flow.unpersisted.as_ref().is_some_and(|kept| Arc::ptr_eq(&kept.response, &received.response)) {
+            flow.unpersisted = None;
+        }
     }
 
     fn without_runtime(self: &Arc<Self>) -> Result<Arc<Snapshot>, TokenError> {
