@@ -100,7 +100,7 @@ impl State {
         let (sender, outcome) = watch::channel(None);
         flow.flights += 1;
         let id = flow.flights;
-        let lost_at = self.lost_at(now);
+        let lost_at = self.lost_at(&flow, now);
         flow.flight = Some(Flight { id, lost_at, outcome: outcome.clone() });
         self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
         // A runtime that is shutting down drops the task here and now, and that takes the lock.
@@ -113,8 +113,8 @@ impl State {
     /// Lets the flight `id` start, now that its task runs: its time counts from here. `None` if it was believed lost and
     /// another took its place.
     pub(super) fn take_off(&self, id: u64) -> Option<Known> {
-        let lost_at = self.lost_at(self.clock.now());
         let mut flow = self.flow();
+        let lost_at = self.lost_at(&flow, self.clock.now());
         flow.flight.as_mut().filter(|flight| flight.id == id)?.lost_at = lost_at;
         if !flow.closed {
             self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
@@ -125,8 +125,8 @@ impl State {
     }
 
     /// When a flight that starts now must have ended.
-    fn lost_at(&self, now: MonotonicTime) -> MonotonicTime {
-        let steps = if self.persist.is_some() { 2 } else { 1 };
+    fn lost_at(&self, flow: &Flow, now: MonotonicTime) -> MonotonicTime {
+        let steps = 1 + u32::from(self.persist.is_some()) + u32::from(flow.unpersisted.is_some());
         now + self.exchange_timeout.saturating_mul(steps) + GRACE
     }
 
@@ -240,6 +240,22 @@ impl State {
             flow.unpersisted = Some(received);
         }
         is_newest
+    }
+
+    /// Keeps a response for its refresh token alone.
+    pub(super) fn remember(&self, id: u64, received: Received) {
+        let mut flow = self.flow();
+        if !flow.is_past(id, &received) {
+            flow.previous = Some(received);
+        }
+    }
+
+    /// Whether the token of a response that came a while ago is not to be used any more.
+    pub(super) fn has_ended(&self, received: &Received) -> bool {
+        let response = &received.response;
+        let hard = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, 0.0).hard;
+        let age = received.age(self.clock.now(), self.clock.wall());
+        hard.is_some_and(|hard| age >= hard)
     }
 
     pub(super) fn forget_unpersisted(&self, received: &Received) {
