@@ -50,6 +50,9 @@ impl FlightTask {
             // All it is good for now is its refresh token.
             self.state.remember(self.id, received.clone());
             previous = Some(received);
+            if self.state.is_closed() {
+                return Err(TokenError::new(TokenErrorKind::Closed, "the token cache was closed"));
+            }
         }
         let received = self.exchange(previous).await?;
         self.persist(received).await

@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
@@ -76,7 +76,7 @@ impl State {
     /// Decides under the lock what somebody gets, and starts a flight if one is needed.
     fn begin(self: &Arc<Self>, purpose: Purpose, runtime: &Runtime) -> Begin {
         let now = self.clock.now();
-        let mut flow = self.flow();
+        let flow = self.flow();
         let snapshot = self.snapshot.load_full();
         let liveness = snapshot.as_ref().map_or(Liveness::Dead, |snapshot| snapshot.liveness(now, &self.clock));
         if let Some(snapshot) = snapshot.filter(|_| purpose.is_met_by(liveness)) {
@@ -97,17 +97,29 @@ impl State {
             Liveness::Dead if flow.previous.is_some() => RefreshCause::Expired,
             Liveness::Dead => RefreshCause::First,
         };
+        Begin::Join(self.launch(flow, cause, runtime))
+    }
+
+    /// Starts a flight.
+    pub(super) fn launch(
+        self: &Arc<Self>,
+        mut flow: MutexGuard<'_, Flow>,
+        cause: RefreshCause,
+        runtime: &Runtime,
+    ) -> watch::Receiver<Outcome> {
         let (sender, outcome) = watch::channel(None);
         flow.flights += 1;
         let id = flow.flights;
-        let lost_at = self.lost_at(&flow, now);
+        let lost_at = self.lost_at(&flow, self.clock.now());
         flow.flight = Some(Flight { id, lost_at, outcome: outcome.clone() });
-        self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
+        if !flow.closed {
+            self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
+        }
         // A runtime that is shutting down drops the task here and now, and that takes the lock.
         drop(flow);
         let task = FlightTask::new(Arc::clone(self), id, cause, sender);
         runtime.spawn(task.run());
-        Begin::Join(outcome)
+        outcome
     }
 
     /// Lets the flight `id` start, now that its task runs: its time counts from here. `None` if it was believed lost and
@@ -242,6 +254,10 @@ impl State {
         is_newest
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.flow().closed
+    }
+
     /// Keeps a response for its refresh token alone.
     pub(super) fn remember(&self, id: u64, received: Received) {
         let mut flow = self.flow();
@@ -276,7 +292,7 @@ impl State {
         })
     }
 
-    fn runtime(&self) -> Option<Runtime> {
+    pub(super) fn runtime(&self) -> Option<Runtime> {
         self.runtime.clone().or_else(|| Runtime::try_current().ok())
     }
 }

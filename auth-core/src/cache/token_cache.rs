@@ -192,15 +192,12 @@ impl TokenCache {
     }
 
     /// Refuses new exchanges and waits for the one under way, so that a rotated refresh token is persisted before the
-    /// process ends. A token that is still usable is handed out as before.
+    /// process ends. A response that could not be persisted before gets one more attempt. A token that is still usable is handed out as before.
     ///
     /// # Cancel safety
     /// The cache stays closed; call it again to wait on.
     pub async fn close(&self) {
-        if let Some(mut outcome) = self.handle.close() {
-            // An error means that the flight was lost, which is an end too.
-            let _ = outcome.wait_for(Option::is_some).await;
-        }
+        self.handle.state().close().await;
     }
 
     /// Whether there are other handles, readers or exchanges than this one.
