@@ -1,4 +1,3 @@
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
@@ -42,6 +41,9 @@ enum Purpose {
 
 /// How long after its timeouts a flight that was neither ended nor dropped is believed lost: its runtime stands still.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// For how long hits that are served start no exchange after one that ended without a result.
+const PAUSE_AFTER_LOSS: Duration = Duration::from_secs(1);
 
 /// The refresh engine.
 impl State {
@@ -112,9 +114,7 @@ impl State {
         let id = flow.flights;
         let lost_at = self.lost_at(&flow, self.clock.now());
         flow.flight = Some(Flight { id, lost_at, outcome: outcome.clone() });
-        if !flow.closed {
-            self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
-        }
+        self.set_gate(&flow, lost_at);
         // A runtime that is shutting down drops the task here and now, and that takes the lock.
         drop(flow);
         let task = FlightTask::new(Arc::clone(self), id, cause, sender);
@@ -128,9 +128,7 @@ impl State {
         let mut flow = self.flow();
         let lost_at = self.lost_at(&flow, self.clock.now());
         flow.flight.as_mut().filter(|flight| flight.id == id)?.lost_at = lost_at;
-        if !flow.closed {
-            self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
-        }
+        self.set_gate(&flow, lost_at);
         let unpersisted = flow.unpersisted.take().filter(|received| !flow.is_past(id, received));
         flow.unpersisted.clone_from(&unpersisted);
         Some(Known { unpersisted, previous: flow.previous.clone() })
@@ -168,11 +166,11 @@ impl State {
             wait = backoff::delay(error, flow.failures, fastrand::f64());
             flow.next_attempt = now + wait;
             flow.last_error = Some(error.clone());
-            self.gate.store(flow.next_attempt.as_nanos(), Ordering::Relaxed);
             if error.class() == FailureClass::Transient {
                 self.reinstate(&mut flow, now);
             }
         }
+        self.set_gate(&flow, flow.next_attempt);
         // A subscriber may be slow, and may look at this cache.
         drop(flow);
         match &result {
@@ -192,7 +190,7 @@ impl State {
         flow.last_error = None;
         flow.next_attempt = MonotonicTime::START;
         self.expose(is_kept.then(|| Arc::clone(&snapshot)), snapshot.version);
-        self.gate.store(if flow.closed { u64::MAX } else { 0 }, Ordering::Relaxed);
+        self.set_gate(flow, MonotonicTime::START);
         Ok(snapshot)
     }
 
@@ -239,8 +237,10 @@ impl State {
     pub(super) fn lose(&self, id: u64) {
         let mut flow = self.flow();
         if flow.end_flight(id) {
-            self.gate.store(0, Ordering::Relaxed);
-            self.reinstate(&mut flow, self.clock.now());
+            let now = self.clock.now();
+            // Who waits starts anew at once; hits that are served do not, since the next one may be lost as well.
+            self.set_gate(&flow, now + PAUSE_AFTER_LOSS);
+            self.reinstate(&mut flow, now);
         }
     }
 

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -90,7 +89,7 @@ impl State {
     fn last_flight(self: &Arc<Self>) -> Option<(watch::Receiver<Outcome>, MonotonicTime)> {
         let mut flow = self.flow();
         flow.closed = true;
-        self.gate.store(u64::MAX, Ordering::Relaxed);
+        self.set_gate(&flow, MonotonicTime::START);
         let is_left = flow.unpersisted.as_ref().is_some_and(|received| !flow.is_past(flow.flights, received));
         if flow.flight.is_none() && is_left {
             let runtime = self.runtime()?;
