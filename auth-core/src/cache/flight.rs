@@ -29,11 +29,12 @@ impl FlightTask {
         Self { state, id, cause, started, outcome: Some(outcome) }
     }
 
-    /// Runs the exchange to its end. A response whose persistence failed the last time is not asked for again.
-    pub(super) async fn run(mut self, unpersisted: Option<Received>, previous: Option<Received>) {
-        let received = match unpersisted {
+    /// Runs the exchange to its end.
+    pub(super) async fn run(mut self) {
+        let Some(known) = self.state.take_off(self.id) else { return };
+        let received = match known.unpersisted {
             Some(received) => Ok(received),
-            None => self.exchange(previous).await,
+            None => self.exchange(known.previous).await,
         };
         let result = match received {
             Ok(received) => self.persist(received).await,
@@ -59,12 +60,14 @@ impl FlightTask {
         let state = &*self.state;
         let Some(persist) = &state.persist else { return Ok(received) };
         // Until it is durable the response lives here, where neither a failure nor a panic of the step can lose it.
-        state.keep_unpersisted(received.clone());
+        if !state.keep_unpersisted(self.id, received.clone()) {
+            return Ok(received);
+        }
         let step = persist(Arc::clone(&received.response));
         let result = race(step, state.clock.sleep(state.exchange_timeout)).await;
         match result {
             Some(Ok(())) => {
-                state.forget_unpersisted();
+                state.forget_unpersisted(&received);
                 Ok(received)
             }
             Some(Err(error)) => Err(TokenError::new(

@@ -13,7 +13,7 @@ use crate::MonotonicTime;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Invalidation {
-    /// The token is not used any more; [`renewed`](super::TokenCache::renewed) waits for the next.
+    /// The token is not used any more; [`current`](super::TokenCache::current) waits for the next.
     Invalidated,
     /// It was not the current one: a newer one is there, or on its way.
     Superseded,

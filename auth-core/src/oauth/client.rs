@@ -76,6 +76,15 @@ impl OAuthClient {
         self.0.params.has(name)
     }
 
+    /// Host, and port if it is not the scheme's own, of the token endpoint.
+    pub(super) fn site(&self) -> &str {
+        self.0.endpoint.site()
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.0.clock.clone()
+    }
+
     pub(super) fn auth(&self) -> ClientAuth {
         self.0.auth
     }

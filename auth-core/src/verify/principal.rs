@@ -4,7 +4,8 @@ use std::time::SystemTime;
 use super::span::Text;
 use crate::{ConfigError, ScopeSet};
 
-/// Who calls, as a credential said it and a [`Verifier`](super::Verifier) confirmed it. Never holds the credential itself.
+/// Who calls, as a credential said it and a [`Verifier`](super::Verifier) confirmed it. Never holds the credential
+/// itself.
 ///
 /// [`subject`](Self::subject) alone names nobody: it is unique within its [`issuer`](Self::issuer) only, and may be a
 /// user or a client (RFC 9068 section 5). Tell them apart by [`client_id`](Self::client_id).
@@ -126,7 +127,8 @@ impl Principal {
     ///
     /// # Errors
     /// [`UnusableClaims`](super::RejectionKind::UnusableClaims) (401) when the claims do not have the shape of `T`;
-    /// [`Misconfigured`](super::RejectionKind::Misconfigured) (500) when `T` is no type that a JSON object can be read into.
+    /// [`Misconfigured`](super::RejectionKind::Misconfigured) (500) when `T` is no type that a JSON object can be read
+    /// into.
     #[cfg(feature = "jwt")]
     pub fn claims<T: serde::de::DeserializeOwned>(&self) -> Result<T, super::Rejection> {
         use super::RejectionKind;
