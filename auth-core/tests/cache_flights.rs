@@ -197,3 +197,20 @@ async fn a_response_that_ended_before_it_could_be_persisted_is_not_handed_out() 
     // What had been kept was persisted, and its refresh token was the one that was spent.
     assert_eq!(*seen.lock().unwrap(), [None, Some("r1".to_owned())]);
 }
+
+#[tokio::test]
+async fn a_published_token_replaces_a_refused_one_that_would_have_lived_longer() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("refused", 3_600)), hangs()]);
+    let cache = script.cache();
+    let refused = cache.current().await.unwrap().generation;
+    cache.invalidate(refused);
+    assert!(!cache.publish(lives("refused", 7_200)), "the refused one again");
+    assert!(cache.publish(lives("other", 600)));
+    assert_eq!(current(&cache).as_deref(), Some("other"));
+    // And one that ended, though the wall clock was set back meanwhile.
+    time.advance(secs(600)).await;
+    time.wall_back(secs(86_400));
+    assert!(cache.publish(lives("third", 600)));
+    assert_eq!(current(&cache).as_deref(), Some("third"));
+}
