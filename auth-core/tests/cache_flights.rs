@@ -214,3 +214,19 @@ async fn a_published_token_replaces_a_refused_one_that_would_have_lived_longer()
     assert!(cache.publish(lives("third", 600)));
     assert_eq!(current(&cache).as_deref(), Some("third"));
 }
+
+#[tokio::test]
+async fn whoever_waits_gets_a_token_as_soon_as_one_is_published() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [hangs()]);
+    let cache = script.cache();
+    let waiters: Vec<_> = (0..100).map(|_| tokio::spawn(cache.token())).collect();
+    TestClock::settle().await;
+    assert!(cache.publish(lives("published", 3_600)));
+    TestClock::settle().await;
+    for waiter in waiters {
+        assert!(waiter.is_finished());
+        assert_eq!(waiter.await.unwrap().unwrap().secret().expose_secret(), "published");
+    }
+    assert_eq!(script.calls(), 1);
+}

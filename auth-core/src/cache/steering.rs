@@ -67,7 +67,12 @@ impl State {
         let is_refused =
             flow.refused.as_ref().is_some_and(|refused| refused.token.secret() == received.response.token().secret());
         let is_newer = flow.previous.as_ref().is_none_or(|previous| received.is_newer_than(previous, is_usable));
-        is_newer && !is_refused && self.store(&mut flow, received).is_ok()
+        let is_taken = is_newer && !is_refused && self.store(&mut flow, received).is_ok();
+        drop(flow);
+        if is_taken {
+            self.published.notify_waiters();
+        }
+        is_taken
     }
 
     /// Refuses new exchanges, and waits for the one under way and for what is still to be made durable.
