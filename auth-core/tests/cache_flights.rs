@@ -230,3 +230,29 @@ async fn whoever_waits_gets_a_token_as_soon_as_one_is_published() {
     }
     assert_eq!(script.calls(), 1);
 }
+
+// THREAT-A7
+#[tokio::test]
+async fn a_machine_that_was_suspended_during_the_exchange_does_not_send_a_token_that_ended_meanwhile() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("old", 3_600)).after(secs(1))]);
+    let cache = script.cache();
+    cache.prefetch();
+    TestClock::settle().await;
+    time.wall_forward(secs(8 * 3_600));
+    time.advance(secs(1)).await;
+    assert_eq!(current(&cache), None);
+}
+
+// THREAT-A7
+#[tokio::test]
+async fn an_exchange_that_stood_still_does_not_lengthen_the_life_of_its_token() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("old", 60)).after(secs(1))]);
+    let cache = script.cache();
+    cache.prefetch();
+    TestClock::settle().await;
+    time.tick(secs(100));
+    TestClock::settle().await;
+    assert_eq!(current(&cache), None);
+}
