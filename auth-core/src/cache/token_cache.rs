@@ -7,7 +7,7 @@ use super::handle::Handle;
 use super::snapshot::{Generation, Liveness, Received, Snapshot};
 use super::{CacheStatus, Invalidation, TokenCacheBuilder, TokenReader};
 use crate::source::{RefreshCause, SourceRequest, TokenSource};
-use crate::{Credential, Lifetime, Token, TokenError, TokenResponse};
+use crate::{Credential, Token, TokenError, TokenResponse};
 
 /// A token source plus its last token, readable without a lock.
 ///
@@ -238,12 +238,16 @@ impl TokenSource for TokenCache {
             snapshot = self.snapshot().await?;
         }
         let response = TokenResponse::clone(&snapshot.received.response);
-        Ok(match response.lifetime() {
-            Lifetime::For(lifetime) => {
-                let age = self.handle.clock.now().saturating_since(snapshot.received.at);
-                response.expires_in(lifetime.saturating_sub(age))
-            }
-            Lifetime::Unknown => response,
+        let clock = &self.handle.clock;
+        Ok(match snapshot.token.expiry() {
+            // By the clock that leaves less: the monotonic one stands still while the machine sleeps.
+            Some(expiry) => response.expires_in(
+                expiry
+                    .monotonic
+                    .saturating_since(clock.now())
+                    .min(expiry.wall.duration_since(clock.wall()).unwrap_or_default()),
+            ),
+            None => response,
         })
     }
 }
