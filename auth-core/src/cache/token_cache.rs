@@ -39,7 +39,7 @@ use crate::{Credential, Token, TokenError, TokenResponse};
 /// # Runtimes
 /// Exchanges run on the tokio runtime of the caller that starts them, unless the cache was built with
 /// [`on_current_runtime`](TokenCacheBuilder::on_current_runtime). A cache may be used from several runtimes, one after the other or
-/// at once. If the runtime of an exchange is shut down, the waiters get a transient error and the next caller starts anew.
+/// at once. With the system clock the timer of a runtime must be enabled. If the runtime of an exchange is shut down, the waiters get a transient error and the next caller starts anew.
 ///
 /// # Dropping
 /// When the last clone and the last reader are gone nothing new is started; an exchange under way runs to its end, so that
