@@ -162,9 +162,8 @@ impl Verifier {
         };
         let fault = Fault::new(RejectionKind::InsufficientScope, format!("the request needs the scopes {needed}"));
         let refusal = self.0.refuse(fault, Some(tried)).with_scope(needed.clone());
-        let result = Err(refusal);
-        telemetry::verified(&result);
-        result.map(|_| ())
+        telemetry::denied(&refusal);
+        Err(refusal)
     }
 
     /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the field of API keys if
