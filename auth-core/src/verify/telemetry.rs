@@ -18,6 +18,11 @@ pub(super) fn verified(result: &Result<Verified<Principal>, Rejection>) {
     .increment(1);
 }
 
+/// A caller that was accepted and lacks a scope. Not counted again.
+pub(super) fn denied(refusal: &Rejection) {
+    tracing::debug!(code = refusal.code(), reason = refusal.explain(), "request refused");
+}
+
 #[cfg(feature = "jwt")]
 pub(super) fn keys_fetched(issuer: &str, usable: usize, skipped: usize) {
     tracing::debug!(issuer, usable, skipped, "key set fetched");

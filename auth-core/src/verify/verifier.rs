@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
 use super::api_key::{ApiKeys, Place};
 use super::basic::BasicUsers;
@@ -161,9 +162,17 @@ impl Verifier {
         };
         let fault = Fault::new(RejectionKind::InsufficientScope, format!("the request needs the scopes {needed}"));
         let refusal = self.0.refuse(fault, Some(tried)).with_scope(needed.clone());
-        let result = Err(refusal);
-        telemetry::verified(&result);
-        result.map(|_| ())
+        telemetry::denied(&refusal);
+        Err(refusal)
+    }
+
+    /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the field of API keys if
+    /// this verifier looks for them.
+    pub fn strip_credential(&self, headers: &mut HeaderMap) {
+        headers.remove(AUTHORIZATION);
+        if let Some(name) = self.0.accepted().api_key_header {
+            headers.remove(name);
+        }
     }
 
     /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this
