@@ -81,8 +81,8 @@ pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticT
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 #[cfg(feature = "verify")]
 pub use self::verify::{
-    ApiKeyVerifier, BasicVerifier, IncomingCredential, Method, Principal, Rejection, RejectionKind, Verification,
-    Verified, Verifier, VerifierId,
+    ApiKeyVerifier, BasicVerifier, IncomingCredential, Method, Principal, Rejection, RejectionKind, Scheme,
+    Verification, Verified, Verifier, VerifierId,
 };
 #[cfg(feature = "jwt")]
 pub use self::verify::{JwtVerifier, Profile};

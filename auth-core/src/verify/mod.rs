@@ -2,6 +2,8 @@
 
 mod api_key;
 mod basic;
+#[cfg(feature = "jwt")]
+mod claims;
 mod digest;
 mod incoming;
 #[cfg(feature = "jwt")]
@@ -22,7 +24,7 @@ pub use self::incoming::IncomingCredential;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{JwtVerifier, Profile};
 pub use self::principal::{Method, Principal};
-pub use self::rejection::{Rejection, RejectionKind};
+pub use self::rejection::{Rejection, RejectionKind, Scheme};
 pub use self::verification::Verification;
 pub use self::verified::{Verified, VerifierId};
 pub use self::verifier::Verifier;
