@@ -5,6 +5,8 @@
 pub use tower_auth_core as core;
 
 mod auth;
+#[cfg(feature = "reqwest")]
+mod reqwest_client;
 
 pub use self::auth::{
     Auth, AuthError, AuthErrorKind, AuthLayer, Credentials, ExistingCredential, NotRecovered, ReplayBody,

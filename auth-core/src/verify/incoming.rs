@@ -18,8 +18,8 @@ pub struct IncomingCredential<'a> {
 }
 
 impl<'a> IncomingCredential<'a> {
-    /// A Bearer token that came in another way than the `Authorization` field: in a WebSocket subprotocol, say. Never take one
-    /// from a query string: those are logged.
+    /// A Bearer token that came in another way than the `Authorization` field: in a WebSocket subprotocol, say. Never
+    /// take one from a query string: those are logged.
     #[must_use]
     pub fn bearer(token: &'a str) -> Self {
         Self { scheme: Scheme::Bearer, text: token }
@@ -55,9 +55,9 @@ pub(super) struct Accepted<'a> {
 
 /// The one credential of a request: `None` if there is none of an accepted kind.
 ///
-/// Two `Authorization` lines are refused whatever they hold, since two parties might each believe another one (RFC 9110 sections
-/// 5.3 and 11.6.2). Field names are compared as the `http` crate does, without case; a name with an underscore is another name
-/// and is not read. Tokens in the query or the body are not read either.
+/// Two `Authorization` lines are refused whatever they hold, since two parties might each believe another one (RFC 9110
+/// sections 5.3 and 11.6.2). Field names are compared as the `http` crate does, without case; a name with an underscore
+/// is another name and is not read. Tokens in the query or the body are not read either.
 ///
 /// What comes back with a fault is the scheme that was tried.
 pub(super) fn extract<'a>(

@@ -13,6 +13,8 @@ mod keys;
 mod principal;
 mod rejection;
 mod span;
+#[cfg(feature = "spec")]
+mod spec;
 mod telemetry;
 mod verification;
 mod verified;
@@ -25,6 +27,8 @@ pub use self::incoming::IncomingCredential;
 pub use self::jwt::{JwtVerifier, Profile};
 pub use self::principal::{Method, Principal};
 pub use self::rejection::{Rejection, RejectionKind, Scheme};
+#[cfg(feature = "spec")]
+pub use self::spec::VerifierSpec;
 pub use self::verification::Verification;
 pub use self::verified::{Verified, VerifierId};
 pub use self::verifier::Verifier;

@@ -5,7 +5,8 @@ use super::rejection::Scheme;
 use super::span::Text;
 use crate::{ConfigError, ScopeSet};
 
-/// Who calls, as a credential said it and a [`Verifier`](super::Verifier) confirmed it. Never holds the credential itself.
+/// Who calls, as a credential said it and a [`Verifier`](super::Verifier) confirmed it. Never holds the credential
+/// itself.
 ///
 /// [`subject`](Self::subject) alone names nobody: it is unique within its [`issuer`](Self::issuer) only, and may be a
 /// user or a client (RFC 9068 section 5). Tell them apart by [`client_id`](Self::client_id).

@@ -18,14 +18,15 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// Checks the credentials of requests. One type for every kind of credential, and for several at once.
 ///
 /// It is made by [`JwtVerifier`](super::JwtVerifier), [`BasicVerifier`](super::BasicVerifier) or
-/// [`ApiKeyVerifier`](super::ApiKeyVerifier), or of several such by [`any_of`](Self::any_of). Clones are one verifier, and cheap.
+/// [`ApiKeyVerifier`](super::ApiKeyVerifier), or of several such by [`any_of`](Self::any_of). Clones are one verifier,
+/// and cheap.
 ///
 /// What happens to a request:
-/// 1. Exactly one credential is taken from it. None, or one of a foreign scheme: refused as missing. More than one: refused
-///    with 400, none looked at. Tokens in the query are not read.
+/// 1. Exactly one credential is taken from it. None, or one of a foreign scheme: refused as missing. More than one:
+///    refused with 400, none looked at. Tokens in the query are not read.
 /// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer.
-/// 3. The outcome is a [`Verified<Principal>`](Verified), or a [`Rejection`] that knows its answer. When the keys of the issuer
-///    cannot be had it is a 503, never a verdict.
+/// 3. The outcome is a [`Verified<Principal>`](Verified), or a [`Rejection`] that knows its answer. When the keys of
+///    the issuer cannot be had it is a 503, never a verdict.
 #[derive(Clone)]
 pub struct Verifier(Arc<Inner>);
 
@@ -62,11 +63,12 @@ impl Verifier {
         Self(Arc::new(Inner { id: VerifierId::next(), parts }))
     }
 
-    /// A verifier that accepts what any of `verifiers` accepts: of several schemes, and JWTs of several issuers. The keys of
-    /// one issuer never check the tokens of another.
+    /// A verifier that accepts what any of `verifiers` accepts: of several schemes, and JWTs of several issuers. The
+    /// keys of one issuer never check the tokens of another.
     ///
     /// # Errors
-    /// When there is none, or two are responsible for the same: two lists of users, two lists of API keys, one issuer twice.
+    /// When there is none, or two are responsible for the same: two lists of users, two lists of API keys, one issuer
+    /// twice.
     pub fn any_of(verifiers: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
         let mut verifiers = verifiers.into_iter();
         let Some(first) = verifiers.next() else {
@@ -119,8 +121,8 @@ impl Verifier {
         }
     }
 
-    /// Verifies the credential of a request. All work that needs no waiting is done by this call; the future is ready then. It
-    /// waits only for the keys of an issuer, and holds a copy of the token while it does.
+    /// Verifies the credential of a request. All work that needs no waiting is done by this call; the future is ready
+    /// then. It waits only for the keys of an issuer, and holds a copy of the token while it does.
     ///
     /// # Cancel safety
     /// Dropping the future harms nobody: keys are fetched by a task of their own.
@@ -152,8 +154,8 @@ impl Verifier {
         Verification::done(self.0.conclude(self.0.check_at_once(credential), credential.scheme))
     }
 
-    /// Verifies the credential of a request without waiting, for callers that cannot. Where [`verify`](Self::verify) would wait
-    /// for keys, their fetch is started and the request refused with
+    /// Verifies the credential of a request without waiting, for callers that cannot. Where [`verify`](Self::verify)
+    /// would wait for keys, their fetch is started and the request refused with
     /// [`KeysUnavailable`](RejectionKind::KeysUnavailable) (503, `UNAVAILABLE`) for the time being.
     ///
     /// # Errors
@@ -196,11 +198,12 @@ impl Verifier {
         refusal
     }
 
-    /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this the
-    /// first token of an issuer waits for its keys.
+    /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this
+    /// the first token of an issuer waits for its keys.
     ///
     /// # Errors
-    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable), which says why. The next attempt follows with the next request.
+    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable), which says why. The next attempt follows with the next
+    /// request.
     pub async fn ready(&self) -> Result<(), Rejection> {
         #[cfg(feature = "jwt")]
         if let Err(fault) = self.0.parts.jwt.ready().await {

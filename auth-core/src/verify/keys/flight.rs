@@ -78,8 +78,8 @@ impl Store {
         self.begin_if(|_, _| true).unwrap_or_else(|| Begin::Fail(no_runtime()))
     }
 
-    /// The same for an unknown key, if the cooldown permits it; the cooldown is claimed before the attempt and does not depend on
-    /// its result. While fetches fail the answer is the failure, also within the cooldown.
+    /// The same for an unknown key, if the cooldown permits it; the cooldown is claimed before the attempt and does not
+    /// depend on its result. While fetches fail the answer is the failure, also within the cooldown.
     pub(super) fn begin_forced(self: &Arc<Self>) -> Option<Begin> {
         let cooldown = self.limits.cooldown;
         let begun = self.begin_if(|flow, now| {
@@ -165,8 +165,8 @@ impl Store {
 
 /// One fetch, in a task of its own: a caller that goes away ends it for nobody.
 ///
-/// Whatever ends the task without a result (a panic, an abort, a runtime that shuts down) drops this value, which wakes the
-/// waiters with an error and lets the next caller start anew.
+/// Whatever ends the task without a result (a panic, an abort, a runtime that shuts down) drops this value, which wakes
+/// the waiters with an error and lets the next caller start anew.
 struct FlightTask {
     store: Arc<Store>,
     id: u64,

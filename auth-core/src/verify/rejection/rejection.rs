@@ -12,9 +12,9 @@ use crate::ScopeSet;
 
 /// A refused request: what to answer over HTTP and over gRPC, and what to tell the operator.
 ///
-/// The client sees [`status`](Self::status), the challenges and a [short message](Self::message) that is the same for many
-/// causes. `Display` is for logs: it says what was wrong and what to do, and may quote issuers, audiences and times of
-/// the token (cut to printable ASCII), never the credential. Do not send it to the client.
+/// The client sees [`status`](Self::status), the challenges and a [short message](Self::message) that is the same for
+/// many causes. `Display` is for logs: it says what was wrong and what to do, and may quote issuers, audiences and
+/// times of the token (cut to printable ASCII), never the credential. Do not send it to the client.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -120,7 +120,8 @@ impl Rejection {
         &self.0.detail
     }
 
-    /// The values of `WWW-Authenticate`: one for each scheme that is accepted; none where no credential would help (500, 503).
+    /// The values of `WWW-Authenticate`: one for each scheme that is accepted; none where no credential would help
+    /// (500, 503).
     #[must_use]
     pub fn challenges(&self) -> Vec<HeaderValue> {
         if self.status().is_server_error() {
