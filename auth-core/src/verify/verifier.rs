@@ -198,6 +198,15 @@ impl Verifier {
         refusal
     }
 
+    /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the field of API keys if
+    /// this verifier looks for them.
+    pub fn strip_credential(&self, headers: &mut HeaderMap) {
+        headers.remove(AUTHORIZATION);
+        if let Some(name) = self.0.accepted().api_key_header {
+            headers.remove(name);
+        }
+    }
+
     /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this
     /// the first token of an issuer waits for its keys.
     ///
