@@ -18,9 +18,6 @@ fn allocations(work: impl FnOnce()) -> (u64, u64) {
     (info.count_total, info.bytes_max)
 }
 
-/// The buffer that becomes the claims, and the shared principal. Counting a metric allocates its label.
-const ACCEPTED: u64 = if cfg!(feature = "metrics") { 3 } else { 2 };
-
 // THREAT-A1
 #[test]
 fn an_accepted_token_costs_its_claims_and_the_principal_and_no_boxed_future() {

@@ -31,20 +31,16 @@ impl<'a> IncomingCredential<'a> {
         Self { scheme: Scheme::ApiKey, text: key }
     }
 
-    /// The name of the scheme, in lower case: `bearer`, `basic` or `api_key`.
+    /// What kind of credential it is.
     #[must_use]
-    pub fn scheme(&self) -> &'static str {
-        match self.scheme {
-            Scheme::Bearer => "bearer",
-            Scheme::Basic => "basic",
-            Scheme::ApiKey => "api_key",
-        }
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
     }
 }
 
 impl fmt::Debug for IncomingCredential<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IncomingCredential").field("scheme", &self.scheme()).finish_non_exhaustive()
+        f.debug_struct("IncomingCredential").field("scheme", &self.scheme).finish_non_exhaustive()
     }
 }
 
@@ -160,7 +156,7 @@ mod tests {
     fn found(lines: &[(&str, &str)]) -> Result<Option<(&'static str, String)>, RejectionKind> {
         let headers = headers(lines);
         match extract(&headers, ALL) {
-            Ok(credential) => Ok(credential.map(|one| (one.scheme(), one.text.to_owned()))),
+            Ok(credential) => Ok(credential.map(|one| (one.scheme.as_str(), one.text.to_owned()))),
             Err((fault, _)) => Err(fault.kind),
         }
     }

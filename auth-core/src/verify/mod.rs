@@ -2,6 +2,8 @@
 
 mod api_key;
 mod basic;
+#[cfg(feature = "jwt")]
+mod claims;
 mod digest;
 mod incoming;
 #[cfg(feature = "jwt")]
@@ -24,7 +26,7 @@ pub use self::incoming::IncomingCredential;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{JwtVerifier, Profile};
 pub use self::principal::{Method, Principal};
-pub use self::rejection::{Rejection, RejectionKind};
+pub use self::rejection::{Rejection, RejectionKind, Scheme};
 #[cfg(feature = "spec")]
 pub use self::spec::VerifierSpec;
 pub use self::verification::Verification;

@@ -3,19 +3,26 @@
 use super::{Principal, Rejection, Verified};
 
 pub(super) fn verified(result: &Result<Verified<Principal>, Rejection>) {
-    if let Err(refusal) = result {
-        if refusal.status().is_server_error() {
-            tracing::warn!(code = refusal.code(), reason = refusal.explain(), "request not authenticated");
-        } else {
-            tracing::debug!(code = refusal.code(), reason = refusal.explain(), "request refused");
-        }
+    match result {
+        Ok(_) => count("accepted"),
+        Err(refusal) => refused(refusal),
     }
+}
+
+pub(super) fn refused(refusal: &Rejection) {
+    if refusal.status().is_server_error() {
+        tracing::warn!(code = refusal.code(), reason = refusal.explain(), "request not authenticated");
+    } else {
+        tracing::debug!(code = refusal.code(), reason = refusal.explain(), "request refused");
+    }
+    count(refusal.code());
+}
+
+fn count(outcome: &'static str) {
     #[cfg(feature = "metrics")]
-    metrics::counter!(
-        "tower_auth_verifications_total",
-        "outcome" => result.as_ref().map_or_else(Rejection::code, |_| "accepted")
-    )
-    .increment(1);
+    metrics::counter!("tower_auth_verifications_total", "outcome" => outcome).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
 }
 
 /// A caller that was accepted and lacks a scope. Not counted again.

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -92,6 +93,22 @@ impl Verifier {
         verified.verifier() == self.0.id
     }
 
+    /// Whether it accepts credentials of this kind.
+    #[must_use]
+    pub fn accepts(&self, scheme: Scheme) -> bool {
+        self.0.parts.challenges.has(scheme)
+    }
+
+    /// Whether a request has anything at the places where this verifier looks, good or bad, of an accepted scheme or of
+    /// another: if not, its sender does not claim to be anybody. Only such a request may pass as anonymous.
+    #[must_use]
+    pub fn finds_anything(&self, headers: &HeaderMap) -> bool {
+        let accepted = self.0.accepted();
+        let reads_authorization = accepted.bearer || accepted.basic || accepted.api_key_scheme.is_some();
+        (reads_authorization && headers.contains_key(AUTHORIZATION))
+            || accepted.api_key_header.is_some_and(|name| headers.contains_key(name))
+    }
+
     /// The one credential of a request.
     ///
     /// # Errors
@@ -155,15 +172,30 @@ impl Verifier {
         if principal.has_scopes(needed) {
             return Ok(());
         }
-        let tried = match principal.method() {
-            super::Method::Jwt => Scheme::Bearer,
-            super::Method::Basic => Scheme::Basic,
-            super::Method::ApiKey => Scheme::ApiKey,
-        };
+        let tried = principal.method().scheme();
         let fault = Fault::new(RejectionKind::InsufficientScope, format!("the request needs the scopes {needed}"));
         let refusal = self.0.refuse(fault, Some(tried)).with_scope(needed.clone());
         telemetry::denied(&refusal);
         Err(refusal)
+    }
+
+    /// A refusal that the service decides on itself, with the challenges of this verifier: a caller that was verified and is
+    /// not welcome, say. `detail` is for the log and must not hold a secret.
+    ///
+    /// ```
+    /// use tower_auth_core::{BasicVerifier, RejectionKind};
+    ///
+    /// let verifier = BasicVerifier::new().user("batch", "s3cret").realm("orders").build()?;
+    /// let refusal = verifier.refusal(RejectionKind::MissingCredential, "this user was dismissed");
+    /// assert_eq!(refusal.status(), 401);
+    /// assert_eq!(refusal.challenges(), [r#"Basic realm="orders", charset="UTF-8""#]);
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn refusal(&self, kind: RejectionKind, detail: impl Into<Cow<'static, str>>) -> Rejection {
+        let refusal = self.0.refuse(Fault::new(kind, detail), None);
+        telemetry::denied(&refusal);
+        refusal
     }
 
     /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the field of API keys if

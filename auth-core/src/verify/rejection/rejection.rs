@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::challenges::{Challenges, Scheme};
-use super::{Fault, RejectionKind};
+use super::challenges::Challenges;
+use super::{Fault, RejectionKind, Scheme};
 use crate::ScopeSet;
 
 /// A refused request: what to answer over HTTP and over gRPC, and what to tell the operator.
@@ -62,6 +62,13 @@ impl Rejection {
 
     pub(in crate::verify) fn with_scope(mut self, needed: ScopeSet) -> Self {
         self.0.scope = Some(needed);
+        self
+    }
+
+    /// The same refusal with the challenge of `scheme` alone, for a route that takes no other.
+    #[must_use]
+    pub fn only_scheme(mut self, scheme: Scheme) -> Self {
+        self.0.challenges = Arc::new(self.0.challenges.only(scheme));
         self
     }
 
