@@ -176,6 +176,9 @@ impl State {
             flow.last_error = Some(error.clone());
             if error.class() == FailureClass::Transient {
                 self.reinstate(&mut flow, now);
+            } else {
+                // The grant or the client was refused as well: the token is not coming back.
+                flow.refused = None;
             }
         }
         self.set_gate(&flow, flow.next_attempt);
