@@ -3,9 +3,10 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tower_auth_core::{SourceRequest, Token, TokenCache, TokenKind, TokenResponse};
+use tower_auth_core::{SourceRequest, Token, TokenCache, TokenErrorKind, TokenKind, TokenResponse};
 use tower_auth_testing::TestClock;
 
 use self::support::*;
@@ -141,4 +142,58 @@ fn an_exchange_that_was_overtaken_does_not_replace_what_came_later() {
     assert_eq!(current(&cache).as_deref(), Some("token-2"));
     assert_eq!(cache.try_current().unwrap().generation, later);
     assert_eq!(*saved.lock().unwrap(), ["token-2"]);
+}
+
+#[tokio::test]
+async fn a_response_that_could_not_be_persisted_is_dropped_once_a_newer_one_is_published() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("first", 3_600).with_sequence(1))]);
+    let saved = Arc::new(Mutex::new(Vec::new()));
+    let store = Arc::clone(&saved);
+    let cache = script
+        .builder()
+        .persist(move |response| {
+            let mut saved = store.lock().unwrap();
+            saved.push(response.token().secret().expose_secret().to_owned());
+            let fails = saved.len() == 1;
+            async move { if fails { Err("the disk is full".into()) } else { Ok(()) } }
+        })
+        .build()
+        .unwrap();
+    cache.ready().await.unwrap_err();
+    assert!(cache.publish(lives("second", 5).with_sequence(2)));
+    time.advance(secs(5)).await;
+    cache.ready().await.unwrap();
+    assert_eq!(current(&cache).as_deref(), Some("token-2"));
+    assert_eq!(*saved.lock().unwrap(), ["first", "token-2"]);
+}
+
+// THREAT-A4
+#[tokio::test]
+async fn a_response_that_ended_before_it_could_be_persisted_is_not_handed_out() {
+    let time = TestClock::new();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = Arc::clone(&broken);
+    let cache = TokenCache::builder(move |request: SourceRequest| {
+        let spent = request.previous().and_then(|previous| previous.refresh_token().cloned());
+        let mut log = log.lock().unwrap();
+        log.push(spent.map(|token| token.expose_secret().to_owned()));
+        let number = log.len();
+        async move { Ok(lives(&format!("t{number}"), 60).with_refresh_token(format!("r{number}"))) }
+    })
+    .clock(time.clock())
+    .persist(move |_| {
+        let fails = is_broken.load(Ordering::SeqCst);
+        async move { if fails { Err("the disk is full".into()) } else { Ok(()) } }
+    })
+    .build()
+    .unwrap();
+    assert_eq!(cache.token().await.unwrap_err().kind(), TokenErrorKind::PersistFailed);
+    time.advance(secs(120)).await;
+    broken.store(false, Ordering::SeqCst);
+    assert_eq!(cache.token().await.unwrap().secret().expose_secret(), "t2", "t1 ended a minute ago");
+    // What had been kept was persisted, and its refresh token was the one that was spent.
+    assert_eq!(*seen.lock().unwrap(), [None, Some("r1".to_owned())]);
 }

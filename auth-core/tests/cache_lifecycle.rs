@@ -250,6 +250,48 @@ async fn close_waits_for_the_exchange_and_refuses_new_ones() {
 }
 
 #[tokio::test]
+async fn close_persists_what_could_not_be_persisted_before() {
+    let time = TestClock::new();
+    let saved = Arc::new(Mutex::new(Vec::new()));
+    let store = Arc::clone(&saved);
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let script = Script::new(&time, [reply(lives("new", 3_600).with_refresh_token("rotated"))]);
+    let cache = script
+        .builder()
+        .persist(move |response| {
+            let fails = attempts.fetch_add(1, Ordering::SeqCst) == 0;
+            if !fails {
+                store.lock().unwrap().push(response.refresh_token().unwrap().expose_secret().to_owned());
+            }
+            async move { if fails { Err("the disk is full".into()) } else { Ok(()) } }
+        })
+        .build()
+        .unwrap();
+    assert_eq!(cache.token().await.unwrap_err().kind(), TokenErrorKind::PersistFailed);
+    cache.close().await;
+    assert_eq!(*saved.lock().unwrap(), ["rotated"]);
+    assert_eq!(script.calls(), 1);
+}
+
+#[test]
+fn close_does_not_wait_for_ever_for_an_exchange_whose_runtime_stands_still() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [hangs()]);
+    let cache = script.cache();
+    let frozen = runtime();
+    frozen.block_on(async {
+        cache.prefetch();
+        TestClock::settle().await;
+    });
+    runtime().block_on(async {
+        let closing = cache.clone();
+        let closed = tokio::spawn(async move { closing.close().await });
+        time.advance(secs(17)).await;
+        assert!(closed.is_finished());
+    });
+}
+
+#[tokio::test]
 async fn a_cache_is_a_source_for_another() {
     let time = TestClock::new();
     let script = Script::new(&time, []);

@@ -6,6 +6,8 @@
 pub use tower_auth_core as core;
 
 mod auth;
+#[cfg(feature = "reqwest")]
+mod reqwest_client;
 #[cfg(feature = "verify")]
 mod validate;
 

@@ -5,6 +5,7 @@ use tokio::sync::watch;
 
 use super::flow::Outcome;
 use super::race::race;
+use super::refresh::Known;
 use super::snapshot::Received;
 use super::state::State;
 use super::telemetry;
@@ -32,18 +33,29 @@ impl FlightTask {
     /// Runs the exchange to its end.
     pub(super) async fn run(mut self) {
         let Some(known) = self.state.take_off(self.id) else { return };
-        let received = match known.unpersisted {
-            Some(received) => Ok(received),
-            None => self.exchange(known.previous).await,
-        };
-        let result = match received {
-            Ok(received) => self.persist(received).await,
-            Err(error) => Err(error),
-        };
+        let result = self.obtain(known).await;
         let outcome = self.state.land(self.id, self.cause, self.started, result);
         if let Some(sender) = self.outcome.take() {
             sender.send_replace(Some(outcome));
         }
+    }
+
+    async fn obtain(&self, known: Known) -> Result<Received, TokenError> {
+        let mut previous = known.previous;
+        if let Some(received) = known.unpersisted {
+            let received = self.persist(received).await?;
+            if !self.state.has_ended(&received) {
+                return Ok(received);
+            }
+            // All it is good for now is its refresh token.
+            self.state.remember(self.id, received.clone());
+            previous = Some(received);
+            if self.state.is_closed() {
+                return Err(TokenError::new(TokenErrorKind::Closed, "the token cache was closed"));
+            }
+        }
+        let received = self.exchange(previous).await?;
+        self.persist(received).await
     }
 
     async fn exchange(&self, previous: Option<Received>) -> Result<Received, TokenError> {

@@ -1,5 +1,4 @@
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
@@ -43,6 +42,9 @@ enum Purpose {
 /// How long after its timeouts a flight that was neither ended nor dropped is believed lost: its runtime stands still.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// For how long hits that are served start no exchange after one that ended without a result.
+const PAUSE_AFTER_LOSS: Duration = Duration::from_secs(1);
+
 /// The refresh engine.
 impl State {
     /// Starts a refresh for somebody who does not wait for it: none is under way and the source is not being left alone.
@@ -76,7 +78,7 @@ impl State {
     /// Decides under the lock what somebody gets, and starts a flight if one is needed.
     fn begin(self: &Arc<Self>, purpose: Purpose, runtime: &Runtime) -> Begin {
         let now = self.clock.now();
-        let mut flow = self.flow();
+        let flow = self.flow();
         let snapshot = self.snapshot.load_full();
         let liveness = snapshot.as_ref().map_or(Liveness::Dead, |snapshot| snapshot.liveness(now, &self.clock));
         if let Some(snapshot) = snapshot.filter(|_| purpose.is_met_by(liveness)) {
@@ -97,34 +99,44 @@ impl State {
             Liveness::Dead if flow.previous.is_some() => RefreshCause::Expired,
             Liveness::Dead => RefreshCause::First,
         };
+        Begin::Join(self.launch(flow, cause, runtime))
+    }
+
+    /// Starts a flight.
+    pub(super) fn launch(
+        self: &Arc<Self>,
+        mut flow: MutexGuard<'_, Flow>,
+        cause: RefreshCause,
+        runtime: &Runtime,
+    ) -> watch::Receiver<Outcome> {
         let (sender, outcome) = watch::channel(None);
         flow.flights += 1;
         let id = flow.flights;
-        let lost_at = self.lost_at(now);
+        let lost_at = self.lost_at(&flow, self.clock.now());
         flow.flight = Some(Flight { id, lost_at, outcome: outcome.clone() });
-        self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
+        self.set_gate(&flow, lost_at);
         // A runtime that is shutting down drops the task here and now, and that takes the lock.
         drop(flow);
         let task = FlightTask::new(Arc::clone(self), id, cause, sender);
         runtime.spawn(task.run());
-        Begin::Join(outcome)
+        outcome
     }
 
     /// Lets the flight `id` start, now that its task runs: its time counts from here. `None` if it was believed lost and
     /// another took its place.
     pub(super) fn take_off(&self, id: u64) -> Option<Known> {
-        let lost_at = self.lost_at(self.clock.now());
         let mut flow = self.flow();
+        let lost_at = self.lost_at(&flow, self.clock.now());
         flow.flight.as_mut().filter(|flight| flight.id == id)?.lost_at = lost_at;
-        if !flow.closed {
-            self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
-        }
-        Some(Known { unpersisted: flow.unpersisted.clone(), previous: flow.previous.clone() })
+        self.set_gate(&flow, lost_at);
+        let unpersisted = flow.unpersisted.take().filter(|received| !flow.is_past(id, received));
+        flow.unpersisted.clone_from(&unpersisted);
+        Some(Known { unpersisted, previous: flow.previous.clone() })
     }
 
     /// When a flight that starts now must have ended.
-    fn lost_at(&self, now: MonotonicTime) -> MonotonicTime {
-        let steps = if self.persist.is_some() { 2 } else { 1 };
+    fn lost_at(&self, flow: &Flow, now: MonotonicTime) -> MonotonicTime {
+        let steps = 1 + u32::from(self.persist.is_some()) + u32::from(flow.unpersisted.is_some());
         now + self.exchange_timeout.saturating_mul(steps) + GRACE
     }
 
@@ -154,11 +166,11 @@ impl State {
             wait = backoff::delay(error, flow.failures, fastrand::f64());
             flow.next_attempt = now + wait;
             flow.last_error = Some(error.clone());
-            self.gate.store(flow.next_attempt.as_nanos(), Ordering::Relaxed);
             if error.class() == FailureClass::Transient {
                 self.reinstate(&mut flow, now);
             }
         }
+        self.set_gate(&flow, flow.next_attempt);
         // A subscriber may be slow, and may look at this cache.
         drop(flow);
         match &result {
@@ -178,7 +190,7 @@ impl State {
         flow.last_error = None;
         flow.next_attempt = MonotonicTime::START;
         self.expose(is_kept.then(|| Arc::clone(&snapshot)), snapshot.version);
-        self.gate.store(if flow.closed { u64::MAX } else { 0 }, Ordering::Relaxed);
+        self.set_gate(flow, MonotonicTime::START);
         Ok(snapshot)
     }
 
@@ -225,8 +237,10 @@ impl State {
     pub(super) fn lose(&self, id: u64) {
         let mut flow = self.flow();
         if flow.end_flight(id) {
-            self.gate.store(0, Ordering::Relaxed);
-            self.reinstate(&mut flow, self.clock.now());
+            let now = self.clock.now();
+            // Who waits starts anew at once; hits that are served do not, since the next one may be lost as well.
+            self.set_gate(&flow, now + PAUSE_AFTER_LOSS);
+            self.reinstate(&mut flow, now);
         }
     }
 
@@ -238,6 +252,26 @@ impl State {
             flow.unpersisted = Some(received);
         }
         is_newest
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.flow().closed
+    }
+
+    /// Keeps a response for its refresh token alone.
+    pub(super) fn remember(&self, id: u64, received: Received) {
+        let mut flow = self.flow();
+        if !flow.is_past(id, &received) {
+            flow.previous = Some(received);
+        }
+    }
+
+    /// Whether the token of a response that came a while ago is not to be used any more.
+    pub(super) fn has_ended(&self, received: &Received) -> bool {
+        let response = &received.response;
+        let hard = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, 0.0).hard;
+        let age = received.age(self.clock.now(), self.clock.wall());
+        hard.is_some_and(|hard| age >= hard)
     }
 
     pub(super) fn forget_unpersisted(&self, received: &Received) {
@@ -258,7 +292,7 @@ impl State {
         })
     }
 
-    fn runtime(&self) -> Option<Runtime> {
+    pub(super) fn runtime(&self) -> Option<Runtime> {
         self.runtime.clone().or_else(|| Runtime::try_current().ok())
     }
 }

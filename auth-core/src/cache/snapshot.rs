@@ -28,6 +28,11 @@ pub(super) struct Received {
 }
 
 impl Received {
+    /// How long ago it came, by the clock that says more: the monotonic one stands still while the machine sleeps.
+    pub(super) fn age(&self, now: MonotonicTime, wall: SystemTime) -> Duration {
+        now.saturating_since(self.at).max(wall.duration_since(self.wall).unwrap_or_default())
+    }
+
     /// Whether this is ahead of `other` by sequence if both have one, else by expiry if both have one, else by coming later.
     pub(super) fn is_newer_than(&self, other: &Self) -> bool {
         let end = |received: &Self| match received.response.lifetime() {

@@ -117,15 +117,31 @@ impl State {
         Some(snapshot)
     }
 
+    /// Starts a refresh if one is due and the gate is open.
+    pub(super) fn begin_if_open(self: &Arc<Self>, now: MonotonicTime) {
+        if now.as_nanos() >= self.gate.load(Ordering::Relaxed) {
+            self.begin_if_due();
+        }
+    }
+
+    /// Sets the time before which a hit in the soft window does not try to start a refresh: not before `at`, not while a
+    /// flight is under way, never once the cache is closed.
+    pub(super) fn set_gate(&self, flow: &Flow, at: MonotonicTime) {
+        let gate = match &flow.flight {
+            _ if flow.closed => MonotonicTime::NEVER,
+            Some(flight) => at.max(flight.lost_at),
+            None => at,
+        };
+        self.gate.store(gate.as_nanos(), Ordering::Relaxed);
+    }
+
     /// A closer look at a snapshot: until when it may be used without one. Starts a refresh if one is due.
     #[cold]
     fn look(self: &Arc<Self>, snapshot: &Snapshot, now: MonotonicTime) -> Option<u64> {
         match snapshot.liveness(now, &self.clock) {
             Liveness::Fresh(until) => Some(until.as_nanos()),
             Liveness::Soft => {
-                if now.as_nanos() >= self.gate.load(Ordering::Relaxed) {
-                    self.begin_if_due();
-                }
+                self.begin_if_open(now);
                 Some(0)
             }
             Liveness::Dead => None,

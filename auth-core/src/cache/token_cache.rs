@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::Handle;
-use super::snapshot::{Generation, Received, Snapshot};
+use super::snapshot::{Generation, Liveness, Received, Snapshot};
 use super::{CacheStatus, Invalidation, TokenCacheBuilder, TokenReader};
 use crate::source::{RefreshCause, SourceRequest, TokenSource};
 use crate::{Credential, Lifetime, Token, TokenError, TokenResponse};
@@ -58,6 +58,9 @@ pub struct Current {
     /// Which value it is, for [`TokenCache::invalidate`].
     pub generation: Generation,
 }
+
+/// How long [`TokenCache::keep_fresh`] sleeps at the most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl TokenCache {
     /// A cache over `source` with every default.
@@ -176,31 +179,35 @@ impl TokenCache {
             while let Some(strong) = state.upgrade() {
                 let now = clock.now();
                 let Some(due) = strong.next_look() else { return };
+                let mut least = Duration::from_millis(100);
                 if now >= due {
-                    strong.begin_if_due();
-                    // An error is counted, logged and backed off from by the engine.
-                    let _ = strong.acquire().await;
+                    strong.begin_if_open(now);
+                    match strong.acquire().await {
+                        // A response that may not be kept would be fetched over and over.
+                        Ok(snapshot) if snapshot.liveness(clock.now(), &clock) == Liveness::Dead => {
+                            least = LONGEST_PAUSE
+                        }
+                        Ok(_) => {}
+                        // The engine counts, logs and backs off, except from an exchange that was lost.
+                        Err(_) => least = Duration::from_secs(1),
+                    }
                 } else {
                     drop(strong);
                 }
                 // Never long, because the machine may be suspended, and never zero.
-                let pause =
-                    due.saturating_since(clock.now()).clamp(Duration::from_millis(100), Duration::from_secs(30));
+                let pause = due.saturating_since(clock.now()).clamp(least, LONGEST_PAUSE);
                 clock.sleep(pause).await;
             }
         }
     }
 
     /// Refuses new exchanges and waits for the one under way, so that a rotated refresh token is persisted before the
-    /// process ends. A token that is still usable is handed out as before.
+    /// process ends. A response that could not be persisted before gets one more attempt. A token that is still usable is handed out as before.
     ///
     /// # Cancel safety
     /// The cache stays closed; call it again to wait on.
     pub async fn close(&self) {
-        if let Some(mut outcome) = self.handle.close() {
-            // An error means that the flight was lost, which is an end too.
-            let _ = outcome.wait_for(Option::is_some).await;
-        }
+        self.handle.state().close().await;
     }
 
     /// Whether there are other handles, readers or exchanges than this one.
