@@ -175,12 +175,12 @@ impl Verifier {
         let tried = principal.method().scheme();
         let fault = Fault::new(RejectionKind::InsufficientScope, format!("the request needs the scopes {needed}"));
         let refusal = self.0.refuse(fault, Some(tried)).with_scope(needed.clone());
-        telemetry::refused(&refusal);
+        telemetry::denied(&refusal);
         Err(refusal)
     }
 
-    /// A refusal that the service decides on itself, with the challenges of this verifier: a caller that was verified and is
-    /// not welcome, say. `detail` is for the log and must not hold a secret.
+    /// A refusal that the service decides on itself, with the challenges of this verifier: a caller that was verified
+    /// and is not welcome, say. `detail` is for the log and must not hold a secret.
     ///
     /// ```
     /// use tower_auth_core::{BasicVerifier, RejectionKind};
@@ -194,7 +194,7 @@ impl Verifier {
     #[must_use]
     pub fn refusal(&self, kind: RejectionKind, detail: impl Into<Cow<'static, str>>) -> Rejection {
         let refusal = self.0.refuse(Fault::new(kind, detail), None);
-        telemetry::refused(&refusal);
+        telemetry::denied(&refusal);
         refusal
     }
 
