@@ -197,3 +197,62 @@ async fn a_response_that_ended_before_it_could_be_persisted_is_not_handed_out() 
     // What had been kept was persisted, and its refresh token was the one that was spent.
     assert_eq!(*seen.lock().unwrap(), [None, Some("r1".to_owned())]);
 }
+
+#[tokio::test]
+async fn a_published_token_replaces_a_refused_one_that_would_have_lived_longer() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("refused", 3_600)), hangs()]);
+    let cache = script.cache();
+    let refused = cache.current().await.unwrap().generation;
+    cache.invalidate(refused);
+    assert!(!cache.publish(lives("refused", 7_200)), "the refused one again");
+    assert!(cache.publish(lives("other", 600)));
+    assert_eq!(current(&cache).as_deref(), Some("other"));
+    // And one that ended, though the wall clock was set back meanwhile.
+    time.advance(secs(600)).await;
+    time.wall_back(secs(86_400));
+    assert!(cache.publish(lives("third", 600)));
+    assert_eq!(current(&cache).as_deref(), Some("third"));
+}
+
+#[tokio::test]
+async fn whoever_waits_gets_a_token_as_soon_as_one_is_published() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [hangs()]);
+    let cache = script.cache();
+    let waiters: Vec<_> = (0..100).map(|_| tokio::spawn(cache.token())).collect();
+    TestClock::settle().await;
+    assert!(cache.publish(lives("published", 3_600)));
+    TestClock::settle().await;
+    for waiter in waiters {
+        assert!(waiter.is_finished());
+        assert_eq!(waiter.await.unwrap().unwrap().secret().expose_secret(), "published");
+    }
+    assert_eq!(script.calls(), 1);
+}
+
+// THREAT-A7
+#[tokio::test]
+async fn a_machine_that_was_suspended_during_the_exchange_does_not_send_a_token_that_ended_meanwhile() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("old", 3_600)).after(secs(1))]);
+    let cache = script.cache();
+    cache.prefetch();
+    TestClock::settle().await;
+    time.wall_forward(secs(8 * 3_600));
+    time.advance(secs(1)).await;
+    assert_eq!(current(&cache), None);
+}
+
+// THREAT-A7
+#[tokio::test]
+async fn an_exchange_that_stood_still_does_not_lengthen_the_life_of_its_token() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("old", 60)).after(secs(1))]);
+    let cache = script.cache();
+    cache.prefetch();
+    TestClock::settle().await;
+    time.tick(secs(100));
+    TestClock::settle().await;
+    assert_eq!(current(&cache), None);
+}

@@ -309,6 +309,30 @@ async fn a_cache_is_a_source_for_another() {
     assert_eq!(script.calls(), 2);
 }
 
+// THREAT-A7
+#[tokio::test]
+async fn a_cache_over_another_counts_the_time_that_the_machine_was_suspended() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("a", 3_600))]);
+    let inner = script.cache();
+    let outer = TokenCache::builder(inner.clone()).clock(time.clock()).build().unwrap();
+    inner.ready().await.unwrap();
+    time.wall_forward(secs(3_000));
+    outer.ready().await.unwrap();
+    let left = outer.status().expires_at.unwrap().duration_since(time.now()).unwrap();
+    assert_eq!(left, secs(600));
+}
+
+#[tokio::test]
+async fn a_cache_over_another_knows_the_lifetime_that_the_other_declares() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(token("a"))]);
+    let inner = script.builder().default_lifetime(secs(3_600)).build().unwrap();
+    let outer = TokenCache::builder(inner).clock(time.clock()).build().unwrap();
+    outer.ready().await.unwrap();
+    assert!(outer.status().expires_at.is_some());
+}
+
 /// Runs a future with no runtime around it.
 fn block_on_nothing<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);

@@ -16,3 +16,18 @@ fn docs_list_every_code() {
         assert!(docs.contains(&format!("| `{code}` |")), "docs/errors.md does not list {code}");
     }
 }
+
+#[test]
+fn docs_list_every_code_of_a_key_set_that_was_not_fetched() {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md")).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/verify/keys");
+    let mut found = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for code in source.split('"').filter(|text| text.starts_with("keys.")) {
+            found += 1;
+            assert!(docs.contains(&format!("| `{code}` |")), "docs/errors.md does not list {code}");
+        }
+    }
+    assert!(found >= 12, "{found}");
+}

@@ -10,13 +10,13 @@ use tower_auth_testing::TestClock;
 
 use self::verify_support::*;
 
+/// The buffer that becomes the claims, and the shared principal; with metrics the label of the counter too.
+const ACCEPTED: u64 = if cfg!(feature = "metrics") { 3 } else { 2 };
+
 fn allocations(work: impl FnOnce()) -> (u64, u64) {
     let info = allocation_counter::measure(work);
     (info.count_total, info.bytes_max)
 }
-
-/// The buffer that becomes the claims, and the shared principal. Counting a metric allocates its label.
-const ACCEPTED: u64 = if cfg!(feature = "metrics") { 3 } else { 2 };
 
 // THREAT-A1
 #[test]

@@ -467,7 +467,7 @@ fn claims_decode_on_demand_and_tell_whose_fault_it_is_if_they_do_not() {
     let verified = judge(&verifier, &token(&key, &claims())).unwrap();
     let refusal = verified.claims::<Mine>().unwrap_err();
     assert_eq!((refusal.kind(), refusal.status().as_u16()), (RejectionKind::UnusableClaims, 401));
-    let refusal = verified.claims::<Vec<Value>>().unwrap_err();
+    let refusal = verified.claims::<Vec<u8>>().unwrap_err();
     assert_eq!((refusal.kind(), refusal.status().as_u16()), (RejectionKind::Misconfigured, 500));
 }
 

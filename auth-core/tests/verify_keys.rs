@@ -352,3 +352,47 @@ async fn several_issuers_become_ready_together() {
     assert_eq!(server.asked("/keys"), 2);
     assert!(!both.verify(&bearer(&lasting(&key))).is_waiting());
 }
+
+// THREAT-A4
+#[tokio::test]
+async fn a_server_that_asks_for_time_gets_it() {
+    let (server, time, key, verifier) = set_up();
+    server.page("/keys", Act::Answer(503, String::new()));
+    let refusal = verifier.verify(&bearer(&lasting(&key))).await.unwrap_err();
+    assert_eq!(refusal.headers()["retry-after"], "120");
+    server.keys(&[("k1", &key)]);
+    time.tick(secs(119));
+    let refusal = verifier.verify(&bearer(&lasting(&key))).await.unwrap_err();
+    assert_eq!(refusal.headers()["retry-after"], "1");
+    time.tick(secs(1));
+    verdict(&verifier, &lasting(&key)).await.unwrap();
+}
+
+// R8414-3.2a, THREAT-A5
+#[tokio::test]
+async fn answers_are_read_up_to_their_limits() {
+    let padded = |body: &str, len: usize| format!("{body}{}", " ".repeat(len - body.len()));
+    let (_, _, key, _) = set_up();
+    let good = json!({"issuer": ISSUER, "jwks_uri": format!("{ISSUER}/keys")}).to_string();
+    for (metadata, keys, accepted) in
+        [(256 * 1024, 512 * 1024, true), (256 * 1024 + 1, 512 * 1024, false), (256 * 1024, 512 * 1024 + 1, false)]
+    {
+        let (server, _, _, verifier) = set_up();
+        server.page(METADATA, Act::Answer(200, padded(&good, metadata)));
+        server.page("/keys", Act::Answer(200, padded(&key_set(&[("k1", &key)]), keys)));
+        assert_eq!(verdict(&verifier, &lasting(&key)).await.is_ok(), accepted, "{metadata} {keys}");
+    }
+}
+
+// THREAT-V16
+#[tokio::test]
+async fn old_keys_that_still_serve_are_ready() {
+    let (server, time, key, verifier) = set_up();
+    verifier.ready().await.unwrap();
+    server.page("/keys", Act::Fail);
+    time.tick(secs(1_000));
+    verifier.ready().await.unwrap();
+    assert!(!verifier.verify(&bearer(&lasting(&key))).is_waiting());
+    time.tick(secs(4_000));
+    assert_eq!(verifier.ready().await.unwrap_err().kind(), RejectionKind::KeysUnavailable);
+}

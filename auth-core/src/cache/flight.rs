@@ -61,11 +61,16 @@ impl FlightTask {
     async fn exchange(&self, previous: Option<Received>) -> Result<Received, TokenError> {
         let state = &*self.state;
         let deadline = state.clock.now() + state.exchange_timeout;
+        let wall_deadline = state.clock.wall().checked_add(state.exchange_timeout);
         let request = SourceRequest::new(self.cause, previous.map(|received| received.response), deadline);
         let response = race(state.source.fetch_boxed(request), state.clock.sleep_until(deadline))
             .await
             .unwrap_or_else(|| Err(timed_out("the token source did not answer", state.exchange_timeout)))?;
-        Ok(Received { response: Arc::new(response), at: state.clock.now(), wall: state.clock.wall() })
+        // An answer read after the deadline lay unread, while the machine was suspended or the runtime stood still. Its
+        // token's life does not count from now.
+        let (at, wall) = (state.clock.now(), state.clock.wall());
+        let wall = wall_deadline.map_or(wall, |deadline| wall.min(deadline));
+        Ok(Received { response: Arc::new(response), at: at.min(deadline), wall })
     }
 
     async fn persist(&self, received: Received) -> Result<Received, TokenError> {

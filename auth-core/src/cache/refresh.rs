@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
@@ -59,18 +60,25 @@ impl State {
     /// Dropping the future harms nobody: the flight is a task of its own.
     pub(super) async fn acquire(self: Arc<Self>) -> Result<Arc<Snapshot>, TokenError> {
         let Some(runtime) = self.runtime() else { return self.without_runtime() };
-        match self.begin(Purpose::Use, &runtime) {
-            Begin::Ready(snapshot) => Ok(snapshot),
-            Begin::Fail(error) => Err(error),
-            Begin::Join(outcome) => {
-                // The system clock's timers want the runtime's context, also when it is not the caller's.
-                let limit = WithContext::new(&runtime, self.clock.sleep(self.wait_timeout));
-                race(landed(outcome), limit).await.unwrap_or_else(|| {
-                    Err(TokenError::new(
+        // The system clock's timers want the runtime's context, also when it is not the caller's.
+        let mut limit = pin!(WithContext::new(&runtime, self.clock.sleep(self.wait_timeout)));
+        loop {
+            // Before the decision, so that nothing is published unseen between the two.
+            let published = self.published.notified();
+            let outcome = match self.begin(Purpose::Use, &runtime) {
+                Begin::Ready(snapshot) => return Ok(snapshot),
+                Begin::Fail(error) => return Err(error),
+                Begin::Join(outcome) => outcome,
+            };
+            match race(race(landed(outcome), published), limit.as_mut()).await {
+                Some(Some(result)) => return result,
+                Some(None) => {}
+                None => {
+                    return Err(TokenError::new(
                         TokenErrorKind::WaitTimedOut,
                         format!("no token came within {:.1} s; the attempt goes on", self.wait_timeout.as_secs_f64()),
-                    ))
-                })
+                    ));
+                }
             }
         }
     }
@@ -168,6 +176,9 @@ impl State {
             flow.last_error = Some(error.clone());
             if error.class() == FailureClass::Transient {
                 self.reinstate(&mut flow, now);
+            } else {
+                // The grant or the client was refused as well: the token is not coming back.
+                flow.refused = None;
             }
         }
         self.set_gate(&flow, flow.next_attempt);

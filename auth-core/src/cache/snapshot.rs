@@ -33,15 +33,16 @@ impl Received {
         now.saturating_since(self.at).max(wall.duration_since(self.wall).unwrap_or_default())
     }
 
-    /// Whether this is ahead of `other` by sequence if both have one, else by expiry if both have one, else by coming later.
-    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+    /// Whether this is ahead of `other` by sequence if both have one, else by expiry if both have one and the other
+    /// `is_usable` still, else by coming later.
+    pub(super) fn is_newer_than(&self, other: &Self, is_usable: bool) -> bool {
         let end = |received: &Self| match received.response.lifetime() {
             Lifetime::For(lifetime) => received.wall.checked_add(lifetime),
             Lifetime::Unknown => None,
         };
         match (self.response.sequence(), other.response.sequence(), end(self), end(other)) {
             (Some(own), Some(other), ..) => own > other,
-            (.., Some(own), Some(other)) => own > other,
+            (.., Some(own), Some(other)) if is_usable => own > other,
             _ => true,
         }
     }

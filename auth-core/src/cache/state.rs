@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle as Runtime;
+use tokio::sync::Notify;
 
 use super::flow::Flow;
 use super::handle::Nodes;
@@ -25,6 +26,8 @@ pub(super) struct State {
     pub(super) version: AtomicU64,
     /// Before this time a hit in the soft window does not try to start a refresh.
     pub(super) gate: AtomicU64,
+    /// Wakes those who wait for a flight when somebody else's response was published.
+    pub(super) published: Notify,
     flow: Mutex<Flow>,
     nodes: Nodes,
     pub(super) shards: usize,
@@ -60,6 +63,7 @@ impl State {
             snapshot: ArcSwapOption::empty(),
             version: AtomicU64::new(0),
             gate: AtomicU64::new(0),
+            published: Notify::new(),
             flow: Mutex::new(parts.flow),
             nodes: Nodes::default(),
             shards: parts.shards,

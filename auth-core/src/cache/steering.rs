@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::flow::Outcome;
 use super::race::{WithContext, race};
-use super::snapshot::{Generation, Received};
+use super::snapshot::{Generation, Liveness, Received};
 use super::state::State;
 use super::telemetry;
 use crate::MonotonicTime;
@@ -60,11 +60,19 @@ impl State {
 
     /// Takes in a response that somebody else obtained; false if the present one is newer or this one cannot be sent.
     pub(super) fn publish(&self, received: Received) -> bool {
+        let now = self.clock.now();
         let mut flow = self.flow();
-        if flow.previous.as_ref().is_some_and(|previous| !received.is_newer_than(previous)) {
-            return false;
+        let is_usable =
+            self.snapshot.load().as_ref().is_some_and(|current| current.liveness(now, &self.clock) != Liveness::Dead);
+        let is_refused =
+            flow.refused.as_ref().is_some_and(|refused| refused.token.secret() == received.response.token().secret());
+        let is_newer = flow.previous.as_ref().is_none_or(|previous| received.is_newer_than(previous, is_usable));
+        let is_taken = is_newer && !is_refused && self.store(&mut flow, received).is_ok();
+        drop(flow);
+        if is_taken {
+            self.published.notify_waiters();
         }
-        self.store(&mut flow, received).is_ok()
+        is_taken
     }
 
     /// Refuses new exchanges, and waits for the one under way and for what is still to be made durable.

@@ -7,7 +7,7 @@ use super::handle::Handle;
 use super::snapshot::{Generation, Liveness, Received, Snapshot};
 use super::{CacheStatus, Invalidation, TokenCacheBuilder, TokenReader};
 use crate::source::{RefreshCause, SourceRequest, TokenSource};
-use crate::{Credential, Lifetime, Token, TokenError, TokenResponse};
+use crate::{Credential, Token, TokenError, TokenResponse};
 
 /// A token source plus its last token, readable without a lock.
 ///
@@ -39,7 +39,7 @@ use crate::{Credential, Lifetime, Token, TokenError, TokenResponse};
 /// # Runtimes
 /// Exchanges run on the tokio runtime of the caller that starts them, unless the cache was built with
 /// [`on_current_runtime`](TokenCacheBuilder::on_current_runtime). A cache may be used from several runtimes, one after the other or
-/// at once. If the runtime of an exchange is shut down, the waiters get a transient error and the next caller starts anew.
+/// at once. With the system clock the timer of a runtime must be enabled. If the runtime of an exchange is shut down, the waiters get a transient error and the next caller starts anew.
 ///
 /// # Dropping
 /// When the last clone and the last reader are gone nothing new is started; an exchange under way runs to its end, so that
@@ -156,7 +156,8 @@ impl TokenCache {
     }
 
     /// Takes in a response that somebody else obtained, such as another replica. False if the present token is
-    /// newer: by [sequence](TokenResponse::with_sequence) if both have one, else by expiry if both have one.
+    /// newer: by [sequence](TokenResponse::with_sequence) if both have one, else by expiry if both have one and the present
+    /// token can still be used. False also for a token that was refused and for one that cannot be sent.
     pub fn publish(&self, response: TokenResponse) -> bool {
         let clock = &self.handle.clock;
         self.handle.publish(Received { response: Arc::new(response), at: clock.now(), wall: clock.wall() })
@@ -237,12 +238,16 @@ impl TokenSource for TokenCache {
             snapshot = self.snapshot().await?;
         }
         let response = TokenResponse::clone(&snapshot.received.response);
-        Ok(match response.lifetime() {
-            Lifetime::For(lifetime) => {
-                let age = self.handle.clock.now().saturating_since(snapshot.received.at);
-                response.expires_in(lifetime.saturating_sub(age))
-            }
-            Lifetime::Unknown => response,
+        let clock = &self.handle.clock;
+        Ok(match snapshot.token.expiry() {
+            // By the clock that leaves less: the monotonic one stands still while the machine sleeps.
+            Some(expiry) => response.expires_in(
+                expiry
+                    .monotonic
+                    .saturating_since(clock.now())
+                    .min(expiry.wall.duration_since(clock.wall()).unwrap_or_default()),
+            ),
+            None => response,
         })
     }
 }

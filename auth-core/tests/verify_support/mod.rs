@@ -105,7 +105,10 @@ impl Server {
         let act = inner.pages.lock().unwrap().get(&path).cloned().unwrap_or(Act::Answer(404, String::new()));
         match act {
             Act::Answer(status, body) => {
-                let response = Response::builder().status(status).header("content-type", "application/json");
+                let mut response = Response::builder().status(status).header("content-type", "application/json");
+                if status == 503 {
+                    response = response.header("retry-after", "120");
+                }
                 Ok(response.body(Bytes::from(body)).unwrap())
             }
             Act::Hang => std::future::pending().await,
