@@ -9,8 +9,8 @@ use crate::{AuthRejection, HasVerifier, authenticate};
 
 /// A caller verified by any credential that the verifier accepts.
 ///
-/// [`Principal::method`] tells by which. Use it where one route serves several kinds of callers, with a verifier made by
-/// [`Verifier::any_of`].
+/// [`Principal::method`] tells by which. Use it where one route serves several kinds of callers, with a verifier made
+/// by [`Verifier::any_of`](crate::core::Verifier::any_of).
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -22,9 +22,11 @@ use crate::{AuthRejection, HasVerifier, authenticate};
 ///     BasicVerifier::new().user("batch", "s3cret").build()?,
 ///     ApiKeyVerifier::new().key("partner-1", digest).build()?,
 /// ])?;
-/// let app: Router = Router::new()
-///     .route("/me", get(|caller: Auth| async move { format!("{} by {}", caller.subject(), caller.method().as_str()) }))
-///     .with_state(verifier);
+/// async fn me(caller: Auth) -> String {
+///     format!("{} by {}", caller.subject(), caller.method().as_str())
+/// }
+///
+/// let app: Router = Router::new().route("/me", get(me)).with_state(verifier);
 /// # Ok::<(), tower_auth_axum::core::ConfigError>(())
 /// ```
 ///

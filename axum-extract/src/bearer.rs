@@ -11,7 +11,8 @@ use crate::{AuthRejection, HasVerifier, authenticate};
 
 /// A caller verified by a Bearer token, with claims of a type of yours.
 ///
-/// `Bearer` alone decodes no claims: issuer, subject, client, scopes and roles are there without. With a type `C` the claims set is read into it:
+/// `Bearer` alone decodes no claims: issuer, subject, client, scopes and roles are there without. With a type `C` the
+/// claims set is read into it:
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -35,15 +36,16 @@ use crate::{AuthRejection, HasVerifier, authenticate};
 /// # Ok::<(), tower_auth_axum::core::ConfigError>(())
 /// ```
 ///
-/// Claims that do not fit `C` are the token's fault: 401 `invalid_token`. A `C` that reads no JSON object whatever, such as a
-/// number or a list, is the service's: 500. The type is asked what it wants to read in order to tell the two apart; give members
-/// that may be absent the type `Option`.
+/// Claims that do not fit `C` are the token's fault: 401 `invalid_token`. A `C` that reads no JSON object whatever,
+/// such as a number or a list, is the service's: 500. The type is asked what it wants to read in order to tell the two
+/// apart; give members that may be absent the type `Option`.
 ///
-/// An `Option` is `None` only when the request has no credential at all; a bad one is refused, and so is one whose claims do not fit.
+/// An `Option` is `None` only when the request has no credential at all; a bad one is refused, and so is one whose
+/// claims do not fit.
 ///
 /// # Security
-/// The token is read from the `Authorization` field only, never from the query or the body (RFC 6750 section 2). It is not
-/// kept: to call on behalf of the caller, ask for it explicitly.
+/// The token is read from the `Authorization` field only, never from the query or the body (RFC 6750 section 2). It is
+/// not kept.
 #[derive(Clone)]
 pub struct Bearer<C = ()> {
     verified: Verified,

@@ -9,11 +9,12 @@ use crate::core::{Principal, Rejection, RejectionKind, Verified};
 
 /// The caller that somebody has verified before: a layer around the route, or an extractor before this one.
 ///
-/// It needs no verifier in the state, and verifies nothing. On a route where nobody did so the request is refused with 500, and the
-/// log says why: a layer that was forgotten never makes a caller anonymous. For the same reason there is no `Option` of it.
+/// It needs no verifier in the state, and verifies nothing. On a route where nobody did so the request is refused with
+/// 500, and the log says why: a layer that was forgotten never makes a caller anonymous. For the same reason there is
+/// no `Option` of it.
 ///
-/// It takes the verdict of any verifier. Where several are at work and it matters which, use the other extractors: they take the
-/// verdict of their own only.
+/// It takes the verdict of any verifier. Where several are at work and it matters which, use the other extractors: they
+/// take the verdict of their own only.
 ///
 /// ```
 /// use axum::{Router, middleware::from_extractor_with_state, routing::get};

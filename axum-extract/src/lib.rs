@@ -18,8 +18,8 @@
 //! # app().unwrap();
 //! ```
 //!
-//! A request without a good token of that issuer, for that audience, never reaches `me`. It is answered with the status and the
-//! challenges that the standards want: see [`AuthRejection`].
+//! A request without a good token of that issuer, for that audience, never reaches `me`. It is answered with the status
+//! and the challenges that the standards want: see [`AuthRejection`].
 //!
 //! | extractor | who gets through |
 //! |---|---|
@@ -30,32 +30,35 @@
 //! | [`Scoped`] | one of these, if it was granted the scopes that a type of yours names |
 //! | [`Identity`] | whoever a layer around the route has verified |
 //!
-//! Each gives you the [`Principal`](core::Principal): subject, issuer, client, scopes, roles. `Option<Bearer>` is `None` only for a
-//! request that has no credential at all, and `Result<Bearer, AuthRejection>` leaves the decision to the handler.
+//! Each gives you the [`Principal`](core::Principal): subject, issuer, client, scopes, roles. `Option<Bearer>` is
+//! `None` only for a request that has no credential at all, and `Result<Bearer, AuthRejection>` leaves the decision to
+//! the handler.
 //!
 //! # Where the verifier comes from
 //!
-//! The extractors verify by themselves. They take their [`Verifier`](core::Verifier) from the state of the router: the state is one, or one can
-//! be taken from it with axum's `FromRef` (see [`HasVerifier`]). An app with several verifiers has a state for each part:
+//! The extractors verify by themselves. They take their [`Verifier`](core::Verifier) from the state of the router: the
+//! state is one, or one can be taken from it with axum's `FromRef` (see [`HasVerifier`]). An app with several verifiers
+//! has a state for each part:
 //!
 //! ```
 //! # use axum::{Router, routing::get};
 //! # use tower_auth_axum::{Auth, core::BasicVerifier};
 //! # async fn me(_: Auth) {}
-//! # let (users, partners) = (BasicVerifier::new().user("a", "b").build()?, BasicVerifier::new().user("c", "d").build()?);
+//! # let users = BasicVerifier::new().user("a", "b").build()?;
+//! # let partners = BasicVerifier::new().user("c", "d").build()?;
 //! let app: Router = Router::new()
 //!     .merge(Router::new().route("/me", get(me)).with_state(users))
 //!     .nest("/partners", Router::new().route("/me", get(me)).with_state(partners));
 //! # Ok::<(), tower_auth_axum::core::ConfigError>(())
 //! ```
 //!
-//! Once a verifier has accepted a request its verdict stays with it, in the extensions. Extractors with the same verifier (a clone of it) reuse the
-//! verdict of a layer or of an extractor before them, and ignore that of any other.
+//! Once a verifier has accepted a request its verdict stays with it, in the extensions. Extractors with the same
+//! verifier (a clone of it) reuse the verdict of a layer or of an extractor before them, and ignore that of any other.
 //!
 //! # Guarding many routes at once
 //!
-//! An extractor works as a layer too. Add it with `route_layer`, after the routes that it is to guard. With `layer` it would also
-//! answer for paths that do not exist: a 401 in place of a 404.
+//! An extractor works as a layer too. Add it with `route_layer`, after the routes that it is to guard. With `layer` it
+//! would also answer for paths that do not exist: a 401 in place of a 404.
 //!
 //! ```
 //! use axum::{Router, middleware::from_extractor_with_state, routing::get};
@@ -72,13 +75,15 @@
 //! # Ok::<(), tower_auth_axum::core::ConfigError>(())
 //! ```
 //!
+//! `ValidateLayer` of the crate `tower-auth` does the same for services of any kind, gRPC among them.
+//!
 //! Put layers that answer for themselves, such as one for CORS, around it: a preflight request has no credential. Body
 //! limits and timeouts belong outside as well.
 //!
 //! # Who it was, in spans and logs
 //!
-//! A middleware below the guard sees the verdict, and can put on the span of the request what your logs may hold. The subject
-//! often names a person; client, issuer and method do not.
+//! A middleware below the guard sees the verdict, and can put on the span of the request what your logs may hold. The
+//! subject often names a person; client, issuer and method do not.
 //!
 //! ```
 //! use axum::extract::Request;
@@ -105,7 +110,8 @@
 //! # Ok::<(), tower_auth_axum::core::ConfigError>(())
 //! ```
 //!
-//! Refusals are logged by the verifier with their stable code and their reason: client mistakes at `DEBUG`, ours at `WARN`.
+//! Refusals are logged by the verifier with their stable code and their reason: client mistakes at `DEBUG`, ours at
+//! `WARN`.
 //!
 //! # Where to go next
 //!
@@ -121,6 +127,7 @@
 //! | `jwt` | yes | [`Bearer`] and [`Scoped`], for access tokens that are JWTs |
 //! | `http` | yes | the HTTP client that fetches an issuer's keys |
 //! | `oauth` | no | in [`core`]: the OAuth client, for services that call others |
+//! | `spec` | no | in [`core`]: `VerifierSpec`, a verifier described in a configuration file |
 //! | `metrics` | no | counters of verifications and key fetches |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

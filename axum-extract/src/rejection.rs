@@ -9,9 +9,9 @@ use crate::core::{Rejection, RejectionKind};
 
 /// A refused request, as an answer: what every extractor of this crate rejects with.
 ///
-/// The answer has the status, a `WWW-Authenticate` for each kind of credential that the route takes (RFC 9110 section 11.6.1),
-/// `Retry-After` with a 503, `Cache-Control: no-store`, and a short text that is the same for many causes. Nothing of the
-/// credential is in it.
+/// The answer has the status, a `WWW-Authenticate` for each kind of credential that the route takes (RFC 9110 section
+/// 11.6.1), `Retry-After` with a 503, `Cache-Control: no-store`, and a short text that is the same for many causes.
+/// Nothing of the credential is in it.
 ///
 /// | kind | status | `error` of the Bearer challenge |
 /// |---|---|---|

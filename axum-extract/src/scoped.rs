@@ -14,12 +14,13 @@ use crate::{AuthRejection, Bearer, HasVerifier};
     note = "write `impl RequiredScope for {Self} {{ const SCOPES: &'static [&'static str] = &[\"orders:read\"]; }}`"
 )]
 pub trait RequiredScope {
-    /// The scopes, of which the caller must have every one. An empty list, and a name that is no scope (RFC 6749 section
-    /// 3.3), does not compile where it is used.
+    /// The scopes, of which the caller must have every one. An empty list, and a name that is no scope (RFC 6749
+    /// section 3.3), does not compile where it is used.
     const SCOPES: &'static [&'static str];
 }
 
-/// A caller who was granted every scope of `R`. One who was not is refused with 403 `insufficient_scope`, and told the scopes.
+/// A caller who was granted every scope of `R`. One who was not is refused with 403 `insufficient_scope`, and told the
+/// scopes.
 ///
 /// `T` is how the caller is verified: any extractor of this crate, [`Bearer`] if you say nothing.
 ///

@@ -1,4 +1,5 @@
 //! What a caller is answered: status, challenges, body.
+#![cfg(feature = "jwt")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;

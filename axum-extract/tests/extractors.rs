@@ -1,4 +1,5 @@
 //! Options, results, claims, states, and verdicts that are there already.
+#![cfg(feature = "jwt")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -10,6 +11,7 @@ use axum::middleware::{Next, from_extractor_with_state, from_fn_with_state};
 use axum::response::Response;
 use axum::{Router, routing};
 use serde::Deserialize;
+use tower_auth::ValidateLayer;
 use tower_auth_axum::core::{RejectionKind, ScopeSet, Verifier};
 use tower_auth_axum::{ApiKey, Auth, AuthRejection, Basic, Bearer, HasVerifier, Identity, RequiredScope, Scoped};
 use tower_auth_testing::Flaw;
@@ -269,6 +271,29 @@ async fn an_identity_that_nobody_verified_is_denied_and_never_anonymous() {
         let answer = get(&app, "/identity", credential.as_deref()).await;
         assert_eq!((answer.status.as_u16(), answer.challenges().len()), (500, 0));
         assert_eq!(answer.body, "Authentication failed by a mistake of this service");
+    }
+}
+
+// THREAT-V16
+#[tokio::test]
+async fn the_layer_of_the_family_leaves_its_verdict_to_the_extractors() {
+    let issuer = Issuer::new();
+    let verifier = Verifier::any_of([issuer.verifier(), basic()]).unwrap();
+    let layer = ValidateLayer::new(verifier.clone()).strip_authorization();
+    let app = callers().with_state(verifier).route_layer(layer);
+    let good = issuer.bearer();
+    for path in ["/bearer", "/option", "/read", "/identity"] {
+        assert_eq!(get(&app, path, Some(&good)).await.body, "alice", "{path}");
+        assert_eq!(get(&app, path, None).await.status, 401, "{path}");
+    }
+    let foreign = callers().with_state(issuer.verifier()).route_layer(ValidateLayer::new(issuer.verifier()));
+    assert_eq!(get(&foreign, "/bearer", Some(&good)).await.body, "alice", "verified twice, by each");
+
+    // The layer lets nobody in particular pass; the extractors do not take that for somebody.
+    let lenient = ValidateLayer::new(issuer.verifier()).allow_missing();
+    let app = callers().with_state(issuer.verifier()).route_layer(lenient);
+    for (path, status) in [("/option", 200), ("/bearer", 401), ("/read", 401), ("/identity", 500)] {
+        assert_eq!(get(&app, path, None).await.status, status, "{path}");
     }
 }
 

@@ -1,4 +1,5 @@
 //! No secret is shown anywhere.
+#![cfg(feature = "jwt")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;

@@ -7,7 +7,8 @@ use super::RejectionKind;
 
 /// Reads a claims set into a type of the service's, and says whose fault it is if that fails.
 ///
-/// It is the token's, unless the type reads no JSON object whatever: then no token could ever be good, and the service is mistaken.
+/// It is the token's, unless the type reads no JSON object whatever: then no token could ever be good, and the service
+/// is mistaken.
 pub(super) fn decode<T: DeserializeOwned>(json: &str) -> Result<T, RejectionKind> {
     serde_json::from_str(json).map_err(|_| match T::deserialize(Probe) {
         Err(Asked::Object) => RejectionKind::UnusableClaims,

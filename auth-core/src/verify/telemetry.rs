@@ -3,31 +3,24 @@
 use super::{Principal, Rejection, Verified};
 
 pub(super) fn verified(result: &Result<Verified<Principal>, Rejection>) {
-    match result {
-        Ok(_) => count("accepted"),
-        Err(refusal) => refused(refusal),
+    if let Err(refusal) = result {
+        denied(refusal);
     }
+    #[cfg(feature = "metrics")]
+    metrics::counter!(
+        "tower_auth_verifications_total",
+        "outcome" => result.as_ref().map_or_else(Rejection::code, |_| "accepted")
+    )
+    .increment(1);
 }
 
-pub(super) fn refused(refusal: &Rejection) {
+/// A refusal that is no outcome of a verification: a caller that was accepted and lacks a scope, say. Not counted.
+pub(super) fn denied(refusal: &Rejection) {
     if refusal.status().is_server_error() {
         tracing::warn!(code = refusal.code(), reason = refusal.explain(), "request not authenticated");
     } else {
         tracing::debug!(code = refusal.code(), reason = refusal.explain(), "request refused");
     }
-    count(refusal.code());
-}
-
-fn count(outcome: &'static str) {
-    #[cfg(feature = "metrics")]
-    metrics::counter!("tower_auth_verifications_total", "outcome" => outcome).increment(1);
-    #[cfg(not(feature = "metrics"))]
-    let _ = outcome;
-}
-
-/// A caller that was accepted and lacks a scope. Not counted again.
-pub(super) fn denied(refusal: &Rejection) {
-    tracing::debug!(code = refusal.code(), reason = refusal.explain(), "request refused");
 }
 
 #[cfg(feature = "jwt")]

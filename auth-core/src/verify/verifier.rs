@@ -179,8 +179,8 @@ impl Verifier {
         Err(refusal)
     }
 
-    /// A refusal that the service decides on itself, with the challenges of this verifier: a caller that was verified and is
-    /// not welcome, say. `detail` is for the log and must not hold a secret.
+    /// A refusal that the service decides on itself, with the challenges of this verifier: a caller that was verified
+    /// and is not welcome, say. `detail` is for the log and must not hold a secret.
     ///
     /// ```
     /// use tower_auth_core::{BasicVerifier, RejectionKind};

@@ -10,7 +10,8 @@ use tower_auth_testing::AuthorizationServer;
 
 use crate::app::AUDIENCE;
 
-/// Calls the service as a client with `orders:read`, as one without, and as nobody. Returns what happened, line by line.
+/// Calls the service as a client with `orders:read`, as one without, and as nobody. Returns what happened, line by
+/// line.
 ///
 /// # Errors
 /// When something is answered that should not be.
