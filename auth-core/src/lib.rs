@@ -65,6 +65,8 @@ pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::{Basic, Credential, Placement};
 pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
+#[cfg(feature = "spec")]
+pub use self::error::{ConfigErrors, ConfigMistake};
 #[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 pub use self::http::Dangerous;
 #[cfg(feature = "http")]
@@ -79,10 +81,12 @@ pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
+#[cfg(feature = "spec")]
+pub use self::verify::VerifierSpec;
 #[cfg(feature = "verify")]
 pub use self::verify::{
-    ApiKeyVerifier, BasicVerifier, IncomingCredential, Method, Principal, Rejection, RejectionKind, Verification,
-    Verified, Verifier, VerifierId,
+    ApiKeyVerifier, BasicVerifier, IncomingCredential, Method, Principal, Rejection, RejectionKind, Scheme,
+    Verification, Verified, Verifier, VerifierId,
 };
 #[cfg(feature = "jwt")]
 pub use self::verify::{JwtVerifier, Profile};

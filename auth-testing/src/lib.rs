@@ -37,12 +37,16 @@
 //! | [`ResourceServer`] | whatever sends tokens |
 //! | [`TestClock`] | everything that waits or expires |
 //!
+//! The feature `tls`, off by default, adds `TestCa` and `listen_tls`: the socket forms over TLS.
+//!
 //! Methods panic where a test is wrong about its own set-up, and say so in their documentation; what comes over the wire never
 //! makes one panic.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
+#[cfg(feature = "tls")]
+mod ca;
 mod clock;
 mod endpoint;
 mod fault;
@@ -53,6 +57,8 @@ mod server;
 mod token;
 
 pub use self::body::TestBody;
+#[cfg(feature = "tls")]
+pub use self::ca::TestCa;
 pub use self::clock::TestClock;
 pub use self::endpoint::Endpoint;
 pub use self::fault::{ConnectionLost, Fault};

@@ -24,7 +24,7 @@ struct Inner {
     headers: HeaderMap,
     params: Vec<(String, String)>,
     body: Bytes,
-    client_id: OnceLock<String>,
+    client_id: Option<String>,
     status: OnceLock<StatusCode>,
 }
 
@@ -36,7 +36,13 @@ const HARMLESS_HEADERS: [&str; 6] =
     ["accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"];
 
 impl RecordedRequest {
-    pub(crate) fn new(endpoint: Endpoint, head: &Parts, params: Vec<(String, String)>, body: Bytes) -> Self {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        head: &Parts,
+        params: Vec<(String, String)>,
+        body: Bytes,
+        client_id: Option<String>,
+    ) -> Self {
         Self(Arc::new(Inner {
             endpoint,
             method: head.method.clone(),
@@ -44,14 +50,9 @@ impl RecordedRequest {
             headers: head.headers.clone(),
             params,
             body,
-            client_id: OnceLock::new(),
+            client_id,
             status: OnceLock::new(),
         }))
-    }
-
-    pub(crate) fn set_client_id(&self, id: &str) {
-        // A second client in one request was refused before.
-        let _ = self.0.client_id.set(id.to_owned());
     }
 
     pub(crate) fn set_status(&self, status: StatusCode) {
@@ -116,7 +117,7 @@ impl RecordedRequest {
     /// The client that it named, whether or not its authentication succeeded.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.0.client_id.get().map(String::as_str)
+        self.0.client_id.as_deref()
     }
 
     /// The status of the answer; `None` while there is none, or if the connection was closed instead.
@@ -205,7 +206,7 @@ mod tests {
             .into_parts();
         let params = [("grant_type", "refresh_token"), ("refresh_token", "sentinel-4"), ("x", "sentinel-5")];
         let params = params.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        RecordedRequest::new(endpoint, &head, params, Bytes::from_static(b"sentinel-6"))
+        RecordedRequest::new(endpoint, &head, params, Bytes::from_static(b"sentinel-6"), None)
     }
 
     // THREAT-L1

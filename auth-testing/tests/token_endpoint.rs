@@ -162,6 +162,11 @@ async fn resources_choose_the_audience_and_the_format() {
         json!(["https://a.test", "https://b.test"])
     );
 
+    let client = TestClient::new("orders", "secret").audience("orders-api");
+    let described = AuthorizationServer::builder().client_with(client).build().unwrap();
+    let (_, answer) = token(&described, CC).await;
+    assert_eq!(support::introspect(&described, text(&answer, "access_token")).await["aud"], json!(["orders-api"]));
+
     let closed = server(|builder| {
         builder.resource("https://jwt.test", TokenFormat::Jwt).resource("https://opaque.test", TokenFormat::Opaque)
     });

@@ -6,7 +6,8 @@ use http::header::RETRY_AFTER;
 /// The longest wait that a server can ask for.
 const MAX: Duration = Duration::from_secs(3600);
 
-/// What `Retry-After` asks for (RFC 9110 section 10.2.3), as seconds or as a date in the preferred format; one hour at most.
+/// What `Retry-After` asks for (RFC 9110 section 10.2.3), as seconds or as a date in the preferred format; one hour at
+/// most.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {

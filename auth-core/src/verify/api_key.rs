@@ -13,8 +13,9 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Accepts API keys of a fixed list, of which it knows digests only.
 ///
-/// A key of the form `id.secret` is looked up by its id, which is no secret; any other is compared with every digest. Digests
-/// are compared in constant time. A key must be long and random (128 bits or more), as no slow hash protects it.
+/// A key of the form `id.secret` is looked up by its id, which is no secret; any other is compared with every digest.
+/// Digests are compared in constant time. A key must be long and random (128 bits or more), as no slow hash protects
+/// it.
 ///
 /// ```
 /// use tower_auth_core::{ApiKeyVerifier, Secret};
@@ -79,8 +80,8 @@ impl ApiKeyVerifier {
     /// The verifier.
     ///
     /// # Errors
-    /// When there is no key, an id is empty or there twice, a digest is not `sha256:` and 64 hexadecimal digits, two keys have
-    /// one digest, the header is one that means something else, or realm or scheme cannot be sent.
+    /// When there is no key, an id is empty or there twice, a digest is not `sha256:` and 64 hexadecimal digits, two
+    /// keys have one digest, the header is one that means something else, or realm or scheme cannot be sent.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let scheme = self.place.checked_scheme()?;
         let challenges = Challenges::one(Scheme::ApiKey, scheme, &self.realm)?;

@@ -51,8 +51,8 @@ impl BasicVerifier {
     /// The verifier.
     ///
     /// # Errors
-    /// When there is no user, one is there twice, a user-id has a colon, either half has a control character, a password is
-    /// empty or longer than 1 KiB, or the realm cannot be sent.
+    /// When there is no user, one is there twice, a user-id has a colon, either half has a control character, a
+    /// password is empty or longer than 1 KiB, or the realm cannot be sent.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let challenges = Challenges::one(Scheme::Basic, "Basic", &self.realm)?;
         let users = BasicUsers::new(&self.users)?;

@@ -18,8 +18,8 @@ pub struct IncomingCredential<'a> {
 }
 
 impl<'a> IncomingCredential<'a> {
-    /// A Bearer token that came in another way than the `Authorization` field: in a WebSocket subprotocol, say. Never take one
-    /// from a query string: those are logged.
+    /// A Bearer token that came in another way than the `Authorization` field: in a WebSocket subprotocol, say. Never
+    /// take one from a query string: those are logged.
     #[must_use]
     pub fn bearer(token: &'a str) -> Self {
         Self { scheme: Scheme::Bearer, text: token }
@@ -31,20 +31,16 @@ impl<'a> IncomingCredential<'a> {
         Self { scheme: Scheme::ApiKey, text: key }
     }
 
-    /// The name of the scheme, in lower case: `bearer`, `basic` or `api_key`.
+    /// What kind of credential it is.
     #[must_use]
-    pub fn scheme(&self) -> &'static str {
-        match self.scheme {
-            Scheme::Bearer => "bearer",
-            Scheme::Basic => "basic",
-            Scheme::ApiKey => "api_key",
-        }
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
     }
 }
 
 impl fmt::Debug for IncomingCredential<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IncomingCredential").field("scheme", &self.scheme()).finish_non_exhaustive()
+        f.debug_struct("IncomingCredential").field("scheme", &self.scheme).finish_non_exhaustive()
     }
 }
 
@@ -59,9 +55,9 @@ pub(super) struct Accepted<'a> {
 
 /// The one credential of a request: `None` if there is none of an accepted kind.
 ///
-/// Two `Authorization` lines are refused whatever they hold, since two parties might each believe another one (RFC 9110 sections
-/// 5.3 and 11.6.2). Field names are compared as the `http` crate does, without case; a name with an underscore is another name
-/// and is not read. Tokens in the query or the body are not read either.
+/// Two `Authorization` lines are refused whatever they hold, since two parties might each believe another one (RFC 9110
+/// sections 5.3 and 11.6.2). Field names are compared as the `http` crate does, without case; a name with an underscore
+/// is another name and is not read. Tokens in the query or the body are not read either.
 ///
 /// What comes back with a fault is the scheme that was tried.
 pub(super) fn extract<'a>(
@@ -160,7 +156,7 @@ mod tests {
     fn found(lines: &[(&str, &str)]) -> Result<Option<(&'static str, String)>, RejectionKind> {
         let headers = headers(lines);
         match extract(&headers, ALL) {
-            Ok(credential) => Ok(credential.map(|one| (one.scheme(), one.text.to_owned()))),
+            Ok(credential) => Ok(credential.map(|one| (one.scheme.as_str(), one.text.to_owned()))),
             Err((fault, _)) => Err(fault.kind),
         }
     }

@@ -2,6 +2,8 @@
 
 mod api_key;
 mod basic;
+#[cfg(feature = "jwt")]
+mod claims;
 mod digest;
 mod incoming;
 #[cfg(feature = "jwt")]
@@ -11,6 +13,8 @@ mod keys;
 mod principal;
 mod rejection;
 mod span;
+#[cfg(feature = "spec")]
+mod spec;
 mod telemetry;
 mod verification;
 mod verified;
@@ -22,7 +26,9 @@ pub use self::incoming::IncomingCredential;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{JwtVerifier, Profile};
 pub use self::principal::{Method, Principal};
-pub use self::rejection::{Rejection, RejectionKind};
+pub use self::rejection::{Rejection, RejectionKind, Scheme};
+#[cfg(feature = "spec")]
+pub use self::spec::VerifierSpec;
 pub use self::verification::Verification;
 pub use self::verified::{Verified, VerifierId};
 pub use self::verifier::Verifier;

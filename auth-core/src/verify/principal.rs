@@ -1,10 +1,12 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use super::rejection::Scheme;
 use super::span::Text;
 use crate::{ConfigError, ScopeSet};
 
-/// Who calls, as a credential said it and a [`Verifier`](super::Verifier) confirmed it. Never holds the credential itself.
+/// Who calls, as a credential said it and a [`Verifier`](super::Verifier) confirmed it. Never holds the credential
+/// itself.
 ///
 /// [`subject`](Self::subject) alone names nobody: it is unique within its [`issuer`](Self::issuer) only, and may be a
 /// user or a client (RFC 9068 section 5). Tell them apart by [`client_id`](Self::client_id).
@@ -126,21 +128,28 @@ impl Principal {
     ///
     /// # Errors
     /// [`UnusableClaims`](super::RejectionKind::UnusableClaims) (401) when the claims do not have the shape of `T`;
-    /// [`Misconfigured`](super::RejectionKind::Misconfigured) (500) when `T` is no type that a JSON object can be read into.
+    /// [`Misconfigured`](super::RejectionKind::Misconfigured) (500) when `T` reads no JSON object whatever, as a
+    /// number or a list does. Neither has a challenge: see [`Verifier::refusal`](super::Verifier::refusal).
     #[cfg(feature = "jwt")]
     pub fn claims<T: serde::de::DeserializeOwned>(&self) -> Result<T, super::Rejection> {
-        use super::RejectionKind;
-
-        serde_json::from_str(&self.claims).map_err(|error| {
-            // The text is well-formed JSON, or there would be no principal: an error of another category is the type's.
-            let kind = if error.is_data() { RejectionKind::UnusableClaims } else { RejectionKind::Misconfigured };
-            // Serde's own message may quote a claim.
+        // Serde's own message is not passed on: it may quote a claim.
+        super::claims::decode(&self.claims).map_err(|kind| {
             super::Rejection::new(kind, format!("the claims do not decode as {}", std::any::type_name::<T>()))
         })
     }
 }
 
 impl Method {
+    /// The kind of credential that was presented.
+    #[must_use]
+    pub fn scheme(self) -> Scheme {
+        match self {
+            Self::Jwt => Scheme::Bearer,
+            Self::Basic => Scheme::Basic,
+            Self::ApiKey => Scheme::ApiKey,
+        }
+    }
+
     /// The name of the method in metrics and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {

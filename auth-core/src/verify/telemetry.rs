@@ -4,11 +4,7 @@ use super::{Principal, Rejection, Verified};
 
 pub(super) fn verified(result: &Result<Verified<Principal>, Rejection>) {
     if let Err(refusal) = result {
-        if refusal.status().is_server_error() {
-            tracing::warn!(code = refusal.code(), reason = refusal.explain(), "request not authenticated");
-        } else {
-            tracing::debug!(code = refusal.code(), reason = refusal.explain(), "request refused");
-        }
+        denied(refusal);
     }
     #[cfg(feature = "metrics")]
     metrics::counter!(
@@ -16,6 +12,15 @@ pub(super) fn verified(result: &Result<Verified<Principal>, Rejection>) {
         "outcome" => result.as_ref().map_or_else(Rejection::code, |_| "accepted")
     )
     .increment(1);
+}
+
+/// A refusal that is no outcome of a verification: a caller that was accepted and lacks a scope, say. Not counted.
+pub(super) fn denied(refusal: &Rejection) {
+    if refusal.status().is_server_error() {
+        tracing::warn!(code = refusal.code(), reason = refusal.explain(), "request not authenticated");
+    } else {
+        tracing::debug!(code = refusal.code(), reason = refusal.explain(), "request refused");
+    }
 }
 
 #[cfg(feature = "jwt")]

@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 
 use super::{Rejection, Verified};
 
-/// The outcome to come of [`Verifier::verify`](super::Verifier::verify). Nearly always it is there at once, without a box.
+/// The outcome to come of [`Verifier::verify`](super::Verifier::verify). Nearly always it is there at once, without a
+/// box.
 #[must_use = "futures do nothing unless polled"]
 pub struct Verification(State);
 

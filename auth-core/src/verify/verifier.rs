@@ -1,7 +1,9 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
 use super::api_key::{ApiKeys, Place};
 use super::basic::BasicUsers;
@@ -16,14 +18,15 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// Checks the credentials of requests. One type for every kind of credential, and for several at once.
 ///
 /// It is made by [`JwtVerifier`](super::JwtVerifier), [`BasicVerifier`](super::BasicVerifier) or
-/// [`ApiKeyVerifier`](super::ApiKeyVerifier), or of several such by [`any_of`](Self::any_of). Clones are one verifier, and cheap.
+/// [`ApiKeyVerifier`](super::ApiKeyVerifier), or of several such by [`any_of`](Self::any_of). Clones are one verifier,
+/// and cheap.
 ///
 /// What happens to a request:
-/// 1. Exactly one credential is taken from it. None, or one of a foreign scheme: refused as missing. More than one: refused
-///    with 400, none looked at. Tokens in the query are not read.
+/// 1. Exactly one credential is taken from it. None, or one of a foreign scheme: refused as missing. More than one:
+///    refused with 400, none looked at. Tokens in the query are not read.
 /// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer.
-/// 3. The outcome is a [`Verified<Principal>`](Verified), or a [`Rejection`] that knows its answer. When the keys of the issuer
-///    cannot be had it is a 503, never a verdict.
+/// 3. The outcome is a [`Verified<Principal>`](Verified), or a [`Rejection`] that knows its answer. When the keys of
+///    the issuer cannot be had it is a 503, never a verdict.
 #[derive(Clone)]
 pub struct Verifier(Arc<Inner>);
 
@@ -60,11 +63,12 @@ impl Verifier {
         Self(Arc::new(Inner { id: VerifierId::next(), parts }))
     }
 
-    /// A verifier that accepts what any of `verifiers` accepts: of several schemes, and JWTs of several issuers. The keys of
-    /// one issuer never check the tokens of another.
+    /// A verifier that accepts what any of `verifiers` accepts: of several schemes, and JWTs of several issuers. The
+    /// keys of one issuer never check the tokens of another.
     ///
     /// # Errors
-    /// When there is none, or two are responsible for the same: two lists of users, two lists of API keys, one issuer twice.
+    /// When there is none, or two are responsible for the same: two lists of users, two lists of API keys, one issuer
+    /// twice.
     pub fn any_of(verifiers: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
         let mut verifiers = verifiers.into_iter();
         let Some(first) = verifiers.next() else {
@@ -89,6 +93,22 @@ impl Verifier {
         verified.verifier() == self.0.id
     }
 
+    /// Whether it accepts credentials of this kind.
+    #[must_use]
+    pub fn accepts(&self, scheme: Scheme) -> bool {
+        self.0.parts.challenges.has(scheme)
+    }
+
+    /// Whether a request has anything at the places where this verifier looks, good or bad, of an accepted scheme or of
+    /// another: if not, its sender does not claim to be anybody. Only such a request may pass as anonymous.
+    #[must_use]
+    pub fn finds_anything(&self, headers: &HeaderMap) -> bool {
+        let accepted = self.0.accepted();
+        let reads_authorization = accepted.bearer || accepted.basic || accepted.api_key_scheme.is_some();
+        (reads_authorization && headers.contains_key(AUTHORIZATION))
+            || accepted.api_key_header.is_some_and(|name| headers.contains_key(name))
+    }
+
     /// The one credential of a request.
     ///
     /// # Errors
@@ -101,8 +121,8 @@ impl Verifier {
         }
     }
 
-    /// Verifies the credential of a request. All work that needs no waiting is done by this call; the future is ready then. It
-    /// waits only for the keys of an issuer, and holds a copy of the token while it does.
+    /// Verifies the credential of a request. All work that needs no waiting is done by this call; the future is ready
+    /// then. It waits only for the keys of an issuer, and holds a copy of the token while it does.
     ///
     /// # Cancel safety
     /// Dropping the future harms nobody: keys are fetched by a task of their own.
@@ -134,8 +154,8 @@ impl Verifier {
         Verification::done(self.0.conclude(self.0.check_at_once(credential), credential.scheme))
     }
 
-    /// Verifies the credential of a request without waiting, for callers that cannot. Where [`verify`](Self::verify) would wait
-    /// for keys, their fetch is started and the request refused with
+    /// Verifies the credential of a request without waiting, for callers that cannot. Where [`verify`](Self::verify)
+    /// would wait for keys, their fetch is started and the request refused with
     /// [`KeysUnavailable`](RejectionKind::KeysUnavailable) (503, `UNAVAILABLE`) for the time being.
     ///
     /// # Errors
@@ -152,23 +172,47 @@ impl Verifier {
         if principal.has_scopes(needed) {
             return Ok(());
         }
-        let tried = match principal.method() {
-            super::Method::Jwt => Scheme::Bearer,
-            super::Method::Basic => Scheme::Basic,
-            super::Method::ApiKey => Scheme::ApiKey,
-        };
+        let tried = principal.method().scheme();
         let fault = Fault::new(RejectionKind::InsufficientScope, format!("the request needs the scopes {needed}"));
         let refusal = self.0.refuse(fault, Some(tried)).with_scope(needed.clone());
-        let result = Err(refusal);
-        telemetry::verified(&result);
-        result.map(|_| ())
+        telemetry::denied(&refusal);
+        Err(refusal)
     }
 
-    /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this the
-    /// first token of an issuer waits for its keys.
+    /// A refusal that the service decides on itself, with the challenges of this verifier: a caller that was verified
+    /// and is not welcome, say. `detail` is for the log and must not hold a secret.
+    ///
+    /// ```
+    /// use tower_auth_core::{BasicVerifier, RejectionKind};
+    ///
+    /// let verifier = BasicVerifier::new().user("batch", "s3cret").realm("orders").build()?;
+    /// let refusal = verifier.refusal(RejectionKind::MissingCredential, "this user was dismissed");
+    /// assert_eq!(refusal.status(), 401);
+    /// assert_eq!(refusal.challenges(), [r#"Basic realm="orders", charset="UTF-8""#]);
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn refusal(&self, kind: RejectionKind, detail: impl Into<Cow<'static, str>>) -> Rejection {
+        let refusal = self.0.refuse(Fault::new(kind, detail), None);
+        telemetry::denied(&refusal);
+        refusal
+    }
+
+    /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the field of API keys if
+    /// this verifier looks for them.
+    pub fn strip_credential(&self, headers: &mut HeaderMap) {
+        headers.remove(AUTHORIZATION);
+        if let Some(name) = self.0.accepted().api_key_header {
+            headers.remove(name);
+        }
+    }
+
+    /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this
+    /// the first token of an issuer waits for its keys.
     ///
     /// # Errors
-    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable), which says why. The next attempt follows with the next request.
+    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable), which says why. The next attempt follows with the next
+    /// request.
     pub async fn ready(&self) -> Result<(), Rejection> {
         #[cfg(feature = "jwt")]
         if let Err(fault) = self.0.parts.jwt.ready().await {

@@ -12,7 +12,7 @@ use tower_auth_core::{Clock, Secret};
 use super::ResourceServerBuilder;
 use super::builder::Challenge;
 use crate::fault::{ConnectionLost, FaultPlan, Reply, play};
-use crate::listen::{ListeningServer, bind};
+use crate::listen::{ListeningServer, Port, Wire};
 use crate::record::Recorder;
 use crate::server::Standing;
 use crate::{Endpoint, Fault, RecordedRequest};
@@ -82,9 +82,24 @@ impl ResourceServer {
     /// # Panics
     /// Outside of a tokio runtime with I/O and time enabled.
     pub async fn listen(&self) -> io::Result<ListeningServer> {
-        let (listener, address) = bind().await?;
+        Ok(self.serve(Port::bind(Wire::Plain).await?))
+    }
+
+    /// As [`listen`](Self::listen), over TLS with a certificate of `ca` for `127.0.0.1` and `localhost`.
+    ///
+    /// # Errors
+    /// When no port can be had, or the certificate cannot be made.
+    ///
+    /// # Panics
+    /// As [`listen`](Self::listen).
+    #[cfg(feature = "tls")]
+    pub async fn listen_tls(&self, ca: &crate::TestCa) -> io::Result<ListeningServer> {
+        Ok(self.serve(Port::bind(Wire::Tls(ca.acceptor()?)).await?))
+    }
+
+    fn serve(&self, port: Port) -> ListeningServer {
         let server = self.clone();
-        Ok(ListeningServer::serve(listener, address, move |request| server.handle(request)))
+        port.serve(move |request| server.handle(request))
     }
 
     /// Answers 401 to everything from now on, or no longer.
@@ -137,7 +152,7 @@ impl Inner {
 
     /// Records a request and answers it, or does what a fault says.
     pub(super) async fn respond(&self, head: &Parts, body: Bytes) -> Result<Reply, ConnectionLost> {
-        let record = RecordedRequest::new(Endpoint::Resource, head, Vec::new(), body);
+        let record = RecordedRequest::new(Endpoint::Resource, head, Vec::new(), body, None);
         self.recorder.add(record.clone());
         let fault = self.faults.take(Endpoint::Resource);
         let reply = play(fault, &self.clock, || self.answer(&head.headers)).await?;

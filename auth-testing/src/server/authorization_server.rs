@@ -8,7 +8,7 @@ use super::AuthorizationServerBuilder;
 use super::service::InMemory;
 use super::shared::{Parts, Shared};
 use super::token_endpoint::Granted;
-use crate::listen::{ListeningServer, bind};
+use crate::listen::{ListeningServer, Port, Wire};
 use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 
 /// An authorization server for tests: in memory, or on a loopback socket.
@@ -76,13 +76,28 @@ impl AuthorizationServer {
     /// # Panics
     /// Outside of a tokio runtime with I/O and time enabled.
     pub async fn listen(&self) -> io::Result<ListeningServer> {
-        let (listener, address) = bind().await?;
-        self.0.listen_at(format!("http://{address}"));
+        Ok(self.serve(Port::bind(Wire::Plain).await?))
+    }
+
+    /// As [`listen`](Self::listen), over TLS with a certificate of `ca` for `127.0.0.1` and `localhost`.
+    ///
+    /// # Errors
+    /// When no port can be had, or the certificate cannot be made.
+    ///
+    /// # Panics
+    /// As [`listen`](Self::listen).
+    #[cfg(feature = "tls")]
+    pub async fn listen_tls(&self, ca: &crate::TestCa) -> io::Result<ListeningServer> {
+        Ok(self.serve(Port::bind(Wire::Tls(ca.acceptor()?)).await?))
+    }
+
+    fn serve(&self, port: Port) -> ListeningServer {
+        self.0.listen_at(port.origin());
         let shared = Arc::clone(&self.0);
-        Ok(ListeningServer::serve(listener, address, move |request| {
+        port.serve(move |request| {
             let shared = Arc::clone(&shared);
             async move { shared.respond_over_socket(request).await }
-        }))
+        })
     }
 
     /// The client credentials grant of the client `id`, over this server in memory and on its clock.

@@ -25,10 +25,8 @@ impl Shared {
     async fn respond(&self, request: Request<Bytes>) -> Result<Reply, ConnectionLost> {
         let received = Received::new(request);
         let endpoint = self.endpoint(received.head.uri.path());
-        let record = RecordedRequest::new(endpoint, &received.head, received.params.clone(), received.body.clone());
-        if let Some(id) = claimed_id(&received) {
-            record.set_client_id(&id);
-        }
+        let (head, params, body) = (&received.head, received.params.clone(), received.body.clone());
+        let record = RecordedRequest::new(endpoint, head, params, body, claimed_id(&received));
         self.recorder.add(record.clone());
         let reply = play(self.faults.take(endpoint), self.clock(), || self.answer(endpoint, &received)).await?;
         record.set_status(reply.response.status());

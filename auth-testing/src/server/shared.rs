@@ -86,12 +86,10 @@ impl Shared {
 
     /// Whether `uri` is at this server.
     pub(super) fn is_own(&self, uri: &Uri) -> bool {
-        let origin = |text: &str| {
-            let uri: Uri = text.parse().ok()?;
-            Some((uri.scheme()?.clone(), uri.authority()?.as_str().to_ascii_lowercase()))
-        };
-        let asked = origin(&uri.to_string());
-        asked.is_some() && [self.parts.issuer.clone(), self.base()].iter().any(|own| origin(own) == asked)
+        let origin = |uri: &Uri| Some((uri.scheme()?.clone(), uri.authority()?.as_str().to_ascii_lowercase()));
+        let asked = origin(uri);
+        let own = [self.parts.issuer.clone(), self.base()];
+        asked.is_some() && own.iter().filter_map(|own| own.parse().ok()).any(|own| origin(&own) == asked)
     }
 
     /// The endpoint at `path`.

@@ -28,6 +28,7 @@ pub struct TestClient {
     pub(super) secret: Option<Secret>,
     pub(super) auth: Vec<ClientAuth>,
     pub(super) scopes: Vec<String>,
+    pub(super) audience: String,
     pub(super) lifetime: Duration,
     pub(super) format: TokenFormat,
     pub(super) algorithm: Option<Algorithm>,
@@ -47,13 +48,15 @@ pub enum TokenFormat {
 }
 
 impl TestClient {
-    /// A confidential client. It may authenticate by Basic or in the body, has every scope, and gets JWTs for an hour.
+    /// A confidential client. It may authenticate by Basic or in the body, has every scope, and gets JWTs for the audience
+    /// `test-audience` that live for an hour.
     pub fn new(id: impl Into<String>, secret: impl Into<Secret>) -> Self {
         Self {
             id: id.into(),
             secret: Some(secret.into()),
             auth: vec![ClientAuth::Basic, ClientAuth::Body],
             scopes: Vec::new(),
+            audience: "test-audience".to_owned(),
             lifetime: Duration::from_secs(3600),
             format: TokenFormat::default(),
             algorithm: None,
@@ -76,6 +79,12 @@ impl TestClient {
     /// The scopes that it may ask for, and gets if it asks for none.
     pub fn scopes<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
         self.scopes = scopes.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Whom its tokens are for if a request names no resource and no audience, in place of `test-audience`.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = audience.into();
         self
     }
 

@@ -94,7 +94,7 @@ impl Shared {
     fn access_token(&self, client: &TestClient, granted: &Granted) -> String {
         let audience = match &granted.audience[..] {
             // Without a named resource a token is for a default one (RFC 9068 section 3).
-            [] => vec!["test-audience".to_owned()],
+            [] => vec![client.audience.clone()],
             named => named.to_vec(),
         };
         let format = audience.iter().find_map(|named| self.parts.resources.get(named)).copied();

@@ -21,7 +21,7 @@ pub struct Mint {
     flaw: Option<Flaw>,
 }
 
-/// An hour: how far a flawed time is off.
+/// How far a flawed time is off, in seconds.
 const OFF: u64 = 3600;
 
 impl Mint {
@@ -74,7 +74,7 @@ impl Mint {
         self.set(name, serde_json::to_value(value).expect("the value of a claim can be written as JSON"))
     }
 
-    /// Leaves a claim out.
+    /// Leaves a claim out, whatever else is said of it.
     pub fn without(mut self, name: &str) -> Self {
         self.without.push(name.to_owned());
         self
@@ -163,30 +163,24 @@ impl Mint {
 
     fn final_claims(&self) -> Map<String, Value> {
         let now = seconds(self.minter.clock().wall());
-        let issued = if self.flaw == Some(Flaw::Expired) { now.saturating_sub(2 * OFF) } else { now };
-        let expires = if self.flaw == Some(Flaw::Expired) {
-            now.saturating_sub(OFF)
-        } else {
-            now.saturating_add(self.lifetime.as_secs())
-        };
         let mut claims = Map::from_iter([
             ("iss".to_owned(), json!(self.minter.issuer())),
-            ("iat".to_owned(), json!(issued)),
-            ("exp".to_owned(), json!(expires)),
+            ("iat".to_owned(), json!(now)),
+            ("exp".to_owned(), json!(now.saturating_add(self.lifetime.as_secs()))),
             ("jti".to_owned(), json!(format!("{:032x}", fastrand::u128(..)))),
         ]);
-        for (name, value) in &self.claims {
-            // A flaw is not undone by what was set before it.
-            if !(self.flaw == Some(Flaw::Expired) && ["iat", "exp"].contains(&name.as_str())) {
-                claims.insert(name.clone(), value.clone());
-            }
-        }
+        claims.extend(self.claims.clone());
+        let mut set = |name: &str, value| drop(claims.insert(name.to_owned(), value));
         match self.flaw {
-            Some(Flaw::NotYetValid) => drop(claims.insert("nbf".to_owned(), json!(now + OFF))),
+            Some(Flaw::Expired) => {
+                set("iat", json!(now.saturating_sub(2 * OFF)));
+                set("exp", json!(now.saturating_sub(OFF)));
+            }
+            Some(Flaw::NotYetValid) => set("nbf", json!(now + OFF)),
+            Some(Flaw::WrongAudience) => set("aud", json!("another-audience")),
+            Some(Flaw::WrongIssuer) => set("iss", json!("https://another-issuer.test")),
             Some(Flaw::NoExpiry) => drop(claims.remove("exp")),
-            Some(Flaw::WrongAudience) => drop(claims.insert("aud".to_owned(), json!("another-audience"))),
             Some(Flaw::NoAudience) => drop(claims.remove("aud")),
-            Some(Flaw::WrongIssuer) => drop(claims.insert("iss".to_owned(), json!("https://another-issuer.test"))),
             Some(Flaw::NoIssuer) => drop(claims.remove("iss")),
             _ => {}
         }

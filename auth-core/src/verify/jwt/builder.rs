@@ -28,9 +28,10 @@ use crate::{Clock, Secret};
 /// ```
 ///
 /// # Rules, in the order they are applied
-/// 1. At most 8 KiB; three parts; canonical base64url; a strict JSON header without critical extensions, with an algorithm that
-///    exists here (`none` does not); strict JSON claims, every registered one of the right type. Refused as
-///    [`Malformed`](crate::RejectionKind::Malformed) or [`UnsupportedAlgorithm`](crate::RejectionKind::UnsupportedAlgorithm).
+/// 1. At most 8 KiB; three parts; canonical base64url; a strict JSON header without critical extensions, with an
+///    algorithm that exists here (`none` does not); strict JSON claims, every registered one of the right type. Refused
+///    as [`Malformed`](crate::RejectionKind::Malformed) or
+///    [`UnsupportedAlgorithm`](crate::RejectionKind::UnsupportedAlgorithm).
 /// 2. `iss` is the issuer, code point by code point. It chooses rules and keys before it is verified, and nothing else.
 /// 3. `alg` is among the accepted ones: by default every asymmetric one.
 /// 4. The [profile](Profile): the type of the token, and no claims of another kind of JWT.
@@ -38,14 +39,15 @@ use crate::{Clock, Secret};
 /// 6. Now is before `exp` and not before `nbf` and `iat`, give or take the leeway.
 /// 7. The claims that the profile demands.
 /// 8. No `cnf`: a token that is bound to a key is no Bearer token (RFC 9449 section 7.2).
-/// 9. A key of this issuer with the token's `kid` and for its `alg` (without `kid`: the only one for its `alg`) matches the
-///    signature. Keys that the token brings or names itself are never used.
+/// 9. A key of this issuer with the token's `kid` and for its `alg` (without `kid`: the only one for its `alg`) matches
+///    the signature. Keys that the token brings or names itself are never used.
 ///
 /// # Keys
-/// Without [`jwks_uri`](Self::jwks_uri) or [`jwks`](Self::jwks) the key set is found by the issuer's metadata (RFC 8414, else OpenID
-/// Connect Discovery), when the first token comes: building never touches the network. Keys are fetched again in the
-/// background before they are 10 minutes old, and once for a `kid` that is not known, at most every 30 seconds. A fetch that
-/// fails, or brings no usable key, changes nothing: the last keys serve for another hour.
+/// Without [`jwks_uri`](Self::jwks_uri) or [`jwks`](Self::jwks) the key set is found by the issuer's metadata (RFC
+/// 8414, else OpenID Connect Discovery), when the first token comes: building never touches the network. Keys are
+/// fetched again in the background before they are 10 minutes old, and once for a `kid` that is not known, at most
+/// every 30 seconds. A fetch that fails, or brings no usable key, changes nothing: the last keys serve for another
+/// hour.
 ///
 /// # Security
 /// What weakens a deployment: a [generic](Profile::Generic) profile, an audience that is a client id, a long
@@ -80,8 +82,8 @@ impl JwtVerifier {
     /// Accepts tokens of the issuer at `url`, exactly as it writes its `iss`.
     ///
     /// # Errors
-    /// When `url` is not an `https` URL without query, fragment and user information (RFC 8414 section 2). Plain `http` is looked
-    /// at by [`build`](Self::build).
+    /// When `url` is not an `https` URL without query, fragment and user information (RFC 8414 section 2). Plain `http`
+    /// is looked at by [`build`](Self::build).
     pub fn issuer(url: impl Into<String>) -> Result<Self, ConfigError> {
         let issuer = url.into();
         let invalid =
@@ -101,8 +103,8 @@ impl JwtVerifier {
         Ok(Self::new(issuer, Keys::Discover))
     }
 
-    /// Accepts tokens that were signed with a shared secret by an HMAC `algorithm`, and by no other. Whoever holds the secret
-    /// can sign: the issuer, and every other verifier. `issuer` is the `iss` of the tokens, a URL or not.
+    /// Accepts tokens that were signed with a shared secret by an HMAC `algorithm`, and by no other. Whoever holds the
+    /// secret can sign: the issuer, and every other verifier. `issuer` is the `iss` of the tokens, a URL or not.
     ///
     /// # Errors
     /// When `issuer` is empty, `algorithm` is no HMAC, or the secret is shorter than the hash or the document of a key.
@@ -172,7 +174,8 @@ impl JwtVerifier {
         self
     }
 
-    /// The claim that holds the roles: a name, or a JSON pointer such as `/realm_access/roles`. Default: no roles are read.
+    /// The claim that holds the roles: a name, or a JSON pointer such as `/realm_access/roles`. Default: no roles are
+    /// read.
     pub fn roles_claim(mut self, name: impl Into<String>) -> Self {
         self.rights.roles_claim = Some(name.into());
         self
@@ -323,8 +326,8 @@ impl JwtVerifier {
 }
 
 impl Dangerous<JwtVerifier> {
-    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service mesh.
-    /// It is logged when the verifier is built.
+    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service
+    /// mesh. It is logged when the verifier is built.
     ///
     /// # Security
     /// Whoever can answer for that origin makes the keys, and with them every token.

@@ -22,8 +22,8 @@ pub(in crate::verify) struct JwtCheck {
 }
 
 impl JwtCheck {
-    /// Checks a token whose `iss` is ours. Everything that needs no key comes first: what is refused here costs no signature.
-    /// `after` is what came of the fetch of keys that was waited for.
+    /// Checks a token whose `iss` is ours. Everything that needs no key comes first: what is refused here costs no
+    /// signature. `after` is what came of the fetch of keys that was waited for.
     pub(super) fn check(&self, jws: &Jws<'_>, claims: &Claims<'_>, after: Option<&Landed>) -> Result<Caller, Miss> {
         let header = jws.header();
         if !self.algorithms.contains(header.alg) {

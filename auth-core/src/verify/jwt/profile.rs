@@ -1,19 +1,20 @@
 use crate::jose::{Claims, Header, Marker};
 use crate::verify::rejection::{Fault, RejectionKind};
 
-/// Which JWTs are access tokens. The kinds of JWT exclude each other (RFC 8725 section 3.12): an ID token, a logout token, a
-/// client assertion or a DPoP proof is never one.
+/// Which JWTs are access tokens. The kinds of JWT exclude each other (RFC 8725 section 3.12): an ID token, a logout
+/// token, a client assertion or a DPoP proof is never one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Profile {
     /// RFC 9068: `typ` is `at+jwt`, and `iss`, `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are there.
     #[default]
     Rfc9068,
-    /// For issuers that do not mark their access tokens: `typ` is `JWT` or absent, and `iss`, `exp`, `aud` and `sub` are there.
+    /// For issuers that do not mark their access tokens: `typ` is `JWT` or absent, and `iss`, `exp`, `aud` and `sub`
+    /// are there.
     ///
     /// # Security
-    /// An ID token looks much the same. It is told by its claims (`nonce`, `at_hash`, `c_hash`) and by its audience, which is the
-    /// client: never accept a client id as an audience here.
+    /// An ID token looks much the same. It is told by its claims (`nonce`, `at_hash`, `c_hash`) and by its audience,
+    /// which is the client: never accept a client id as an audience here.
     Generic,
 }
 
@@ -46,7 +47,8 @@ impl Profile {
         Ok(())
     }
 
-    /// Checks that what the profile demands is there; issuer, audience and expiry are demanded by all and checked elsewhere.
+    /// Checks that what the profile demands is there; issuer, audience and expiry are demanded by all and checked
+    /// elsewhere.
     pub(super) fn check_claims(self, claims: &Claims<'_>) -> Result<(), Fault> {
         let missing = |detail: &'static str| Err(Fault::new(RejectionKind::MissingClaim, detail));
         if claims.sub.as_deref().is_none_or(str::is_empty) {

@@ -3,8 +3,8 @@ use std::time::{Duration, SystemTime};
 use crate::jose::{Claims, NumericDate};
 use crate::verify::rejection::{Fault, RejectionKind};
 
-/// Checks `exp`, `nbf` and `iat` (RFC 7519 section 4.1): now is before the first and not before the others, give or take the
-/// leeway. All numbers are bounded when they are parsed, so nothing overflows.
+/// Checks `exp`, `nbf` and `iat` (RFC 7519 section 4.1): now is before the first and not before the others, give or
+/// take the leeway. All numbers are bounded when they are parsed, so nothing overflows.
 pub(super) fn check(claims: &Claims<'_>, now: SystemTime, leeway: Duration) -> Result<(), Fault> {
     let Some(exp) = claims.exp else {
         return Err(Fault::new(RejectionKind::MissingClaim, "the token has no `exp`"));

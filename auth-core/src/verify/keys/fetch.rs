@@ -54,24 +54,12 @@ impl Fetcher {
 
     /// The keys; at least one of them is usable.
     pub(super) async fn fetch(&self) -> Result<JwkSet, KeysError> {
-        let result = self.fetch_from_place().await;
-        if result.is_err() {
-            // The place may have moved: look it up again the next time.
-            self.remember(None);
-        }
-        result
-    }
-
-    async fn fetch_from_place(&self) -> Result<JwkSet, KeysError> {
-        let endpoint = match &self.place {
-            Place::At(endpoint) => endpoint.clone(),
-            Place::Discover(issuer) => match self.remembered() {
-                Some(endpoint) => endpoint,
-                None => {
-                    let endpoint = self.discover(issuer).await?;
-                    self.remember(Some((endpoint.clone(), self.clock.now())));
-                    endpoint
-                }
+        let (endpoint, looked_up) = match &self.place {
+            Place::At(endpoint) => (endpoint.clone(), MonotonicTime::START),
+            // Forgotten until the fetch has succeeded: if it does not, the place may have moved.
+            Place::Discover(issuer) => match self.recall() {
+                Some(found) => found,
+                None => (self.discover(issuer).await?, self.clock.now()),
             },
         };
         let accept = "application/jwk-set+json, application/json";
@@ -83,11 +71,12 @@ impl Fetcher {
         if keys.keys().is_empty() {
             return Err(KeysError::new("keys.none_usable", format!("the key set of {site} has no usable key")));
         }
+        self.remember(endpoint, looked_up);
         Ok(keys)
     }
 
-    /// The place of the key set, by the first metadata document that is the issuer's. Of several failures the one that says
-    /// most is reported: a document that is wrong before one that is absent.
+    /// The place of the key set, by the first metadata document that is the issuer's. Of several failures the one that
+    /// says most is reported: a document that is wrong before one that is absent.
     async fn discover(&self, issuer: &Endpoint) -> Result<Endpoint, KeysError> {
         let mut absent = None;
         let mut wrong = None;
@@ -135,14 +124,14 @@ impl Fetcher {
         Ok(response)
     }
 
-    fn remembered(&self) -> Option<Endpoint> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let (endpoint, at) = found.as_ref()?;
-        (self.clock.now().saturating_since(*at) < PLACE_LIFE).then(|| endpoint.clone())
+    /// Takes out what is remembered, if it is not too old.
+    fn recall(&self) -> Option<(Endpoint, MonotonicTime)> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).take();
+        found.filter(|(_, at)| self.clock.now().saturating_since(*at) < PLACE_LIFE)
     }
 
-    fn remember(&self, found: Option<(Endpoint, MonotonicTime)>) {
-        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
+    fn remember(&self, endpoint: Endpoint, looked_up: MonotonicTime) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((endpoint, looked_up));
     }
 }
 

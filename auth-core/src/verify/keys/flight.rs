@@ -78,8 +78,8 @@ impl Store {
         self.begin_if(|_, _| true).unwrap_or_else(|| Begin::Fail(no_runtime()))
     }
 
-    /// The same for an unknown key, if the cooldown permits it; the cooldown is claimed before the attempt and does not depend on
-    /// its result. While fetches fail the answer is the failure, also within the cooldown.
+    /// The same for an unknown key, if the cooldown permits it; the cooldown is claimed before the attempt and does not
+    /// depend on its result. While fetches fail the answer is the failure, also within the cooldown.
     pub(super) fn begin_forced(self: &Arc<Self>) -> Option<Begin> {
         let cooldown = self.limits.cooldown;
         let begun = self.begin_if(|flow, now| {
@@ -119,7 +119,7 @@ impl Store {
     }
 
     fn wait(&self, outcome: watch::Receiver<Option<Landed>>) -> KeyWait {
-        let limit = self.limits.timeout + GRACE * 2;
+        let limit = self.limits.timeout.saturating_add(GRACE * 2);
         KeyWait { outcome, issuer: self.issuer.clone(), clock: self.clock.clone(), limit }
     }
 
@@ -165,8 +165,8 @@ impl Store {
 
 /// One fetch, in a task of its own: a caller that goes away ends it for nobody.
 ///
-/// Whatever ends the task without a result (a panic, an abort, a runtime that shuts down) drops this value, which wakes the
-/// waiters with an error and lets the next caller start anew.
+/// Whatever ends the task without a result (a panic, an abort, a runtime that shuts down) drops this value, which wakes
+/// the waiters with an error and lets the next caller start anew.
 struct FlightTask {
     store: Arc<Store>,
     id: u64,

@@ -2,6 +2,7 @@ use http::Uri;
 use serde::Deserialize;
 
 use super::error::KeysError;
+use crate::Origin;
 use crate::error::printable;
 use crate::http::{Endpoint, PlaintextRules};
 use crate::json::check_strict;
@@ -10,16 +11,16 @@ use crate::json::check_strict;
 const MAX_DEPTH: usize = 16;
 const MAX_MEMBERS: usize = 1000;
 
-/// The part of an authorization server's metadata that is read. Unknown members are ignored, `signed_metadata` among them
-/// (RFC 8414 section 2.1 allows that).
+/// The part of an authorization server's metadata that is read. Unknown members are ignored, `signed_metadata` among
+/// them (RFC 8414 section 2.1 allows that).
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
     jwks_uri: Option<String>,
 }
 
-/// Where the metadata of `issuer` may be, in the order they are tried: RFC 8414 section 3.1 inserts the well-known part before the
-/// path; OpenID Connect Discovery appends it (RFC 8414 section 5 has both for OpenID).
+/// Where the metadata of `issuer` may be, in the order they are tried: RFC 8414 section 3.1 inserts the well-known part
+/// before the path; OpenID Connect Discovery appends it (RFC 8414 section 5 has both for OpenID).
 pub(super) fn addresses(issuer: &Uri) -> Vec<Uri> {
     let path = issuer.path().strip_suffix('/').unwrap_or(issuer.path());
     let mut paths = vec![
@@ -34,8 +35,8 @@ pub(super) fn addresses(issuer: &Uri) -> Vec<Uri> {
 
 /// The key set's place, from a metadata document.
 ///
-/// The document is used only if its `issuer` is the one asked for, code point by code point (RFC 8414 section 3.3). The keys must
-/// be on the issuer's own origin: a document that was tampered with shall not send us elsewhere.
+/// The document is used only if its `issuer` is the one asked for, code point by code point (RFC 8414 section 3.3). The
+/// keys must be on the issuer's own origin: a document that was tampered with shall not send us elsewhere.
 pub(super) fn keys_endpoint(
     body: &[u8],
     issuer: &str,
@@ -59,7 +60,7 @@ pub(super) fn keys_endpoint(
     let url = metadata.jwks_uri.ok_or_else(|| unusable("has no `jwks_uri`".to_owned()))?;
     let endpoint = Endpoint::parse("key set", &url, rules)
         .map_err(|error| unusable(format!("has a `jwks_uri` that cannot be used: {error}")))?;
-    if !same_origin(endpoint.uri(), origin.uri()) {
+    if !Origin::of(origin.uri()).is_some_and(|own| own.matches(endpoint.uri())) {
         return Err(KeysError::new(
             "keys.foreign_origin",
             format!(
@@ -69,12 +70,6 @@ pub(super) fn keys_endpoint(
         ));
     }
     Ok(endpoint)
-}
-
-fn same_origin(a: &Uri, b: &Uri) -> bool {
-    let port = |uri: &Uri| uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
-    let host = |uri: &Uri| uri.host().unwrap_or_default().to_ascii_lowercase();
-    a.scheme_str() == b.scheme_str() && host(a) == host(b) && port(a) == port(b)
 }
 
 fn with_path(issuer: &Uri, path: String) -> Option<Uri> {

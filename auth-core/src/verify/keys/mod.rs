@@ -1,9 +1,9 @@
 //! The keys of an issuer: where they come from, and how they stay fresh.
 //!
-//! Five things keep a fetched key set right and its server unharmed: it is fetched again before it is too old, in the background
-//! (refresh ahead) or, if nobody came for a while, before it is used (maximum age); once for a key id that is not in it (unknown
-//! `kid`), but not again within the cooldown, which is claimed before the attempt; and after a failure the last good set serves
-//! on, up to the stale limit. There is one fetch at a time, in a task of its own.
+//! Five things keep a fetched key set right and its server unharmed: it is fetched again before it is too old, in the
+//! background (refresh ahead) or, if nobody came for a while, before it is used (maximum age); once for a key id that
+//! is not in it (unknown `kid`), but not again within the cooldown, which is claimed before the attempt; and after a
+//! failure the last good set serves on, up to the stale limit. There is one fetch at a time, in a task of its own.
 
 mod error;
 mod fetch;

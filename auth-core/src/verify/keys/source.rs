@@ -81,6 +81,16 @@ fn mismatch(error: JoseError) -> Fault {
     }
 }
 
+impl Miss {
+    /// For those who do not wait.
+    pub(in crate::verify) fn into_fault(self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            Self::Wait(wait) => wait.pending(),
+        }
+    }
+}
+
 impl From<Fault> for Miss {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)

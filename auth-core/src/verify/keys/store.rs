@@ -48,8 +48,8 @@ impl Store {
         })
     }
 
-    /// Checks a signature with the keys that are there, or says what to wait for. `after` is what came of waiting, which happens
-    /// once for a token.
+    /// Checks a signature with the keys that are there, or says what to wait for. `after` is what came of waiting,
+    /// which happens once for a token.
     pub(in crate::verify) fn verify(
         self: &Arc<Self>,
         jws: &Jws<'_>,
@@ -100,8 +100,8 @@ impl Store {
         }
     }
 
-    /// What to do about a key that is not in the set: ask the issuer once more if the cooldown permits, else refuse. While the
-    /// issuer cannot be asked nothing can be said of the token.
+    /// What to do about a key that is not in the set: ask the issuer once more if the cooldown permits, else refuse.
+    /// While the issuer cannot be asked nothing can be said of the token.
     #[cold]
     fn unknown(self: &Arc<Self>, refused: Fault, after: Option<&Landed>) -> Miss {
         match after {

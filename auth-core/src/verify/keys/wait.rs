@@ -47,13 +47,6 @@ impl KeyWait {
     }
 }
 
-impl Landed {
-    /// What it means for somebody who wanted nothing but keys.
-    pub(in crate::verify) fn into_fault(self) -> Option<Fault> {
-        self.error.map(|error| unavailable(&error))
-    }
-}
-
 /// Nothing can be said of a token: 503 and never a verdict.
 pub(super) fn unavailable(error: &KeysError) -> Fault {
     Fault::new(

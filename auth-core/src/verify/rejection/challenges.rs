@@ -1,6 +1,6 @@
 use http::HeaderValue;
 
-use super::RejectionKind;
+use super::{RejectionKind, Scheme};
 use crate::{Challenge, ConfigError, ScopeSet};
 
 /// The realm of verifiers that were given none.
@@ -9,15 +9,6 @@ pub(in crate::verify) const DEFAULT_REALM: &str = "api";
 /// The challenges of a verifier, one for each scheme it accepts.
 #[derive(Clone, Debug, Default)]
 pub(in crate::verify) struct Challenges(Vec<(Scheme, Challenge)>);
-
-/// A kind of credential that a caller may try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::verify) enum Scheme {
-    #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "only tokens are borne"))]
-    Bearer,
-    Basic,
-    ApiKey,
-}
 
 impl Challenges {
     /// The challenge of one scheme.
@@ -40,6 +31,16 @@ impl Challenges {
                 self.0.push((*scheme, challenge.clone()));
             }
         }
+    }
+
+    /// Whether there is a challenge of `scheme`.
+    pub(in crate::verify) fn has(&self, scheme: Scheme) -> bool {
+        self.0.iter().any(|(own, _)| *own == scheme)
+    }
+
+    /// The challenge of `scheme` alone.
+    pub(in crate::verify) fn only(&self, scheme: Scheme) -> Self {
+        Self(self.0.iter().filter(|(own, _)| *own == scheme).cloned().collect())
     }
 
     /// The field values for a refusal. The error stands in the Bearer challenge, and only if that scheme was tried

@@ -87,8 +87,8 @@ impl RejectionKind {
         self.facts().status
     }
 
-    /// The gRPC status code: `UNAUTHENTICATED` (16), `PERMISSION_DENIED` (7) for known callers only, `UNAVAILABLE` (14) when
-    /// nothing can be said, `INTERNAL` (13).
+    /// The gRPC status code: `UNAUTHENTICATED` (16), `PERMISSION_DENIED` (7) for known callers only, `UNAVAILABLE` (14)
+    /// when nothing can be said, `INTERNAL` (13).
     #[must_use]
     pub fn grpc_code(self) -> i32 {
         match self {

@@ -6,15 +6,15 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::challenges::{Challenges, Scheme};
-use super::{Fault, RejectionKind};
+use super::challenges::Challenges;
+use super::{Fault, RejectionKind, Scheme};
 use crate::ScopeSet;
 
 /// A refused request: what to answer over HTTP and over gRPC, and what to tell the operator.
 ///
-/// The client sees [`status`](Self::status), the challenges and a [short message](Self::message) that is the same for many
-/// causes. `Display` is for logs: it says what was wrong and what to do, and may quote issuers, audiences and times of
-/// the token (cut to printable ASCII), never the credential. Do not send it to the client.
+/// The client sees [`status`](Self::status), the challenges and a [short message](Self::message) that is the same for
+/// many causes. `Display` is for logs: it says what was wrong and what to do, and may quote issuers, audiences and
+/// times of the token (cut to printable ASCII), never the credential. Do not send it to the client.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -62,6 +62,13 @@ impl Rejection {
 
     pub(in crate::verify) fn with_scope(mut self, needed: ScopeSet) -> Self {
         self.0.scope = Some(needed);
+        self
+    }
+
+    /// The same refusal with the challenge of `scheme` alone, for a route that takes no other.
+    #[must_use]
+    pub fn only_scheme(mut self, scheme: Scheme) -> Self {
+        self.0.challenges = Arc::new(self.0.challenges.only(scheme));
         self
     }
 
@@ -113,7 +120,8 @@ impl Rejection {
         &self.0.detail
     }
 
-    /// The values of `WWW-Authenticate`: one for each scheme that is accepted; none where no credential would help (500, 503).
+    /// The values of `WWW-Authenticate`: one for each scheme that is accepted; none where no credential would help
+    /// (500, 503).
     #[must_use]
     pub fn challenges(&self) -> Vec<HeaderValue> {
         if self.status().is_server_error() {
