@@ -103,7 +103,7 @@ impl<'d> Section<'d> {
             let text = match elsewhere {
                 Some((_, whereto)) => format!("this key belongs to {whereto}"),
                 None if keys.later.contains(&name) => "this key is not supported yet by fetch".to_owned(),
-                None => unknown("key", name, keys.known.iter().copied()),
+                None => unknown("key", name, keys.known),
             };
             self.note(&self.place_of(name, key), text);
         }
@@ -222,7 +222,10 @@ impl<'d> Section<'d> {
         let text = if choices.later.contains(&value.as_str()) {
             format!("{value:?} is not supported yet by fetch")
         } else {
-            unknown("value", &value, choices.known.iter().map(|(name, _)| *name))
+            {
+                let known: Vec<_> = choices.known.iter().map(|(name, _)| *name).collect();
+                unknown(&format!("value {value:?}"), &value, &known)
+            }
         };
         self.note(&place, text);
         None
@@ -254,11 +257,12 @@ impl<'d> Section<'d> {
     }
 }
 
-/// Says that nobody knows `name`, and what comes nearest.
-pub(crate) fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+/// Says that nobody knows the thing called `name`, and what was probably meant, or else what there is.
+pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     match nearest(name, known) {
-        Some(candidate) => format!("unknown {what} {name:?}; the nearest known one is {candidate:?}"),
-        None => format!("unknown {what} {name:?}"),
+        Some(candidate) => format!("unknown {what}; did you mean {candidate:?}?"),
+        None if known.is_empty() => format!("unknown {what}; there is none"),
+        None => format!("unknown {what}; known are {}", known.join(", ")),
     }
 }
 

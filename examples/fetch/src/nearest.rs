@@ -1,10 +1,13 @@
-/// The one of `known` that is most like `text`.
-pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known.into_iter().min_by_key(|candidate| {
-        // A word that was cut short is nearer than any other.
-        let cut = candidate.starts_with(text) || text.starts_with(candidate);
+/// The one of `known` that was probably meant by `text`: the one that the fewest edits lead to, if they are few, or one that was
+/// cut short.
+pub(crate) fn nearest<'a>(text: &str, known: &[&'a str]) -> Option<&'a str> {
+    let limit = (text.chars().count() / 3).max(2);
+    let edits = |candidate: &str| {
+        let cut = text.len() > 2 && (candidate.starts_with(text) || text.starts_with(candidate));
         if cut { 1 } else { distance(text, candidate) }
-    })
+    };
+    let near = known.iter().map(|candidate| (edits(candidate), *candidate)).filter(|(edits, _)| *edits <= limit);
+    near.min_by_key(|(edits, _)| *edits).map(|(_, candidate)| candidate)
 }
 
 /// How many characters must be inserted, removed or replaced to make one text the other (Levenshtein).
@@ -28,14 +31,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_word_is_found() {
+    fn a_misspelling_is_near_and_another_word_is_not() {
         let known = ["token_url", "client_auth", "scopes", "grant_type"];
         for (text, expected) in
             [("tokenurl", "token_url"), ("cleint_auth", "client_auth"), ("scope", "scopes"), ("grant", "grant_type")]
         {
-            assert_eq!(nearest(text, known), Some(expected));
+            assert_eq!(nearest(text, &known), Some(expected));
         }
-        assert_eq!(nearest("x", []), None);
+        assert_eq!(nearest("frobnicate", &known), None);
         assert_eq!((distance("", "abc"), distance("kitten", "sitting")), (3, 3));
     }
 }

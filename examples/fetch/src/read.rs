@@ -349,16 +349,17 @@ fn check_names(
     environments: &BTreeMap<String, Urls>,
     method: &Method,
 ) {
-    let names = || method.fields.iter().map(|field| field.name.as_str());
+    let names: Vec<_> = method.fields.iter().map(|field| field.name.as_str()).collect();
+    let unknown_field = |name: &str| unknown(&format!("field {name:?}"), name, &names);
     let check = |place: &Place, template: &Template| {
-        for name in template.names().filter(|name| !names().any(|own| own == *name)) {
-            section.note(place, unknown("field", name, names()));
+        for name in template.names().filter(|name| !names.contains(name)) {
+            section.note(place, unknown_field(name));
         }
     };
     let check_url = |url: &Located<Template>, with_base: bool| {
         for name in url.value.names().filter(|name| !(with_base && *name == BASE_URL)) {
             match method.fields.iter().find(|field| field.name == name) {
-                None => section.note(&url.place, unknown("field", name, names())),
+                None => section.note(&url.place, unknown_field(name)),
                 Some(field) if field.secret => section.note(&url.place, secret_in_url(name)),
                 Some(_) => {}
             }

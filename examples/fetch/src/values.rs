@@ -120,7 +120,7 @@ fn check_set(provider: &Provider, set: &[(String, String)]) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     for (name, _) in set {
         if !known.contains(&name.as_str()) {
-            let text = unknown("field", name, known.iter().copied());
+            let text = unknown("field", name, &known);
             mistakes.push(Mistake::new(format!("--set {name}: {text}")));
         } else if is_secret(provider, name) {
             let variable = variable(&provider.id, name);
@@ -146,7 +146,7 @@ fn read_file(provider: &Provider, path: &str) -> Result<BTreeMap<String, Located
     for name in root.names() {
         let Some(given) = given(&root, &name, folder) else { continue };
         if !known.contains(&name.as_str()) {
-            root.note(&given.place, unknown("field", &name, known.iter().copied()));
+            root.note(&given.place, unknown("field", &name, &known));
         }
         if matches!(given.value, Given::Plain(_)) && is_secret(provider, &name) {
             root.note(

@@ -1,5 +1,7 @@
 use std::fs;
 
+use fetch::Provider;
+
 use crate::support::{Alvys, Reply, Run, Server, scratch_file};
 
 /// What the program says of the values of a run for Alvys.
@@ -94,6 +96,7 @@ async fn every_mistake_in_a_provider_file_is_reported_with_line_and_key_path() {
 id = \"acme\"
 displayname = \"Acme\"
 logo = \"a.png\"
+frobnicate = 1
 token_url = \"https://login.test/token\"
 
 [[auth]]
@@ -119,19 +122,20 @@ client_auth = \"auto\"
     let path = scratch_file("acme.toml", text);
     let outcome = Run::with(&path).args(&["--token"]).run().await;
     let expected: String = [
-        "2: displayname: unknown key \"displayname\"; the nearest known one is \"display_name\"",
+        "2: displayname: unknown key; did you mean \"display_name\"?",
         "3: logo: this key is not supported yet by fetch",
-        "4: token_url: this key belongs to [[auth]]",
-        "8: auth[0].cleint_auth: unknown key \"cleint_auth\"; the nearest known one is \"client_auth\"",
-        "9: auth[0].body_format: unknown value \"jsno\"; the nearest known one is \"json\"",
-        "10: auth[0].token_url: unknown field \"tennant_id\"; the nearest known one is \"tenant_id\"",
-        "11: auth[0].pkce: this key is not supported yet by fetch",
-        "12: auth[0].refresh_margin: this must be a duration such as 90, \"90s\", \"5m\" or \"24h\"",
-        "16: auth[0].fields[0].pattern: this key is not supported yet by fetch",
-        "17: auth[0].fields[0].secret: this must be true or false",
-        "20: auth[1].kind: \"oauth2_code\" is not supported yet by fetch",
-        "22: auth[2]: \"client_auth\" is for token requests; the kind \"basic\" makes none",
-        "24: auth[2].client_auth: \"auto\" is not supported yet by fetch",
+        "4: frobnicate: unknown key; known are id, display_name, docs_url, categories, base_url, environments, auth",
+        "5: token_url: this key belongs to [[auth]]",
+        "9: auth[0].cleint_auth: unknown key; did you mean \"client_auth\"?",
+        "10: auth[0].body_format: unknown value \"jsno\"; did you mean \"json\"?",
+        "11: auth[0].token_url: unknown field \"tennant_id\"; did you mean \"tenant_id\"?",
+        "12: auth[0].pkce: this key is not supported yet by fetch",
+        "13: auth[0].refresh_margin: this must be a duration such as 90, \"90s\", \"5m\" or \"24h\"",
+        "17: auth[0].fields[0].pattern: this key is not supported yet by fetch",
+        "18: auth[0].fields[0].secret: this must be true or false",
+        "21: auth[1].kind: \"oauth2_code\" is not supported yet by fetch",
+        "23: auth[2]: \"client_auth\" is for token requests; the kind \"basic\" makes none",
+        "25: auth[2].client_auth: \"auto\" is not supported yet by fetch",
     ]
     .iter()
     .map(|line| format!("fetch: {}:{line}\n", path.display()))
@@ -161,10 +165,7 @@ async fn a_broken_file_is_reported_and_its_secrets_are_not() {
 async fn the_command_line_is_checked_before_anything_is_sent() {
     let alvys = Alvys::usual().await;
     for (args, text) in [
-        (
-            &["--set", "tennant_id=x", "/v1/me"][..],
-            "unknown field \"tennant_id\"; the nearest known one is \"tenant_id\"",
-        ),
+        (&["--set", "tennant_id=x", "/v1/me"][..], "--set tennant_id: unknown field; did you mean \"tenant_id\"?"),
         (&["--environment", "sandbox", "/v1/me"], "Alvys has no environment \"sandbox\"; it has: none"),
         (&["--nonsense"], "invalid option '--nonsense'; see fetch --help"),
         (&["https://elsewhere.test/v1/me"], "the credential of Alvys goes to http://127.0.0.1:"),
@@ -209,6 +210,14 @@ default = \"hush\"
     let alvys = Alvys::usual().await;
     let overridden = Run::alvys(&alvys).env("ALVYS__TOKEN_URL", "https://login.test/{client_secret}").args(&["/v1/me"]);
     assert!(overridden.run().await.failure(2).contains("the field \"client_secret\" is secret, and URLs are shown"));
+}
+
+#[test]
+fn the_example_of_the_readme_is_a_provider_file() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let blocks: Vec<_> = readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let example = blocks.iter().find(|block| block.starts_with("id =")).unwrap();
+    Provider::parse("README.md", example).unwrap();
 }
 
 #[test]
