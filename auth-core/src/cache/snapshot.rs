@@ -13,6 +13,14 @@ use crate::{Clock, ConfigError, MonotonicTime, Token, TokenResponse};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub(super) u64);
 
+impl Generation {
+    /// The count itself, from one upwards: for logs and machine-readable output.
+    #[must_use]
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
