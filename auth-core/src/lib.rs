@@ -79,6 +79,8 @@ pub use self::oauth::{
 pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
+#[cfg(feature = "command")]
+pub use self::source::CommandToken;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 #[cfg(feature = "spec")]

@@ -4,11 +4,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::flow::Outcome;
-use super::race::race;
 use super::refresh::Known;
 use super::snapshot::Received;
 use super::state::State;
 use super::telemetry;
+use crate::clock::race;
 use crate::source::{RefreshCause, SourceRequest};
 use crate::{MonotonicTime, TokenError, TokenErrorKind};
 

@@ -6,14 +6,15 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::watch;
 
 use super::backoff;
+use super::context::WithContext;
 use super::flight::FlightTask;
 use super::flow::{Flight, Flow, Outcome};
-use super::race::{WithContext, race};
 use super::snapshot::{Generation, Liveness, Received, Snapshot};
 use super::state::State;
 use super::telemetry;
 use super::window::Windows;
 use crate::MonotonicTime;
+use crate::clock::race;
 use crate::error::{FailureClass, TokenError, TokenErrorKind};
 use crate::source::RefreshCause;
 

@@ -3,12 +3,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::context::WithContext;
 use super::flow::Outcome;
-use super::race::{WithContext, race};
 use super::snapshot::{Generation, Liveness, Received};
 use super::state::State;
 use super::telemetry;
 use crate::MonotonicTime;
+use crate::clock::race;
 use crate::source::RefreshCause;
 
 /// What [`TokenCache::invalidate`](super::TokenCache::invalidate) did.

@@ -6,8 +6,6 @@
 #[cfg(any(feature = "http", feature = "oauth"))]
 mod buffer;
 mod client;
-#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
-mod deadline;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 mod endpoint;
 mod error;
@@ -27,8 +25,6 @@ pub use self::transport::{AddressPolicy, HttpTransport, Proxy};
 
 #[cfg(any(feature = "http", feature = "oauth"))]
 pub(crate) use self::buffer::WipedBuffer;
-#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
-pub(crate) use self::deadline::within;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 pub(crate) use self::endpoint::Endpoint;
 #[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]

@@ -13,8 +13,9 @@ use super::redact::Redactor;
 use super::request::{Grant, Params};
 use super::response::Reader;
 use super::{BodyFormat, ClientAuth};
+use crate::clock::within;
 use crate::error::BoxError;
-use crate::http::{Endpoint, HttpClient, TransportError, TransportErrorKind, within};
+use crate::http::{Endpoint, HttpClient, TransportError, TransportErrorKind};
 use crate::{Clock, Secret, TokenError, TokenErrorKind, TokenResponse};
 
 /// A client of one authorization server: where its token endpoint is, how the client proves who it is there, and in

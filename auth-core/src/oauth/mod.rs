@@ -17,3 +17,6 @@ pub use self::client::OAuthClient;
 pub use self::client_auth::ClientAuth;
 pub use self::client_credentials::{ClientCredentials, ClientCredentialsSource};
 pub use self::request::BodyFormat;
+
+#[cfg(feature = "command")]
+pub(crate) use self::response::read_document;

@@ -11,7 +11,7 @@ use super::snapshot::Snapshot;
 use super::store::Store;
 use super::wait::{KeyWait, Landed};
 use crate::MonotonicTime;
-use crate::http::within;
+use crate::clock::within;
 use crate::jose::JwkSet;
 use crate::verify::telemetry;
 

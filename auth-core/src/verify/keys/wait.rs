@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::error::KeysError;
-use crate::http::within;
+use crate::clock::within;
 use crate::verify::rejection::{Fault, RejectionKind};
 use crate::{Clock, MonotonicTime};
 
