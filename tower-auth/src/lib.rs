@@ -8,5 +8,5 @@ mod auth;
 
 pub use self::auth::{
     Auth, AuthError, AuthErrorKind, AuthLayer, Credentials, ExistingCredential, NotRecovered, ReplayBody,
-    RequestCredentials, ResponseFuture, SkipAuth,
+    RequestCredentials, ResponseFuture, SkipAuth, asks_for_a_new_token,
 };
