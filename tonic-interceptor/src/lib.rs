@@ -1,2 +1,33 @@
-//! Placeholder.
+//! Authentication for tonic: [`GrpcAuthLayer`] puts live credentials on the calls of a gRPC client.
+//!
+//! ```
+//! use tonic::transport::Endpoint;
+//! use tower::ServiceBuilder;
+//! use tower_auth_tonic::GrpcAuthLayer;
+//! use tower_auth_tonic::core::{StaticToken, Token, TokenCache};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+//! # let _guard = runtime.enter();
+//! let tokens = TokenCache::new(StaticToken::new(Token::new("abc")?));
+//! let endpoint = Endpoint::from_static("https://api.example.com");
+//! let channel = ServiceBuilder::new()
+//!     .layer(GrpcAuthLayer::new(tokens, endpoint.uri().to_string())?)
+//!     .service(endpoint.connect_lazy());
+//! let client = tonic_health::pb::health_client::HealthClient::new(channel);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - [`GrpcAuthLayer`]: the layer for clients. It waits for the first token, renews ahead of expiry, and sends a refused call a
+//!   second time where that is safe.
+//! - [`TokenInterceptor`]: the same credential by a synchronous interceptor, for code that has room for nothing else.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub use tower_auth::{
+    AuthError, AuthErrorKind, Credentials, ExistingCredential, NotRecovered, RequestCredentials, SkipAuth,
+};
+pub use tower_auth_core as core;
+
+mod client;
+
+pub use self::client::{GrpcAuth, GrpcAuthFuture, GrpcAuthLayer, TokenInterceptor};

@@ -13,7 +13,7 @@ mod validate;
 
 pub use self::auth::{
     Auth, AuthError, AuthErrorKind, AuthLayer, Credentials, ExistingCredential, NotRecovered, ReplayBody,
-    RequestCredentials, ResponseFuture, SkipAuth,
+    RequestCredentials, ResponseFuture, SkipAuth, asks_for_a_new_token,
 };
 #[cfg(feature = "verify")]
 pub use self::validate::{Validate, ValidateFuture, ValidateLayer};

@@ -21,4 +21,5 @@ pub use self::extension::{NotRecovered, RequestCredentials, SkipAuth};
 pub use self::future::ResponseFuture;
 pub use self::layer::AuthLayer;
 pub use self::policy::ExistingCredential;
+pub use self::refusal::asks_for_a_new_token;
 pub use self::service::Auth;

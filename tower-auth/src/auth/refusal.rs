@@ -22,9 +22,13 @@ impl Refusal {
     }
 }
 
-/// A 401 asks for a new token unless a Bearer challenge names another error: too little scope and too weak a login are not
+/// Whether the challenges of a refusal ask for a new token: for predicates of
+/// [`refused_when`](super::AuthLayer::refused_when), which find out by other means than a 401 that it is a refusal.
+///
+/// It does unless a Bearer challenge names another error: too little scope and too weak a login are not
 /// mended by the same grant (RFC 6750 section 3.1, RFC 9470 section 3).
-fn asks_for_a_new_token(headers: &HeaderMap) -> bool {
+#[must_use]
+pub fn asks_for_a_new_token(headers: &HeaderMap) -> bool {
     let challenges = Challenge::from_headers(headers);
     let mut bearer = challenges.iter().filter(|challenge| challenge.is_scheme("Bearer")).peekable();
     bearer.peek().is_none() || bearer.any(|challenge| matches!(challenge.param("error"), None | Some("invalid_token")))
