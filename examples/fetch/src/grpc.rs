@@ -3,6 +3,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, StatusCode, Uri};
+use tonic::Code;
 use tonic::body::Body;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
@@ -22,8 +23,8 @@ use crate::session::{Session, is_absolute};
 pub struct Health {
     /// The address that was asked.
     pub address: Uri,
-    /// `SERVING`, `NOT_SERVING`, …, or what went wrong.
-    pub status: Result<&'static str, tonic::Status>,
+    /// `SERVING`, `NOT_SERVING`, …, or the code and the message of an error.
+    pub status: Result<&'static str, (Code, String)>,
     /// How often the request was sent.
     pub sends: u32,
     /// Which of the cache's tokens went with the last send.
@@ -32,6 +33,9 @@ pub struct Health {
 
 /// The status of a gRPC call whose credential was not accepted.
 const UNAUTHENTICATED: &str = "16";
+
+/// How much of an error's message is shown, in characters.
+const MAX_MESSAGE: usize = 300;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -68,13 +72,30 @@ impl Session {
                 HealthClient::with_origin(layer.layer(channel), uri.clone()).check(request).await
             }
         };
-        let status = answer.map(|answer| match answer.into_inner().status() {
-            ServingStatus::Serving => "SERVING",
-            ServingStatus::NotServing => "NOT_SERVING",
-            ServingStatus::ServiceUnknown => "SERVICE_UNKNOWN",
-            ServingStatus::Unknown => "UNKNOWN",
-        });
+        let status = match answer {
+            Ok(answer) => Ok(match answer.into_inner().status() {
+                ServingStatus::Serving => "SERVING",
+                ServingStatus::NotServing => "NOT_SERVING",
+                ServingStatus::ServiceUnknown => "SERVICE_UNKNOWN",
+                ServingStatus::Unknown => "UNKNOWN",
+            }),
+            Err(status) => Err((status.code(), self.printable(status.message()).await)),
+        };
         Ok(Health { address: uri, status, sends: log.sends(), generation: log.generation() })
+    }
+
+    /// What a server said, without our secrets, which some repeat, and fit for a terminal.
+    async fn printable(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        let token = match self.cache() {
+            Some(cache) => cache.token().await.ok().map(|token| token.secret().clone()),
+            None => None,
+        };
+        let fields = self.filled.fields.values().filter(|field| field.secret).map(|field| &field.value);
+        for secret in fields.chain(&token).filter(|secret| !secret.is_empty()) {
+            text = text.replace(secret.expose_secret(), "[redacted]");
+        }
+        text.chars().filter(|c| matches!(c, ' '..='~')).take(MAX_MESSAGE).collect()
     }
 
     fn tls(&self) -> ClientTlsConfig {

@@ -15,6 +15,7 @@ mod explain;
 mod failure;
 mod fill;
 mod grpc;
+mod names;
 mod nearest;
 mod origins;
 mod output;

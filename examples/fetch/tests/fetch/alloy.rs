@@ -167,7 +167,7 @@ async fn no_output_shows_a_secret_or_a_token() {
     assert_nothing_leaks(&refused);
 }
 
-// SYS-A9
+// SYS-A9, SYS-V12
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_comes_from_the_environment_a_file_or_a_command() {
     let alloy = Alloy::start().await;
