@@ -206,6 +206,18 @@ async fn a_secret_on_the_command_line_is_refused_with_a_hint() {
     assert!(!outcome.err.contains("hush-hush"));
 }
 
+// SYS-A10
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fields_are_called_is_data() {
+    let text = fs::read_to_string("providers/alloy.toml").unwrap();
+    for (text, title) in
+        [(text.clone(), "Workflow token;"), (text.replace("Workflow token", "Token"), "client_id: Token;")]
+    {
+        let outcome = Run::with(scratch_file("alloy.toml", &text)).args(&["--token"]).run().await;
+        assert!(outcome.failure(2).contains(title), "{}", outcome.err);
+    }
+}
+
 // SYS-A11
 #[tokio::test(flavor = "multi_thread")]
 async fn grant_id_secret_and_url_are_enough() {
