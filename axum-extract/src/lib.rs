@@ -156,3 +156,8 @@ pub use self::rejection::AuthRejection;
 #[cfg(feature = "jwt")]
 pub use self::scoped::{RequiredScope, Scoped};
 pub use self::state::HasVerifier;
+
+/// The snippets of the README, compiled.
+#[cfg(all(doctest, feature = "http", feature = "jwt"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
