@@ -9,6 +9,7 @@
 
 mod args;
 mod call;
+mod channel;
 mod credentials;
 mod document;
 mod explain;
@@ -23,6 +24,7 @@ mod provider;
 mod read;
 mod run;
 mod schema;
+mod sends;
 mod session;
 mod template;
 mod values;
