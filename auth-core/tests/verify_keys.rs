@@ -302,6 +302,29 @@ fn one_verifier_serves_runtimes_that_come_and_go() {
     assert_eq!(cold.try_verify(&bearer(&lasting(&key))).unwrap_err().kind(), RejectionKind::KeysUnavailable);
 }
 
+// THREAT-A3, THREAT-K3
+#[test]
+fn a_fetch_that_comes_back_after_it_was_given_up_undoes_nothing() {
+    let (server, time, withdrawn, verifier) = set_up();
+    let current = es256();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stands_still = runtime();
+    let pending = {
+        let _entered = stands_still.enter();
+        verifier.verify(&bearer(&lasting(&withdrawn)))
+    };
+    time.tick(secs(17));
+    server.keys(&[("k2", &current)]);
+    runtime().block_on(async { verdict(&verifier, &lasting_by(&current, "k2")).await }).unwrap();
+    // Only now does the first runtime go on, to an answer from before.
+    server.keys(&[("k1", &withdrawn)]);
+    let asked = server.asked("/keys");
+    let late = stands_still.block_on(pending);
+    assert_eq!(server.asked("/keys"), asked + 1, "the first fetch has ended");
+    assert_eq!(late.unwrap_err().kind(), RejectionKind::UnknownKey);
+    verifier.try_verify(&bearer(&lasting_by(&current, "k2"))).unwrap();
+}
+
 // GRPC-7, THREAT-V16
 #[tokio::test]
 async fn who_cannot_wait_starts_the_fetch_and_is_told_to_come_again() {
