@@ -325,6 +325,24 @@ fn a_fetch_that_comes_back_after_it_was_given_up_undoes_nothing() {
     verifier.try_verify(&bearer(&lasting_by(&current, "k2"))).unwrap();
 }
 
+// THREAT-A4
+#[tokio::test]
+async fn limits_may_be_as_long_as_a_duration_can_be() {
+    let key = es256();
+    let server = Server::with_key(&key);
+    let verifier = JwtVerifier::issuer(ISSUER)
+        .unwrap()
+        .audience("orders")
+        .http_client(server.client())
+        .jwks_timeout(Duration::MAX)
+        .jwks_max_age(Duration::MAX)
+        .jwks_stale_limit(Duration::MAX)
+        .jwks_cooldown(Duration::MAX)
+        .build()
+        .unwrap();
+    verifier.ready().await.unwrap();
+}
+
 // GRPC-7, THREAT-V16
 #[tokio::test]
 async fn who_cannot_wait_starts_the_fetch_and_is_told_to_come_again() {

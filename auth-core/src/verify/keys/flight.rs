@@ -119,7 +119,7 @@ impl Store {
     }
 
     fn wait(&self, outcome: watch::Receiver<Option<Landed>>) -> KeyWait {
-        let limit = self.limits.timeout + GRACE * 2;
+        let limit = self.limits.timeout.saturating_add(GRACE * 2);
         KeyWait { outcome, issuer: self.issuer.clone(), clock: self.clock.clone(), limit }
     }
 
