@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tower_auth_core::jose::SigningKey;
-use tower_auth_core::{JwtVerifier, RejectionKind, Verifier};
+use tower_auth_core::{HttpClient, JwtVerifier, RejectionKind, Verifier};
 use tower_auth_testing::TestClock;
 
 use self::verify_support::*;
@@ -341,6 +341,26 @@ async fn limits_may_be_as_long_as_a_duration_can_be() {
         .build()
         .unwrap();
     verifier.ready().await.unwrap();
+}
+
+// THREAT-L2
+#[tokio::test]
+async fn a_key_in_the_url_of_the_key_set_is_in_no_error() {
+    let client = HttpClient::new(tower::service_fn(|request: http::Request<bytes::Bytes>| async move {
+        Err::<http::Response<bytes::Bytes>, _>(std::io::Error::other(format!("error for url ({})", request.uri())))
+    }));
+    let verifier = JwtVerifier::issuer(ISSUER)
+        .unwrap()
+        .audience("orders")
+        .jwks_uri("https://keys.example.net/keys?code=sentinel")
+        .http_client(client)
+        .clock(TestClock::new().clock())
+        .build()
+        .unwrap();
+    let refusal = verifier.verify(&bearer(&lasting(&es256()))).await.unwrap_err();
+    assert_eq!(refusal.kind(), RejectionKind::KeysUnavailable);
+    let shown = format!("{refusal} {refusal:?}");
+    assert!(shown.contains("keys.example.net") && !shown.contains("sentinel"), "{shown}");
 }
 
 // GRPC-7, THREAT-V16
