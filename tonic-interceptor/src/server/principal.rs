@@ -24,7 +24,6 @@ use super::status_from_rejection;
 /// `INTERNAL` if there is no verdict: no layer guards this handler, which is a mistake of the service and never makes the
 /// caller anonymous. In a method that [allows anonymous calls](super::GrpcValidateLayer::allow_anonymous) ask
 /// `request.extensions().get::<Verified>()` instead.
-#[expect(clippy::result_large_err, reason = "handlers return this type of error, and `?` shall do")]
 pub fn principal<T>(request: &Request<T>) -> Result<&Verified, Status> {
     request.extensions().get::<Verified>().ok_or_else(|| {
         let detail = "no verdict is with the request: put the service under `GrpcValidateLayer`";
