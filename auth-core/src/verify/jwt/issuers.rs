@@ -66,25 +66,29 @@ impl Issuers {
         let token = Zeroizing::new(token.to_owned());
         async move {
             let landed = wait.landed().await;
-            // Nobody is told to wait twice.
-            issuers.attempt(&token, Some(&landed)).map_err(Miss::into_fault)
+            issuers.attempt(&token, Some(&landed)).map_err(|miss| match miss {
+                Miss::Fault(fault) => fault,
+                // Nobody is told to wait twice.
+                Miss::Wait(wait) => wait.pending(),
+            })
         }
     }
 
     /// Waits for the keys of every issuer.
     pub(in crate::verify) async fn ready(&self) -> Result<(), Fault> {
         // The fetches are tasks of their own, so they run at the same time.
-        let begun: Vec<_> = self.0.iter().map(|check| (check, check.keys.ready())).collect();
-        for (check, state) in begun {
-            let state = match state {
+        let waits: Vec<_> = self.0.iter().map(|check| (check, check.keys.ready())).collect();
+        for (check, wait) in waits {
+            match wait {
+                Ok(()) => {}
+                Err(Miss::Fault(fault)) => return Err(fault),
                 Err(Miss::Wait(wait)) => {
-                    // Whatever it brought: older keys may serve.
-                    wait.landed().await;
-                    check.keys.ready()
+                    if let Some(fault) = wait.landed().await.into_fault() {
+                        // The last known good keys may serve all the same.
+                        check.keys.ready().map_err(|_| fault)?;
+                    }
                 }
-                other => other,
-            };
-            state.map_err(Miss::into_fault)?;
+            }
         }
         Ok(())
     }
