@@ -1,5 +1,40 @@
 //! Token sources, a lock-free token cache, an OAuth 2.0 client, and verification of incoming credentials: the
 //! core of the `tower-auth` family.
+//!
+//! A service that calls an API with a token says where tokens come from, and keeps the cache:
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "oauth", feature = "http"))]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use tower_auth_core::{ClientCredentials, Secret};
+//!
+//! # let (token_url, id) = ("https://login.example.com/oauth/token", "orders");
+//! let tokens = ClientCredentials::new(token_url, id, Secret::env("ALUMA_SECRET")?).cached()?;
+//! let mut request = http::Request::get("https://api.example.com/orders").body(())?;
+//! tokens.current().await?.credential.apply(&mut request);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The layer of the crate `tower-auth` does the last two steps, and more, for each request of a client.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`TokenSource`] | anything that can obtain a token: a grant, a file, a closure, another cache |
+//! | [`TokenCache`] | a source and its last token, read without a lock, renewed ahead of its end, one exchange at a time |
+//! | [`Credential`], [`Placement`] | what goes on a request, and where |
+//! | [`HttpClient`] | any HTTP client as a tower service, below everything that talks to an authorization server |
+//! | [`Secret`] | a text that shows in no log |
+//! | [`Clock`] | where all of this takes the time from |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `http` | yes | `HttpTransport`, the default HTTP client: hyper and rustls |
+//! | `oauth` | yes | `OAuthClient`, `ClientCredentials` |
+//! | `jwt` | yes | the module `jose`: signed tokens and their keys |
+//! | `metrics` | no | counters and gauges of the caches |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -11,7 +46,7 @@ mod error;
 mod http;
 #[cfg(feature = "jwt")]
 pub mod jose;
-#[cfg(feature = "oauth")]
+#[cfg(any(feature = "oauth", feature = "jwt"))]
 mod json;
 #[cfg(feature = "oauth")]
 mod oauth;
@@ -20,6 +55,8 @@ mod scope;
 mod secret;
 mod source;
 mod token;
+#[cfg(feature = "verify")]
+mod verify;
 
 pub use self::cache::{
     CacheState, CacheStatus, Current, Generation, Invalidation, TokenCache, TokenCacheBuilder, TokenCaches, TokenReader,
@@ -28,7 +65,9 @@ pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::{Basic, Credential, Placement};
 pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
-#[cfg(any(feature = "http", feature = "oauth"))]
+#[cfg(feature = "spec")]
+pub use self::error::{ConfigErrors, ConfigMistake};
+#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 pub use self::http::Dangerous;
 #[cfg(feature = "http")]
 pub use self::http::{AddressPolicy, HttpTransport, Proxy};
@@ -40,5 +79,16 @@ pub use self::oauth::{
 pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
+#[cfg(feature = "command")]
+pub use self::source::CommandToken;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
+#[cfg(feature = "spec")]
+pub use self::verify::VerifierSpec;
+#[cfg(feature = "verify")]
+pub use self::verify::{
+    ApiKeyVerifier, BasicVerifier, IncomingCredential, Method, Principal, Rejection, RejectionKind, Scheme,
+    Verification, Verified, Verifier, VerifierId,
+};
+#[cfg(feature = "jwt")]
+pub use self::verify::{JwtVerifier, Profile};

@@ -176,6 +176,11 @@ async fn a_refused_token_is_gone_if_the_grant_is_refused_too() {
     assert_eq!(cache.token().await.unwrap_err().kind(), TokenErrorKind::Refused);
     assert_eq!(current(&cache), None);
     assert_eq!(cache.status().state, CacheState::Expired);
+    // Nor does an outage later on bring it back.
+    script.push(fail(TokenErrorKind::Unreachable));
+    time.advance(secs(10)).await;
+    assert_eq!(cache.token().await.unwrap_err().kind(), TokenErrorKind::Unreachable);
+    assert_eq!(current(&cache), None);
 }
 
 #[tokio::test]

@@ -250,6 +250,48 @@ async fn close_waits_for_the_exchange_and_refuses_new_ones() {
 }
 
 #[tokio::test]
+async fn close_persists_what_could_not_be_persisted_before() {
+    let time = TestClock::new();
+    let saved = Arc::new(Mutex::new(Vec::new()));
+    let store = Arc::clone(&saved);
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let script = Script::new(&time, [reply(lives("new", 3_600).with_refresh_token("rotated"))]);
+    let cache = script
+        .builder()
+        .persist(move |response| {
+            let fails = attempts.fetch_add(1, Ordering::SeqCst) == 0;
+            if !fails {
+                store.lock().unwrap().push(response.refresh_token().unwrap().expose_secret().to_owned());
+            }
+            async move { if fails { Err("the disk is full".into()) } else { Ok(()) } }
+        })
+        .build()
+        .unwrap();
+    assert_eq!(cache.token().await.unwrap_err().kind(), TokenErrorKind::PersistFailed);
+    cache.close().await;
+    assert_eq!(*saved.lock().unwrap(), ["rotated"]);
+    assert_eq!(script.calls(), 1);
+}
+
+#[test]
+fn close_does_not_wait_for_ever_for_an_exchange_whose_runtime_stands_still() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [hangs()]);
+    let cache = script.cache();
+    let frozen = runtime();
+    frozen.block_on(async {
+        cache.prefetch();
+        TestClock::settle().await;
+    });
+    runtime().block_on(async {
+        let closing = cache.clone();
+        let closed = tokio::spawn(async move { closing.close().await });
+        time.advance(secs(17)).await;
+        assert!(closed.is_finished());
+    });
+}
+
+#[tokio::test]
 async fn a_cache_is_a_source_for_another() {
     let time = TestClock::new();
     let script = Script::new(&time, []);
@@ -265,6 +307,30 @@ async fn a_cache_is_a_source_for_another() {
     outer.invalidate(generation);
     assert_eq!(outer.token().await.unwrap().secret().expose_secret(), "token-2");
     assert_eq!(script.calls(), 2);
+}
+
+// THREAT-A7
+#[tokio::test]
+async fn a_cache_over_another_counts_the_time_that_the_machine_was_suspended() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(lives("a", 3_600))]);
+    let inner = script.cache();
+    let outer = TokenCache::builder(inner.clone()).clock(time.clock()).build().unwrap();
+    inner.ready().await.unwrap();
+    time.wall_forward(secs(3_000));
+    outer.ready().await.unwrap();
+    let left = outer.status().expires_at.unwrap().duration_since(time.now()).unwrap();
+    assert_eq!(left, secs(600));
+}
+
+#[tokio::test]
+async fn a_cache_over_another_knows_the_lifetime_that_the_other_declares() {
+    let time = TestClock::new();
+    let script = Script::new(&time, [reply(token("a"))]);
+    let inner = script.builder().default_lifetime(secs(3_600)).build().unwrap();
+    let outer = TokenCache::builder(inner).clock(time.clock()).build().unwrap();
+    outer.ready().await.unwrap();
+    assert!(outer.status().expires_at.is_some());
 }
 
 /// Runs a future with no runtime around it.

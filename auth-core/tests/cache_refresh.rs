@@ -156,6 +156,7 @@ async fn generations_count_values_not_exchanges() {
     assert_eq!(script.calls(), 3);
     assert_eq!(generations[0], generations[1]);
     assert!(generations[1] < generations[2]);
+    assert_eq!(generations.iter().map(|generation| generation.as_u64()).collect::<Vec<_>>(), [1, 1, 2]);
 }
 
 #[tokio::test]

@@ -8,7 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use tower_auth_core::{Clock, TimeSource};
 
-/// A clock that stands still until it is told to move. Clones are one clock.
+/// A clock that stands still until it is told to move, so that a test waits for hours in no time.
+///
+/// - [`clock`](Self::clock) gives it in the form that every builder of this family takes.
+/// - [`advance`](Self::advance) moves it, and lets whatever slept go on in the order of its waking.
+/// - [`wall_forward`](Self::wall_forward) and [`wall_back`](Self::wall_back) move the time of day alone: a suspended machine, a correction.
+///
+/// Use it in a current-thread runtime (the default of `#[tokio::test]`): only there can `advance` know that the other tasks have run.
+/// Work that is no task's, such as a blocking thread or a socket, does not go by this clock.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,10 +25,15 @@ use tower_auth_core::{Clock, TimeSource};
 /// let time = TestClock::new();
 /// let clock = time.clock();
 /// let sleeper = tokio::spawn(async move { clock.sleep(Duration::from_secs(3600)).await });
-/// time.advance(Duration::from_secs(3600)).await;
+/// time.advance(Duration::from_secs(3599)).await;
+/// assert!(!sleeper.is_finished());
+/// time.advance(Duration::from_secs(1)).await;
 /// assert!(sleeper.is_finished());
 /// # });
 /// ```
+///
+/// # Clone
+/// Clones are one clock.
 #[derive(Clone)]
 pub struct TestClock(Arc<Mutex<Inner>>);
 
@@ -70,6 +82,12 @@ impl TestClock {
 
     /// Moves both clocks by `duration`, stopping at each sleeper on the way, and lets the other tasks of a current-thread
     /// runtime run before, between and after.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the clock where it stood by then.
     pub async fn advance(&self, duration: Duration) {
         let target = self.inner().monotonic + duration;
         loop {
@@ -100,6 +118,9 @@ impl TestClock {
     }
 
     /// Lets the other tasks of a current-thread runtime run until they have nothing more to do.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub async fn settle() {
         let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
         for _ in 0..ROUNDS + tasks / TASKS_PER_EXTRA_ROUND {

@@ -1,8 +1,69 @@
-//! What a service needs to test its authentication without a network: a clock that stands still, an
-//! authorization server in memory, and minted tokens.
+//! What a service needs to test its authentication: an authorization server, tokens good and bad, an API that wants them, and a
+//! clock that moves when it is told to.
+//!
+//! Everything works in memory, without a socket and without waiting, and over loopback sockets.
+//!
+//! ```
+//! use std::time::Duration;
+//! use http::{Request, StatusCode};
+//! use tower::ServiceExt;
+//! use tower_auth_testing::{AuthorizationServer, Endpoint, Fault, ResourceServer, TestClock};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let time = TestClock::new();
+//! let server = AuthorizationServer::builder().client("orders", "secret").clock(time.clock()).build()?;
+//! let api = ResourceServer::builder().issuer(&server).build();
+//! let tokens = server.client_credentials("orders").cached()?;
+//!
+//! // The token endpoint fails once; the cache waits and tries again.
+//! server.fault(Endpoint::Token, Fault::status(StatusCode::SERVICE_UNAVAILABLE).retry_after(10));
+//! assert!(tokens.token().await.is_err());
+//! time.advance(Duration::from_secs(10)).await;
+//!
+//! let mut request = Request::get("https://api.test/").body(String::new())?;
+//! tokens.current().await?.credential.apply(&mut request);
+//! assert_eq!(api.clone().oneshot(request).await?.status(), StatusCode::OK);
+//! assert_eq!(server.token_requests(), 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! | part | for |
+//! |---|---|
+//! | [`AuthorizationServer`] | whatever asks for tokens, keys, metadata or introspection |
+//! | [`Fault`] | what happens when one of these fails, hangs, or talks nonsense |
+//! | [`RecordedRequest`] | what was sent |
+//! | [`TokenMinter`], [`Mint`], [`Flaw`] | handlers and verifiers, without any server |
+//! | [`ResourceServer`] | whatever sends tokens |
+//! | [`TestClock`] | everything that waits or expires |
+//!
+//! The feature `tls`, off by default, adds `TestCa` and `listen_tls`: the socket forms over TLS.
+//!
+//! Methods panic where a test is wrong about its own set-up, and say so in their documentation; what comes over the wire never
+//! makes one panic.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod body;
+#[cfg(feature = "tls")]
+mod ca;
 mod clock;
+mod endpoint;
+mod fault;
+mod listen;
+mod record;
+mod resource;
+mod server;
+mod token;
 
+pub use self::body::TestBody;
+#[cfg(feature = "tls")]
+pub use self::ca::TestCa;
 pub use self::clock::TestClock;
+pub use self::endpoint::Endpoint;
+pub use self::fault::{ConnectionLost, Fault};
+pub use self::listen::ListeningServer;
+pub use self::record::RecordedRequest;
+pub use self::resource::{ResourceFuture, ResourceServer, ResourceServerBuilder};
+pub use self::server::{AuthorizationServer, AuthorizationServerBuilder, TestClient, TokenFormat};
+pub use self::token::{Flaw, Mint, TokenMinter};

@@ -5,7 +5,7 @@ mod support;
 
 use http::{HeaderName, Request, StatusCode};
 use tower::{Layer, ServiceBuilder};
-use tower_auth::core::{Basic, BoxError, ConfigErrorKind, Credential, TokenErrorKind};
+use tower_auth::core::{Basic, BoxError, ConfigErrorKind, Credential, Origin, TokenErrorKind};
 use tower_auth::{AuthError, AuthErrorKind, AuthLayer, Credentials, ExistingCredential, RequestCredentials, SkipAuth};
 use tower_auth_testing::TestClock;
 
@@ -95,6 +95,15 @@ fn an_empty_or_broken_set_of_origins_is_a_construction_error() {
     assert_eq!(AuthLayer::new(credential.clone(), none).unwrap_err().kind(), ConfigErrorKind::InvalidOrigin);
     assert!(AuthLayer::new(credential.clone(), ["api.example.com"]).is_err());
     assert!(AuthLayer::new(credential, ["https://*.example.com/x"]).is_err());
+}
+
+#[test]
+fn origins_are_given_as_text_or_ready_made() {
+    let (credential, origin) = (Credential::bearer("abc").unwrap(), API.parse::<Origin>().unwrap());
+    assert!(AuthLayer::new(credential.clone(), [origin.clone()]).is_ok());
+    assert!(
+        AuthLayer::new(credential, [API.to_owned()]).unwrap().and(Credential::bearer("d").unwrap(), [origin]).is_err()
+    );
 }
 
 #[tokio::test]

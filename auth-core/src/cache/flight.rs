@@ -4,10 +4,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::flow::Outcome;
-use super::race::race;
+use super::refresh::Known;
 use super::snapshot::Received;
 use super::state::State;
 use super::telemetry;
+use crate::clock::race;
 use crate::source::{RefreshCause, SourceRequest};
 use crate::{MonotonicTime, TokenError, TokenErrorKind};
 
@@ -29,42 +30,61 @@ impl FlightTask {
         Self { state, id, cause, started, outcome: Some(outcome) }
     }
 
-    /// Runs the exchange to its end. A response whose persistence failed the last time is not asked for again.
-    pub(super) async fn run(mut self, unpersisted: Option<Received>, previous: Option<Received>) {
-        let received = match unpersisted {
-            Some(received) => Ok(received),
-            None => self.exchange(previous).await,
-        };
-        let result = match received {
-            Ok(received) => self.persist(received).await,
-            Err(error) => Err(error),
-        };
+    /// Runs the exchange to its end.
+    pub(super) async fn run(mut self) {
+        let Some(known) = self.state.take_off(self.id) else { return };
+        let result = self.obtain(known).await;
         let outcome = self.state.land(self.id, self.cause, self.started, result);
         if let Some(sender) = self.outcome.take() {
             sender.send_replace(Some(outcome));
         }
     }
 
+    async fn obtain(&self, known: Known) -> Result<Received, TokenError> {
+        let mut previous = known.previous;
+        if let Some(received) = known.unpersisted {
+            let received = self.persist(received).await?;
+            if !self.state.has_ended(&received) {
+                return Ok(received);
+            }
+            // All it is good for now is its refresh token.
+            self.state.remember(self.id, received.clone());
+            previous = Some(received);
+            if self.state.is_closed() {
+                return Err(TokenError::new(TokenErrorKind::Closed, "the token cache was closed"));
+            }
+        }
+        let received = self.exchange(previous).await?;
+        self.persist(received).await
+    }
+
     async fn exchange(&self, previous: Option<Received>) -> Result<Received, TokenError> {
         let state = &*self.state;
         let deadline = state.clock.now() + state.exchange_timeout;
+        let wall_deadline = state.clock.wall().checked_add(state.exchange_timeout);
         let request = SourceRequest::new(self.cause, previous.map(|received| received.response), deadline);
         let response = race(state.source.fetch_boxed(request), state.clock.sleep_until(deadline))
             .await
             .unwrap_or_else(|| Err(timed_out("the token source did not answer", state.exchange_timeout)))?;
-        Ok(Received { response: Arc::new(response), at: state.clock.now(), wall: state.clock.wall() })
+        // An answer read after the deadline lay unread, while the machine was suspended or the runtime stood still. Its
+        // token's life does not count from now.
+        let (at, wall) = (state.clock.now(), state.clock.wall());
+        let wall = wall_deadline.map_or(wall, |deadline| wall.min(deadline));
+        Ok(Received { response: Arc::new(response), at: at.min(deadline), wall })
     }
 
     async fn persist(&self, received: Received) -> Result<Received, TokenError> {
         let state = &*self.state;
         let Some(persist) = &state.persist else { return Ok(received) };
         // Until it is durable the response lives here, where neither a failure nor a panic of the step can lose it.
-        state.keep_unpersisted(received.clone());
+        if !state.keep_unpersisted(self.id, received.clone()) {
+            return Ok(received);
+        }
         let step = persist(Arc::clone(&received.response));
         let result = race(step, state.clock.sleep(state.exchange_timeout)).await;
         match result {
             Some(Ok(())) => {
-                state.forget_unpersisted();
+                state.forget_unpersisted(&received);
                 Ok(received)
             }
             Some(Err(error)) => Err(TokenError::new(

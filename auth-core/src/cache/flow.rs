@@ -15,6 +15,8 @@ pub(super) type Outcome = Option<Result<Arc<Snapshot>, TokenError>>;
 pub(super) struct Flow {
     pub(super) flight: Option<Flight>,
     pub(super) flights: u64,
+    /// The last flight that brought a response.
+    pub(super) landed: u64,
     pub(super) closed: bool,
     pub(super) version: u64,
     pub(super) generation: Generation,
@@ -47,6 +49,7 @@ impl Flow {
         Self {
             flight: None,
             flights: 0,
+            landed: 0,
             closed: false,
             version: 0,
             generation: Generation(0),
@@ -65,6 +68,14 @@ impl Flow {
     /// The flight to join, if there is one that can still end.
     pub(super) fn joinable(&self, now: MonotonicTime) -> Option<watch::Receiver<Outcome>> {
         self.flight.as_ref().filter(|flight| now < flight.lost_at).map(|flight| flight.outcome.clone())
+    }
+
+    /// Whether a response that the flight `id` brings now comes too late: a later flight brought one, or one that is
+    /// ahead of it by sequence was published.
+    pub(super) fn is_past(&self, id: u64, received: &Received) -> bool {
+        let last = self.previous.as_ref().and_then(|previous| previous.response.sequence());
+        let is_behind = matches!((received.response.sequence(), last), (Some(own), Some(last)) if own < last);
+        is_behind || self.landed > id
     }
 
     /// Forgets the flight `id`; false if another took its place.

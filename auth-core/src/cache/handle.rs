@@ -17,6 +17,9 @@ pub(super) struct Handle {
     kept: OnceLock<Box<[OnceLock<Arc<Node>>]>>,
 }
 
+/// Aligned so that the count, which the threads of one shard write, is not on the line that threads of other shards read to
+/// find their own node.
+#[repr(align(128))]
 struct Node {
     shard: usize,
     state: Arc<State>,
@@ -53,6 +56,7 @@ impl Handle {
 }
 
 impl Clone for Handle {
+    #[inline]
     fn clone(&self) -> Self {
         let count = self.node.state.shard_count();
         let shard = thread_number() & (count - 1);

@@ -3,12 +3,12 @@
 mod backoff;
 mod bucket;
 mod builder;
+mod context;
 mod flight;
 mod flow;
 mod handle;
 mod keyed;
 mod persist;
-mod race;
 mod reader;
 mod refresh;
 mod shard;

@@ -125,6 +125,7 @@ impl Slot {
 }
 
 impl Clone for TokenReader {
+    #[inline]
     fn clone(&self) -> Self {
         Self::new(self.handle.clone())
     }

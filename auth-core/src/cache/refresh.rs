@@ -1,19 +1,20 @@
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::pin::pin;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::watch;
 
 use super::backoff;
+use super::context::WithContext;
 use super::flight::FlightTask;
 use super::flow::{Flight, Flow, Outcome};
-use super::race::{WithContext, race};
 use super::snapshot::{Generation, Liveness, Received, Snapshot};
 use super::state::State;
 use super::telemetry;
 use super::window::Windows;
 use crate::MonotonicTime;
+use crate::clock::race;
 use crate::error::{FailureClass, TokenError, TokenErrorKind};
 use crate::source::RefreshCause;
 
@@ -22,6 +23,13 @@ enum Begin {
     Ready(Arc<Snapshot>),
     Join(watch::Receiver<Outcome>),
     Fail(TokenError),
+}
+
+/// What a flight starts with.
+pub(super) struct Known {
+    /// A response that is still to be made durable. Then it is not asked for again.
+    pub(super) unpersisted: Option<Received>,
+    pub(super) previous: Option<Received>,
 }
 
 /// What a token is wanted for.
@@ -35,6 +43,9 @@ enum Purpose {
 
 /// How long after its timeouts a flight that was neither ended nor dropped is believed lost: its runtime stands still.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// For how long hits that are served start no exchange after one that ended without a result.
+const PAUSE_AFTER_LOSS: Duration = Duration::from_secs(1);
 
 /// The refresh engine.
 impl State {
@@ -50,18 +61,25 @@ impl State {
     /// Dropping the future harms nobody: the flight is a task of its own.
     pub(super) async fn acquire(self: Arc<Self>) -> Result<Arc<Snapshot>, TokenError> {
         let Some(runtime) = self.runtime() else { return self.without_runtime() };
-        match self.begin(Purpose::Use, &runtime) {
-            Begin::Ready(snapshot) => Ok(snapshot),
-            Begin::Fail(error) => Err(error),
-            Begin::Join(outcome) => {
-                // The system clock's timers want the runtime's context, also when it is not the caller's.
-                let limit = WithContext::new(&runtime, self.clock.sleep(self.wait_timeout));
-                race(landed(outcome), limit).await.unwrap_or_else(|| {
-                    Err(TokenError::new(
+        // The system clock's timers want the runtime's context, also when it is not the caller's.
+        let mut limit = pin!(WithContext::new(&runtime, self.clock.sleep(self.wait_timeout)));
+        loop {
+            // Before the decision, so that nothing is published unseen between the two.
+            let published = self.published.notified();
+            let outcome = match self.begin(Purpose::Use, &runtime) {
+                Begin::Ready(snapshot) => return Ok(snapshot),
+                Begin::Fail(error) => return Err(error),
+                Begin::Join(outcome) => outcome,
+            };
+            match race(race(landed(outcome), published), limit.as_mut()).await {
+                Some(Some(result)) => return result,
+                Some(None) => {}
+                None => {
+                    return Err(TokenError::new(
                         TokenErrorKind::WaitTimedOut,
                         format!("no token came within {:.1} s; the attempt goes on", self.wait_timeout.as_secs_f64()),
-                    ))
-                })
+                    ));
+                }
             }
         }
     }
@@ -69,7 +87,7 @@ impl State {
     /// Decides under the lock what somebody gets, and starts a flight if one is needed.
     fn begin(self: &Arc<Self>, purpose: Purpose, runtime: &Runtime) -> Begin {
         let now = self.clock.now();
-        let mut flow = self.flow();
+        let flow = self.flow();
         let snapshot = self.snapshot.load_full();
         let liveness = snapshot.as_ref().map_or(Liveness::Dead, |snapshot| snapshot.liveness(now, &self.clock));
         if let Some(snapshot) = snapshot.filter(|_| purpose.is_met_by(liveness)) {
@@ -90,19 +108,45 @@ impl State {
             Liveness::Dead if flow.previous.is_some() => RefreshCause::Expired,
             Liveness::Dead => RefreshCause::First,
         };
+        Begin::Join(self.launch(flow, cause, runtime))
+    }
+
+    /// Starts a flight.
+    pub(super) fn launch(
+        self: &Arc<Self>,
+        mut flow: MutexGuard<'_, Flow>,
+        cause: RefreshCause,
+        runtime: &Runtime,
+    ) -> watch::Receiver<Outcome> {
         let (sender, outcome) = watch::channel(None);
         flow.flights += 1;
         let id = flow.flights;
-        let steps = if self.persist.is_some() { 2 } else { 1 };
-        let lost_at = now + self.exchange_timeout.saturating_mul(steps) + GRACE;
+        let lost_at = self.lost_at(&flow, self.clock.now());
         flow.flight = Some(Flight { id, lost_at, outcome: outcome.clone() });
-        self.gate.store(lost_at.as_nanos(), Ordering::Relaxed);
-        let (unpersisted, previous) = (flow.unpersisted.clone(), flow.previous.clone());
+        self.set_gate(&flow, lost_at);
         // A runtime that is shutting down drops the task here and now, and that takes the lock.
         drop(flow);
         let task = FlightTask::new(Arc::clone(self), id, cause, sender);
-        runtime.spawn(task.run(unpersisted, previous));
-        Begin::Join(outcome)
+        runtime.spawn(task.run());
+        outcome
+    }
+
+    /// Lets the flight `id` start, now that its task runs: its time counts from here. `None` if it was believed lost and
+    /// another took its place.
+    pub(super) fn take_off(&self, id: u64) -> Option<Known> {
+        let mut flow = self.flow();
+        let lost_at = self.lost_at(&flow, self.clock.now());
+        flow.flight.as_mut().filter(|flight| flight.id == id)?.lost_at = lost_at;
+        self.set_gate(&flow, lost_at);
+        let unpersisted = flow.unpersisted.take().filter(|received| !flow.is_past(id, received));
+        flow.unpersisted.clone_from(&unpersisted);
+        Some(Known { unpersisted, previous: flow.previous.clone() })
+    }
+
+    /// When a flight that starts now must have ended.
+    fn lost_at(&self, flow: &Flow, now: MonotonicTime) -> MonotonicTime {
+        let steps = 1 + u32::from(self.persist.is_some()) + u32::from(flow.unpersisted.is_some());
+        now + self.exchange_timeout.saturating_mul(steps) + GRACE
     }
 
     /// Takes in what a flight ended with, and says what its waiters get.
@@ -117,60 +161,77 @@ impl State {
         let took = now.saturating_since(started);
         let mut flow = self.flow();
         let replaced_age = flow.previous.as_ref().map(|previous| now.saturating_since(previous.at));
-        let result = result.and_then(|received| self.store(&mut flow, received));
+        let result = result.and_then(|received| {
+            if flow.is_past(id, &received) {
+                return self.set_apart(&mut flow, received);
+            }
+            flow.landed = id;
+            self.store(&mut flow, received)
+        });
         let in_charge = flow.end_flight(id);
+        let mut wait = Duration::ZERO;
+        if let (Err(error), true) = (&result, in_charge) {
+            flow.failures = flow.failures.saturating_add(1);
+            wait = backoff::delay(error, flow.failures, fastrand::f64());
+            flow.next_attempt = now + wait;
+            flow.last_error = Some(error.clone());
+            if error.class() == FailureClass::Transient {
+                self.reinstate(&mut flow, now);
+            } else {
+                // The grant or the client was refused as well: the token is not coming back.
+                flow.refused = None;
+            }
+        }
+        self.set_gate(&flow, flow.next_attempt);
+        // A subscriber may be slow, and may look at this cache.
+        drop(flow);
         match &result {
             Ok(snapshot) => telemetry::refreshed(&self.name, cause, took, &snapshot.token, replaced_age),
-            Err(error) if in_charge => {
-                flow.failures = flow.failures.saturating_add(1);
-                let wait = backoff::delay(error, flow.failures, fastrand::f64());
-                flow.next_attempt = now + wait;
-                flow.last_error = Some(error.clone());
-                self.gate.store(flow.next_attempt.as_nanos(), Ordering::Relaxed);
-                if error.class() == FailureClass::Transient {
-                    self.reinstate(&mut flow, now);
-                }
-                telemetry::refresh_failed(&self.name, cause, took, error, wait);
-            }
-            Err(error) => telemetry::refresh_failed(&self.name, cause, took, error, Duration::ZERO),
+            Err(error) => telemetry::refresh_failed(&self.name, cause, took, error, wait),
         }
         result
     }
 
-    /// Makes a response the current one and publishes it, unless a newer one came in the meantime.
+    /// Makes a response the current one and publishes it.
     pub(super) fn store(&self, flow: &mut Flow, received: Received) -> Result<Arc<Snapshot>, TokenError> {
-        if let Some(newer) = self.newer_than(flow, &received) {
-            return Ok(newer);
-        }
-        let response = &received.response;
-        let windows = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, fastrand::f64());
-        let unchanged = flow.value.as_ref() == Some(response.token().secret());
-        let generation = if unchanged { flow.generation } else { Generation(flow.generation.0 + 1) };
-        let version = flow.version + 1;
-        let snapshot = Snapshot::new(received.clone(), &windows, &self.placement, self.shards, generation, version)
-            .map_err(|error| {
-                TokenError::new(TokenErrorKind::Unparsable, "the source answered a token that cannot be sent")
-                    .with_source(error)
-            })?;
-        let snapshot = Arc::new(snapshot);
-        flow.generation = generation;
-        flow.version = version;
-        flow.value = Some(response.token().secret().clone());
-        flow.previous = Some(received);
+        // Also if its token turns out to be of no use: the refresh token that came with it is the only one now.
+        flow.previous = Some(received.clone());
+        let (snapshot, is_kept) = self.prepare(flow, received)?;
         flow.refused = None;
         flow.failures = 0;
         flow.last_error = None;
         flow.next_attempt = MonotonicTime::START;
-        self.expose(windows.is_kept().then(|| Arc::clone(&snapshot)), version);
-        self.gate.store(if flow.closed { u64::MAX } else { 0 }, Ordering::Relaxed);
+        self.expose(is_kept.then(|| Arc::clone(&snapshot)), snapshot.version);
+        self.set_gate(flow, MonotonicTime::START);
         Ok(snapshot)
     }
 
-    /// The current snapshot, if by sequence it is ahead of a response that comes now.
-    fn newer_than(&self, flow: &Flow, received: &Received) -> Option<Arc<Snapshot>> {
-        let own = received.response.sequence()?;
-        let current = flow.previous.as_ref()?.response.sequence()?;
-        self.snapshot.load_full().filter(|_| own < current)
+    /// What the waiters of a flight get whose response came too late: the current token, which is newer, or this
+    /// one, for them alone, if the newer one is of no use any more.
+    fn set_apart(&self, flow: &mut Flow, received: Received) -> Result<Arc<Snapshot>, TokenError> {
+        let now = self.clock.now();
+        match self.snapshot.load_full().filter(|snapshot| snapshot.liveness(now, &self.clock) != Liveness::Dead) {
+            Some(current) => Ok(current),
+            None => self.prepare(flow, received).map(|(snapshot, _)| snapshot),
+        }
+    }
+
+    /// A snapshot of a response, and whether it may be kept for a second request.
+    fn prepare(&self, flow: &mut Flow, received: Received) -> Result<(Arc<Snapshot>, bool), TokenError> {
+        let response = Arc::clone(&received.response);
+        let windows = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, fastrand::f64());
+        let unchanged = flow.value.as_ref() == Some(response.token().secret());
+        let generation = if unchanged { flow.generation } else { Generation(flow.generation.0 + 1) };
+        let version = flow.version + 1;
+        let snapshot =
+            Snapshot::new(received, &windows, &self.placement, self.shards, generation, version).map_err(|error| {
+                TokenError::new(TokenErrorKind::Unparsable, "the source answered a token that cannot be sent")
+                    .with_source(error)
+            })?;
+        flow.generation = generation;
+        flow.version = version;
+        flow.value = Some(response.token().secret().clone());
+        Ok((Arc::new(snapshot), windows.is_kept()))
     }
 
     /// Puts a refused token back into use, because no other can be had now and a refusal is no proof that it is
@@ -188,17 +249,49 @@ impl State {
     pub(super) fn lose(&self, id: u64) {
         let mut flow = self.flow();
         if flow.end_flight(id) {
-            self.gate.store(0, Ordering::Relaxed);
-            self.reinstate(&mut flow, self.clock.now());
+            let now = self.clock.now();
+            // Who waits starts anew at once; hits that are served do not, since the next one may be lost as well.
+            self.set_gate(&flow, now + PAUSE_AFTER_LOSS);
+            self.reinstate(&mut flow, now);
         }
     }
 
-    pub(super) fn keep_unpersisted(&self, received: Received) {
-        self.flow().unpersisted = Some(received);
+    /// Keeps the response of the flight `id` until it is durable; false if a newer one is there already.
+    pub(super) fn keep_unpersisted(&self, id: u64, received: Received) -> bool {
+        let mut flow = self.flow();
+        let is_newest = !flow.is_past(id, &received);
+        if is_newest {
+            flow.unpersisted = Some(received);
+        }
+        is_newest
     }
 
-    pub(super) fn forget_unpersisted(&self) {
-        self.flow().unpersisted = None;
+    pub(super) fn is_closed(&self) -> bool {
+        self.flow().closed
+    }
+
+    /// Keeps a response for its refresh token alone.
+    pub(super) fn remember(&self, id: u64, received: Received) {
+        let mut flow = self.flow();
+        if !flow.is_past(id, &received) {
+            flow.previous = Some(received);
+        }
+    }
+
+    /// Whether the token of a response that came a while ago is not to be used any more.
+    pub(super) fn has_ended(&self, received: &Received) -> bool {
+        let response = &received.response;
+        let hard = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, 0.0).hard;
+        let age = received.age(self.clock.now(), self.clock.wall());
+        hard.is_some_and(|hard| age >= hard)
+    }
+
+    pub(super) fn forget_unpersisted(&self, received: &Received) {
+        let mut flow = self.flow();
+        // A flight that was believed lost may still end, when another's response is kept here.
+        if flow.unpersisted.as_ref().is_some_and(|kept| Arc::ptr_eq(&kept.response, &received.response)) {
+            flow.unpersisted = None;
+        }
     }
 
     fn without_runtime(self: &Arc<Self>) -> Result<Arc<Snapshot>, TokenError> {
@@ -211,7 +304,7 @@ impl State {
         })
     }
 
-    fn runtime(&self) -> Option<Runtime> {
+    pub(super) fn runtime(&self) -> Option<Runtime> {
         self.runtime.clone().or_else(|| Runtime::try_current().ok())
     }
 }

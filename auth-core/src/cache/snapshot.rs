@@ -13,6 +13,14 @@ use crate::{Clock, ConfigError, MonotonicTime, Token, TokenResponse};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub(super) u64);
 
+impl Generation {
+    /// The count itself, from one upwards: for logs and machine-readable output.
+    #[must_use]
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
@@ -28,15 +36,21 @@ pub(super) struct Received {
 }
 
 impl Received {
-    /// Whether this is ahead of `other` by sequence if both have one, else by expiry if both have one, else by coming later.
-    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+    /// How long ago it came, by the clock that says more: the monotonic one stands still while the machine sleeps.
+    pub(super) fn age(&self, now: MonotonicTime, wall: SystemTime) -> Duration {
+        now.saturating_since(self.at).max(wall.duration_since(self.wall).unwrap_or_default())
+    }
+
+    /// Whether this is ahead of `other` by sequence if both have one, else by expiry if both have one and the other
+    /// `is_usable` still, else by coming later.
+    pub(super) fn is_newer_than(&self, other: &Self, is_usable: bool) -> bool {
         let end = |received: &Self| match received.response.lifetime() {
             Lifetime::For(lifetime) => received.wall.checked_add(lifetime),
             Lifetime::Unknown => None,
         };
         match (self.response.sequence(), other.response.sequence(), end(self), end(other)) {
             (Some(own), Some(other), ..) => own > other,
-            (.., Some(own), Some(other)) => own > other,
+            (.., Some(own), Some(other)) if is_usable => own > other,
             _ => true,
         }
     }

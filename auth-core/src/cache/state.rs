@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle as Runtime;
+use tokio::sync::Notify;
 
 use super::flow::Flow;
 use super::handle::Nodes;
@@ -25,6 +26,8 @@ pub(super) struct State {
     pub(super) version: AtomicU64,
     /// Before this time a hit in the soft window does not try to start a refresh.
     pub(super) gate: AtomicU64,
+    /// Wakes those who wait for a flight when somebody else's response was published.
+    pub(super) published: Notify,
     flow: Mutex<Flow>,
     nodes: Nodes,
     pub(super) shards: usize,
@@ -60,6 +63,7 @@ impl State {
             snapshot: ArcSwapOption::empty(),
             version: AtomicU64::new(0),
             gate: AtomicU64::new(0),
+            published: Notify::new(),
             flow: Mutex::new(parts.flow),
             nodes: Nodes::default(),
             shards: parts.shards,
@@ -117,15 +121,31 @@ impl State {
         Some(snapshot)
     }
 
+    /// Starts a refresh if one is due and the gate is open.
+    pub(super) fn begin_if_open(self: &Arc<Self>, now: MonotonicTime) {
+        if now.as_nanos() >= self.gate.load(Ordering::Relaxed) {
+            self.begin_if_due();
+        }
+    }
+
+    /// Sets the time before which a hit in the soft window does not try to start a refresh: not before `at`, not while a
+    /// flight is under way, never once the cache is closed.
+    pub(super) fn set_gate(&self, flow: &Flow, at: MonotonicTime) {
+        let gate = match &flow.flight {
+            _ if flow.closed => MonotonicTime::NEVER,
+            Some(flight) => at.max(flight.lost_at),
+            None => at,
+        };
+        self.gate.store(gate.as_nanos(), Ordering::Relaxed);
+    }
+
     /// A closer look at a snapshot: until when it may be used without one. Starts a refresh if one is due.
     #[cold]
     fn look(self: &Arc<Self>, snapshot: &Snapshot, now: MonotonicTime) -> Option<u64> {
         match snapshot.liveness(now, &self.clock) {
             Liveness::Fresh(until) => Some(until.as_nanos()),
             Liveness::Soft => {
-                if now.as_nanos() >= self.gate.load(Ordering::Relaxed) {
-                    self.begin_if_due();
-                }
+                self.begin_if_open(now);
                 Some(0)
             }
             Liveness::Dead => None,

@@ -1,19 +1,22 @@
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::context::WithContext;
 use super::flow::Outcome;
-use super::snapshot::{Generation, Received};
+use super::snapshot::{Generation, Liveness, Received};
 use super::state::State;
 use super::telemetry;
 use crate::MonotonicTime;
+use crate::clock::race;
+use crate::source::RefreshCause;
 
 /// What [`TokenCache::invalidate`](super::TokenCache::invalidate) did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Invalidation {
-    /// The token is not used any more; [`renewed`](super::TokenCache::renewed) waits for the next.
+    /// The token is not used any more; [`current`](super::TokenCache::current) waits for the next.
     Invalidated,
     /// It was not the current one: a newer one is there, or on its way.
     Superseded,
@@ -58,19 +61,51 @@ impl State {
 
     /// Takes in a response that somebody else obtained; false if the present one is newer or this one cannot be sent.
     pub(super) fn publish(&self, received: Received) -> bool {
+        let now = self.clock.now();
         let mut flow = self.flow();
-        if flow.previous.as_ref().is_some_and(|previous| !received.is_newer_than(previous)) {
-            return false;
+        let is_usable =
+            self.snapshot.load().as_ref().is_some_and(|current| current.liveness(now, &self.clock) != Liveness::Dead);
+        let is_refused =
+            flow.refused.as_ref().is_some_and(|refused| refused.token.secret() == received.response.token().secret());
+        let is_newer = flow.previous.as_ref().is_none_or(|previous| received.is_newer_than(previous, is_usable));
+        let is_taken = is_newer && !is_refused && self.store(&mut flow, received).is_ok();
+        drop(flow);
+        if is_taken {
+            self.published.notify_waiters();
         }
-        self.store(&mut flow, received).is_ok()
+        is_taken
     }
 
-    /// Refuses new exchanges and hands out the one under way.
-    pub(super) fn close(&self) -> Option<watch::Receiver<Outcome>> {
+    /// Refuses new exchanges, and waits for the one under way and for what is still to be made durable.
+    pub(super) async fn close(self: &Arc<Self>) {
+        // The exchange under way, and one attempt at what its persist step, or an earlier one, left behind.
+        for _ in 0..2 {
+            let Some((mut outcome, lost_at)) = self.last_flight() else { return };
+            let ended = async {
+                // An error means that the flight was lost, which is an end too.
+                let _ = outcome.wait_for(Option::is_some).await;
+            };
+            match self.runtime() {
+                // On a runtime that stands still it would never end.
+                Some(runtime) => {
+                    race(ended, WithContext::new(&runtime, self.clock.sleep_until(lost_at))).await;
+                }
+                None => ended.await,
+            }
+        }
+    }
+
+    fn last_flight(self: &Arc<Self>) -> Option<(watch::Receiver<Outcome>, MonotonicTime)> {
         let mut flow = self.flow();
         flow.closed = true;
-        self.gate.store(u64::MAX, Ordering::Relaxed);
-        flow.flight.as_ref().map(|flight| flight.outcome.clone())
+        self.set_gate(&flow, MonotonicTime::START);
+        let is_left = flow.unpersisted.as_ref().is_some_and(|received| !flow.is_past(flow.flights, received));
+        if flow.flight.is_none() && is_left {
+            let runtime = self.runtime()?;
+            self.launch(flow, RefreshCause::Ahead, &runtime);
+            flow = self.flow();
+        }
+        flow.flight.as_ref().map(|flight| (flight.outcome.clone(), flight.lost_at))
     }
 
     /// When somebody who keeps the token fresh should look again; `None` once the cache is closed.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::Handle;
-use super::snapshot::{Generation, Received, Snapshot};
+use super::snapshot::{Generation, Liveness, Received, Snapshot};
 use super::{CacheStatus, Invalidation, TokenCacheBuilder, TokenReader};
 use crate::source::{RefreshCause, SourceRequest, TokenSource};
-use crate::{Credential, Lifetime, Token, TokenError, TokenResponse};
+use crate::{Credential, Token, TokenError, TokenResponse};
 
 /// A token source plus its last token, readable without a lock.
 ///
@@ -39,7 +39,7 @@ use crate::{Credential, Lifetime, Token, TokenError, TokenResponse};
 /// # Runtimes
 /// Exchanges run on the tokio runtime of the caller that starts them, unless the cache was built with
 /// [`on_current_runtime`](TokenCacheBuilder::on_current_runtime). A cache may be used from several runtimes, one after the other or
-/// at once. If the runtime of an exchange is shut down, the waiters get a transient error and the next caller starts anew.
+/// at once. With the system clock the timer of a runtime must be enabled. If the runtime of an exchange is shut down, the waiters get a transient error and the next caller starts anew.
 ///
 /// # Dropping
 /// When the last clone and the last reader are gone nothing new is started; an exchange under way runs to its end, so that
@@ -58,6 +58,9 @@ pub struct Current {
     /// Which value it is, for [`TokenCache::invalidate`].
     pub generation: Generation,
 }
+
+/// How long [`TokenCache::keep_fresh`] sleeps at the most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl TokenCache {
     /// A cache over `source` with every default.
@@ -153,7 +156,8 @@ impl TokenCache {
     }
 
     /// Takes in a response that somebody else obtained, such as another replica. False if the present token is
-    /// newer: by [sequence](TokenResponse::with_sequence) if both have one, else by expiry if both have one.
+    /// newer: by [sequence](TokenResponse::with_sequence) if both have one, else by expiry if both have one and the present
+    /// token can still be used. False also for a token that was refused and for one that cannot be sent.
     pub fn publish(&self, response: TokenResponse) -> bool {
         let clock = &self.handle.clock;
         self.handle.publish(Received { response: Arc::new(response), at: clock.now(), wall: clock.wall() })
@@ -176,31 +180,35 @@ impl TokenCache {
             while let Some(strong) = state.upgrade() {
                 let now = clock.now();
                 let Some(due) = strong.next_look() else { return };
+                let mut least = Duration::from_millis(100);
                 if now >= due {
-                    strong.begin_if_due();
-                    // An error is counted, logged and backed off from by the engine.
-                    let _ = strong.acquire().await;
+                    strong.begin_if_open(now);
+                    match strong.acquire().await {
+                        // A response that may not be kept would be fetched over and over.
+                        Ok(snapshot) if snapshot.liveness(clock.now(), &clock) == Liveness::Dead => {
+                            least = LONGEST_PAUSE
+                        }
+                        Ok(_) => {}
+                        // The engine counts, logs and backs off, except from an exchange that was lost.
+                        Err(_) => least = Duration::from_secs(1),
+                    }
                 } else {
                     drop(strong);
                 }
                 // Never long, because the machine may be suspended, and never zero.
-                let pause =
-                    due.saturating_since(clock.now()).clamp(Duration::from_millis(100), Duration::from_secs(30));
+                let pause = due.saturating_since(clock.now()).clamp(least, LONGEST_PAUSE);
                 clock.sleep(pause).await;
             }
         }
     }
 
     /// Refuses new exchanges and waits for the one under way, so that a rotated refresh token is persisted before the
-    /// process ends. A token that is still usable is handed out as before.
+    /// process ends. A response that could not be persisted before gets one more attempt. A token that is still usable is handed out as before.
     ///
     /// # Cancel safety
     /// The cache stays closed; call it again to wait on.
     pub async fn close(&self) {
-        if let Some(mut outcome) = self.handle.close() {
-            // An error means that the flight was lost, which is an end too.
-            let _ = outcome.wait_for(Option::is_some).await;
-        }
+        self.handle.state().close().await;
     }
 
     /// Whether there are other handles, readers or exchanges than this one.
@@ -230,12 +238,16 @@ impl TokenSource for TokenCache {
             snapshot = self.snapshot().await?;
         }
         let response = TokenResponse::clone(&snapshot.received.response);
-        Ok(match response.lifetime() {
-            Lifetime::For(lifetime) => {
-                let age = self.handle.clock.now().saturating_since(snapshot.received.at);
-                response.expires_in(lifetime.saturating_sub(age))
-            }
-            Lifetime::Unknown => response,
+        let clock = &self.handle.clock;
+        Ok(match snapshot.token.expiry() {
+            // By the clock that leaves less: the monotonic one stands still while the machine sleeps.
+            Some(expiry) => response.expires_in(
+                expiry
+                    .monotonic
+                    .saturating_since(clock.now())
+                    .min(expiry.wall.duration_since(clock.wall()).unwrap_or_default()),
+            ),
+            None => response,
         })
     }
 }

@@ -5,6 +5,9 @@ use crate::token::Lifetime;
 /// The longest lifetime that is believed.
 const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// The soonest renewal that a server can ask for: its word must not make each request cause an exchange.
+const MIN_REFRESH_IN: Duration = Duration::from_secs(1);
+
 /// How long before a token's end it is renewed, and no longer used.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Margins {
@@ -33,7 +36,7 @@ impl Windows {
             Lifetime::For(lifetime) => Some(lifetime),
             Lifetime::Unknown => margins.default_lifetime,
         };
-        let early = |after: Duration| after.mul_f64(1.0 - 0.1 * jitter);
+        let early = |after: Duration| after.mul_f64(1.0 - 0.1 * jitter).max(MIN_REFRESH_IN);
         let Some(lifetime) = lifetime.map(|lifetime| lifetime.min(MAX_LIFETIME)) else {
             return Self { soft: refresh_in.map(|after| early(after.min(MAX_LIFETIME))), hard: None, lifetime: None };
         };
@@ -120,6 +123,7 @@ mod tests {
         assert_eq!(windows(1_800, 0.0).soft, secs(1_800.0));
         assert_eq!(windows(1_800, 1.0).soft, secs(1_620.0));
         assert_eq!(windows(9_999, 0.0).soft, secs(3_570.0));
+        assert_eq!(windows(0, 1.0).soft, secs(1.0), "never at once");
     }
 
     // R6749-5.1c, SYS-A5, SYS-V5

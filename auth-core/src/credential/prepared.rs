@@ -258,13 +258,20 @@ fn query_pair(name: &str, value: &Secret) -> Secret {
     Secret::new(pair)
 }
 
-/// `uri` with `pair` behind its query. A URI that cannot take it (an authority alone, a text over 64 KiB) stays.
+/// `uri` with `pair` behind its query, in place of parameters of that name. A URI that cannot take it (an authority alone,
+/// a text over 64 KiB) stays.
 fn with_query(uri: Uri, pair: &Secret) -> Uri {
-    let path = uri.path();
-    let text = match uri.query() {
-        Some(query) if !query.is_empty() => format!("{path}?{query}&{}", pair.expose_secret()),
-        _ => format!("{path}?{}", pair.expose_secret()),
-    };
+    fn name(pair: &str) -> &str {
+        pair.split_once('=').map_or(pair, |(name, _)| name)
+    }
+    let pair = pair.expose_secret();
+    let mut text = format!("{}?", uri.path());
+    let query = uri.query().filter(|query| !query.is_empty());
+    for other in query.into_iter().flat_map(|query| query.split('&')).filter(|other| name(other) != name(pair)) {
+        text.push_str(other);
+        text.push('&');
+    }
+    text.push_str(pair);
     let Ok(path_and_query) = PathAndQuery::try_from(text) else { return uri };
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(path_and_query);
@@ -321,6 +328,15 @@ mod tests {
             ("https://api.example.com/x?y=1", "https://api.example.com/x?y=1&key=a%2Bb%2Fc%3D"),
             ("https://api.example.com", "https://api.example.com/?key=a%2Bb%2Fc%3D"),
             ("/x", "/x?key=a%2Bb%2Fc%3D"),
+        ] {
+            assert_eq!(applied(&credential, before).uri(), after);
+        }
+        // In place of what stood there, also when a request is sent again.
+        for (before, after) in [
+            ("/x?key=old&y=1", "/x?y=1&key=a%2Bb%2Fc%3D"),
+            ("/x?y=1&key=a%2Bb%2Fc%3D", "/x?y=1&key=a%2Bb%2Fc%3D"),
+            ("/x?key", "/x?key=a%2Bb%2Fc%3D"),
+            ("/x?keys=1&monkey=2", "/x?keys=1&monkey=2&key=a%2Bb%2Fc%3D"),
         ] {
             assert_eq!(applied(&credential, before).uri(), after);
         }

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::fmt;
 
 use super::BoxError;
@@ -111,6 +112,13 @@ impl fmt::Debug for ConfigError {
 impl std::error::Error for ConfigError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// What is an [`Origin`](crate::Origin) already converts into one without fail, and stands where a text for one would.
+impl From<Infallible> for ConfigError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -4,10 +4,14 @@
 //! holds a secret, a response body, or an excerpt of one.
 
 mod config;
+#[cfg(feature = "spec")]
+mod config_errors;
 mod text;
 mod token;
 
 pub use self::config::{ConfigError, ConfigErrorKind};
+#[cfg(feature = "spec")]
+pub use self::config_errors::{ConfigErrors, ConfigMistake};
 pub use self::token::{FailureClass, TokenError, TokenErrorKind};
 
 pub(crate) use self::text::printable;

@@ -6,28 +6,30 @@
 #[cfg(any(feature = "http", feature = "oauth"))]
 mod buffer;
 mod client;
-#[cfg(any(feature = "http", feature = "oauth"))]
-mod deadline;
-#[cfg(feature = "oauth")]
+#[cfg(any(feature = "oauth", feature = "jwt"))]
 mod endpoint;
 mod error;
-#[cfg(any(feature = "http", feature = "oauth"))]
+#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 mod plaintext;
+#[cfg(any(feature = "oauth", feature = "jwt"))]
+mod retry_after;
 #[cfg(feature = "http")]
 mod transport;
 
 pub use self::client::{HttpClient, HttpResponseFuture};
 pub use self::error::{TransportError, TransportErrorKind};
-#[cfg(any(feature = "http", feature = "oauth"))]
+#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 pub use self::plaintext::Dangerous;
 #[cfg(feature = "http")]
 pub use self::transport::{AddressPolicy, HttpTransport, Proxy};
 
 #[cfg(any(feature = "http", feature = "oauth"))]
 pub(crate) use self::buffer::WipedBuffer;
-#[cfg(any(feature = "http", feature = "oauth"))]
-pub(crate) use self::deadline::within;
-#[cfg(feature = "oauth")]
+#[cfg(any(feature = "oauth", feature = "jwt"))]
 pub(crate) use self::endpoint::Endpoint;
-#[cfg(any(feature = "http", feature = "oauth"))]
+#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 pub(crate) use self::plaintext::PlaintextOptions;
+#[cfg(feature = "jwt")]
+pub(crate) use self::plaintext::PlaintextRules;
+#[cfg(any(feature = "oauth", feature = "jwt"))]
+pub(crate) use self::retry_after::retry_after;

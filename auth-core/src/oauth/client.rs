@@ -13,8 +13,9 @@ use super::redact::Redactor;
 use super::request::{Grant, Params};
 use super::response::Reader;
 use super::{BodyFormat, ClientAuth};
+use crate::clock::within;
 use crate::error::BoxError;
-use crate::http::{Endpoint, HttpClient, TransportError, TransportErrorKind, within};
+use crate::http::{Endpoint, HttpClient, TransportError, TransportErrorKind};
 use crate::{Clock, Secret, TokenError, TokenErrorKind, TokenResponse};
 
 /// A client of one authorization server: where its token endpoint is, how the client proves who it is there, and in
@@ -74,6 +75,15 @@ impl OAuthClient {
     /// Whether `name` is among the extra parameters.
     pub(super) fn has_param(&self, name: &str) -> bool {
         self.0.params.has(name)
+    }
+
+    /// Host, and port if it is not the scheme's own, of the token endpoint.
+    pub(super) fn site(&self) -> &str {
+        self.0.endpoint.site()
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.0.clock.clone()
     }
 
     pub(super) fn auth(&self) -> ClientAuth {

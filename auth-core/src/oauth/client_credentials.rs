@@ -7,7 +7,10 @@ use super::request::{Grant, Params, repeated};
 use super::{BodyFormat, ClientAuth, OAuthClient};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::http::{Dangerous, HttpClient};
-use crate::{Lifetime, ScopeSet, Secret, TokenError, TokenResponse};
+use crate::{
+    Clock, Lifetime, ScopeSet, Secret, SourceRequest, TokenCache, TokenCacheBuilder, TokenError, TokenResponse,
+    TokenSource,
+};
 
 /// The client credentials grant (RFC 6749 section 4.4): a service gets tokens in its own name.
 ///
@@ -19,7 +22,20 @@ use crate::{Lifetime, ScopeSet, Secret, TokenError, TokenResponse};
 /// let tokens = ClientCredentials::new("https://login.example.com/oauth/token", "orders", secret)
 ///     .scopes(["orders:read"])
 ///     .client_auth(ClientAuth::Body)
-///     .build()?;
+///     .cached()?;
+/// # }
+/// # Ok::<(), tower_auth_core::ConfigError>(())
+/// ```
+///
+/// To set options of the cache, build the source first:
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_auth_core::ClientCredentials;
+///
+/// # #[cfg(feature = "http")] {
+/// let source = ClientCredentials::new("https://login.example.com/oauth/token", "orders", "correct horse").build()?;
+/// let tokens = source.cache_builder().refresh_margin(Duration::from_secs(120)).build()?;
 /// # }
 /// # Ok::<(), tower_auth_core::ConfigError>(())
 /// ```
@@ -34,7 +50,7 @@ pub struct ClientCredentials {
     default_lifetime: Option<Duration>,
 }
 
-/// Obtains tokens by the client credentials grant.
+/// Obtains tokens by the client credentials grant: a source for a [`TokenCache`].
 ///
 /// # Clone
 /// Clones share everything.
@@ -140,6 +156,11 @@ impl ClientCredentials {
         self.configure(|client| client.http_client(http))
     }
 
+    /// Takes the time from `clock`; the cache of [`cached`](Self::cached) does too.
+    pub fn clock(self, clock: Clock) -> Self {
+        self.configure(|client| client.clock(clock))
+    }
+
     /// Allows a token endpoint over plain `http` on a literal loopback address (`127.0.0.0/8`, `[::1]`).
     pub fn allow_loopback_http(self) -> Self {
         self.configure(OAuthClientBuilder::allow_loopback_http)
@@ -148,6 +169,15 @@ impl ClientCredentials {
     /// Options that weaken the protection.
     pub fn dangerous(self) -> Dangerous<Self> {
         Dangerous::new(self)
+    }
+
+    /// A cache over the source, with every default of [`ClientCredentialsSource::cache_builder`]. Spawns nothing and asks nobody:
+    /// the first request, or [`TokenCache::ready`], does.
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build).
+    pub fn cached(self) -> Result<TokenCache, ConfigError> {
+        self.build()?.cache_builder().build()
     }
 
     /// The source of tokens.
@@ -196,8 +226,14 @@ impl Dangerous<ClientCredentials> {
 }
 
 impl ClientCredentialsSource {
-    /// Asks the token endpoint for a token, once. A refresh token in the answer is dropped: the grant itself is the way
-    /// to the next token (RFC 6749 section 4.4.3).
+    /// Describes a cache over this source: named after the host of the token endpoint, and on the client's clock.
+    pub fn cache_builder(&self) -> TokenCacheBuilder {
+        let client = &self.0.client;
+        TokenCache::builder(self.clone()).name(client.site()).clock(client.clock())
+    }
+
+    /// Asks the token endpoint for a token, once. A refresh token in the answer is dropped: the grant itself is the way to the next
+    /// token (RFC 6749 section 4.4.3).
     ///
     /// # Errors
     /// What the endpoint or the way to it objected to; see [`TokenError::kind`].
@@ -218,6 +254,13 @@ impl ClientCredentialsSource {
             (Lifetime::Unknown, Some(lifetime)) => response.expires_in(lifetime),
             _ => response,
         })
+    }
+}
+
+impl TokenSource for ClientCredentialsSource {
+    /// As [`request_token`](ClientCredentialsSource::request_token): neither the cause nor the previous response changes the request.
+    async fn fetch(&self, _: SourceRequest) -> Result<TokenResponse, TokenError> {
+        self.request_token().await
     }
 }
 

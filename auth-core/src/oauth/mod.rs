@@ -11,10 +11,12 @@ mod redact;
 mod refusal;
 mod request;
 mod response;
-mod retry_after;
 
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
 pub use self::client_auth::ClientAuth;
 pub use self::client_credentials::{ClientCredentials, ClientCredentialsSource};
 pub use self::request::BodyFormat;
+
+#[cfg(feature = "command")]
+pub(crate) use self::response::read_document;

@@ -2,7 +2,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::answer::Failure;
 use super::response::Reader;
-use super::retry_after::retry_after;
+use crate::http::retry_after;
 use crate::{TokenError, TokenErrorKind};
 
 /// How much of an error description is kept, in characters.

@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::lifetime::{lifetime, refresh_in};
 use super::redact::Redactor;
 use crate::json::JsonError;
-use crate::{Lifetime, ScopeSet, Token, TokenError, TokenErrorKind, TokenKind, TokenResponse};
+use crate::{Lifetime, ScopeSet, Secret, Token, TokenError, TokenErrorKind, TokenKind, TokenResponse};
 
 /// The largest answer that is read, in bytes.
 pub(super) const MAX_ANSWER: usize = 64 * 1024;
@@ -26,6 +26,37 @@ pub(super) struct Reader<'a> {
     pub(super) separator: char,
     /// Whether the grant has a refresh token to expect.
     pub(super) keep_refresh_token: bool,
+}
+
+/// The token that a JSON document holds which has the members of a token response and did not come from a token endpoint: the
+/// output of a program. The error says what it is instead.
+#[cfg(feature = "command")]
+pub(crate) fn read_document(document: &[u8], now: SystemTime) -> Result<TokenResponse, &'static str> {
+    let answer = Answer::from_json(document).map_err(|_| "it is not one well-formed object")?;
+    let secret = answer.secret("access_token").or_else(|| answer.secret("token")).ok_or("it has no access_token")?;
+    let token = Token::new(secret).map_err(|_| "its token has characters that cannot be sent")?;
+    let result = with_lifetime(TokenResponse::new(token), &answer, now);
+    Ok(with_companions(result, answer.secret("refresh_token"), &answer))
+}
+
+fn with_lifetime(mut response: TokenResponse, answer: &Answer<'_>, now: SystemTime) -> TokenResponse {
+    if let Lifetime::For(lifetime) = lifetime(answer, now) {
+        response = response.expires_in(lifetime);
+    }
+    if let Some(after) = refresh_in(answer) {
+        response = response.refresh_in(after);
+    }
+    response
+}
+
+fn with_companions(mut response: TokenResponse, refresh_token: Option<Secret>, answer: &Answer<'_>) -> TokenResponse {
+    if let Some(refresh_token) = refresh_token {
+        response = response.with_refresh_token(refresh_token);
+    }
+    if let Some(id_token) = answer.secret("id_token") {
+        response = response.with_id_token(id_token);
+    }
+    response
 }
 
 impl Reader<'_> {
@@ -65,20 +96,9 @@ impl Reader<'_> {
         if !scope.is_empty() {
             token = token.with_scope(scope);
         }
-        let mut result = TokenResponse::new(token);
-        if let Lifetime::For(lifetime) = lifetime(answer, self.now) {
-            result = result.expires_in(lifetime);
-        }
-        if let Some(after) = refresh_in(answer) {
-            result = result.refresh_in(after);
-        }
-        if let Some(refresh_token) = answer.secret("refresh_token").filter(|_| self.keep_refresh_token) {
-            result = result.with_refresh_token(refresh_token);
-        }
-        if let Some(id_token) = answer.secret("id_token") {
-            result = result.with_id_token(id_token);
-        }
-        Ok(result)
+        let result = with_lifetime(TokenResponse::new(token), answer, self.now);
+        let refresh_token = answer.secret("refresh_token").filter(|_| self.keep_refresh_token);
+        Ok(with_companions(result, refresh_token, answer))
     }
 
     fn answer<'b>(&self, response: &'b Response<Bytes>) -> Result<Answer<'b>, TokenError> {

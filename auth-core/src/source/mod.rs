@@ -1,10 +1,14 @@
 //! Where tokens come from.
 
+#[cfg(feature = "command")]
+mod command;
 mod env;
 mod file;
 mod request;
 mod token_source;
 
+#[cfg(feature = "command")]
+pub use self::command::CommandToken;
 pub use self::env::EnvToken;
 pub use self::file::FileToken;
 pub use self::request::{RefreshCause, SourceRequest};

@@ -58,7 +58,7 @@ impl TokenResponse {
         self
     }
 
-    /// Sets after how long the server would like the token to be renewed.
+    /// Sets after how long the server would like the token to be renewed. A cache waits for a second at least.
     #[must_use]
     pub fn refresh_in(mut self, after: Duration) -> Self {
         self.refresh_in = Some(after);

@@ -155,8 +155,8 @@ where
                 match &frame {
                     Some(Ok(frame)) => {
                         recorder.record(frame);
-                        // A transport that knows the end does not poll for it.
-                        if body.is_end_stream() {
+                        // A transport that knows the end does not poll for it; nothing follows trailers (RFC 9110 section 6.5).
+                        if frame.is_trailers() || body.is_end_stream() {
                             recorder.finish();
                         }
                     }

@@ -48,7 +48,7 @@ use super::{Auth, Credentials, ExistingCredential};
 /// load balancing and the connection. A concurrency limit *below* this layer also limits the second send, which
 /// takes a permit of its own. Below a follower of redirects every hop is judged by its own origin; above one the follower
 /// sees the credential and must drop it on its way to another origin, which most do for `Authorization` only: use a client
-/// that does not follow.
+/// that does not follow. With the feature `reqwest`, `AuthLayer::reqwest` makes one of that kind.
 ///
 /// # Bodies
 /// The inner service is called with a [`ReplayBody`](super::ReplayBody), which keeps what passes through it. A request is sent again only if its body was

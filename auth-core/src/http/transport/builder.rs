@@ -129,7 +129,7 @@ impl HttpTransport {
     }
 
     /// Takes over what another builder collected.
-    #[cfg(feature = "oauth")]
+    #[cfg(any(feature = "oauth", feature = "jwt"))]
     pub(crate) fn plaintext(mut self, options: PlaintextOptions) -> Self {
         self.plaintext = options;
         self

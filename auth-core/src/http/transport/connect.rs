@@ -16,10 +16,10 @@ use super::AddressPolicy;
 use super::proxy::Path;
 use super::resolve::{GuardedResolver, Lookup};
 use crate::Clock;
+use crate::clock::within;
 use crate::error::BoxError;
 use crate::http::error::{TransportError, TransportErrorKind};
 use crate::http::plaintext::{ip_literal, site};
-use crate::http::within;
 
 /// Opens connections: name, TCP, tunnel and TLS within one time limit.
 #[derive(Clone)]

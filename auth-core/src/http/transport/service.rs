@@ -16,10 +16,11 @@ use tower_service::Service;
 
 use super::connect::Connector;
 use crate::Clock;
+use crate::clock::within;
 use crate::error::BoxError;
+use crate::http::WipedBuffer;
 use crate::http::error::{TransportError, TransportErrorKind, find};
 use crate::http::plaintext::{PlaintextRules, site};
-use crate::http::{WipedBuffer, within};
 
 /// One exchange: rules, deadline, cap.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ const MAX: Duration = Duration::from_secs(3600);
 
 /// What `Retry-After` asks for (RFC 9110 section 10.2.3), as seconds or as a date in the preferred format; one hour at
 /// most.
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than fit are more than the cap.

@@ -1,20 +1,8 @@
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle as Runtime;
-
-/// The output of `work`, or `None` if `limit` ends first. Work that is done is never thrown away for a limit that passed
-/// in the same moment.
-pub(super) async fn race<T>(work: impl Future<Output = T>, limit: impl Future<Output = ()>) -> Option<T> {
-    let mut work = pin!(work);
-    let mut limit = pin!(limit);
-    poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => limit.as_mut().poll(context).map(|()| None),
-    })
-    .await
-}
 
 /// A future that is polled in the context of `runtime`, wherever its owner runs.
 pub(super) struct WithContext<'a, F> {

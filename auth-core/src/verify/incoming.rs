@@ -1,0 +1,247 @@
+use std::fmt;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::rejection::{Fault, RejectionKind, Scheme};
+
+/// Longest field value that is looked at, in bytes: 16 KiB.
+const MAX_LEN: usize = 16 * 1024;
+
+/// One credential as a request presented it, not yet verified.
+///
+/// `Debug` shows the scheme only.
+#[derive(Clone, Copy)]
+pub struct IncomingCredential<'a> {
+    pub(super) scheme: Scheme,
+    pub(super) text: &'a str,
+}
+
+impl<'a> IncomingCredential<'a> {
+    /// A Bearer token that came in another way than the `Authorization` field: in a WebSocket subprotocol, say. Never
+    /// take one from a query string: those are logged.
+    #[must_use]
+    pub fn bearer(token: &'a str) -> Self {
+        Self { scheme: Scheme::Bearer, text: token }
+    }
+
+    /// An API key that came in another way than by header.
+    #[must_use]
+    pub fn api_key(key: &'a str) -> Self {
+        Self { scheme: Scheme::ApiKey, text: key }
+    }
+
+    /// What kind of credential it is.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+}
+
+impl fmt::Debug for IncomingCredential<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IncomingCredential").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}
+
+/// Which credentials are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted<'a> {
+    pub(super) bearer: bool,
+    pub(super) basic: bool,
+    pub(super) api_key_scheme: Option<&'a str>,
+    pub(super) api_key_header: Option<&'a HeaderName>,
+}
+
+/// The one credential of a request: `None` if there is none of an accepted kind.
+///
+/// Two `Authorization` lines are refused whatever they hold, since two parties might each believe another one (RFC 9110
+/// sections 5.3 and 11.6.2). Field names are compared as the `http` crate does, without case; a name with an underscore
+/// is another name and is not read. Tokens in the query or the body are not read either.
+///
+/// What comes back with a fault is the scheme that was tried.
+pub(super) fn extract<'a>(
+    headers: &'a HeaderMap,
+    accepted: Accepted<'_>,
+) -> Result<Option<IncomingCredential<'a>>, (Fault, Option<Scheme>)> {
+    let invalid = |detail: &'static str| Fault::new(RejectionKind::InvalidRequest, detail);
+    let authorization = only(headers, &AUTHORIZATION)
+        .map_err(|Repeated| (invalid("the request has more than one Authorization field"), None))?;
+    let in_authorization = authorization.map(|value| from_authorization(value, accepted)).transpose()?.flatten();
+
+    let Some(name) = accepted.api_key_header else { return Ok(in_authorization) };
+    let key = only(headers, name)
+        .map_err(|Repeated| (invalid("the request has more than one API key field"), Some(Scheme::ApiKey)))?;
+    let Some(key) = key else { return Ok(in_authorization) };
+    if in_authorization.is_some() {
+        return Err((invalid("the request has an Authorization field and an API key field"), None));
+    }
+    let text = text_of(key).map_err(|fault| (fault, Some(Scheme::ApiKey)))?.trim_matches([' ', '\t']);
+    if text.is_empty() {
+        return Err((invalid("the API key field is empty"), Some(Scheme::ApiKey)));
+    }
+    Ok(Some(IncomingCredential { scheme: Scheme::ApiKey, text }))
+}
+
+fn from_authorization<'a>(
+    value: &'a HeaderValue,
+    accepted: Accepted<'_>,
+) -> Result<Option<IncomingCredential<'a>>, (Fault, Option<Scheme>)> {
+    let text = text_of(value).map_err(|fault| (fault, None))?;
+    let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let rest = rest.trim_matches(' ');
+    let scheme = if accepted.bearer && name.eq_ignore_ascii_case("Bearer") {
+        Scheme::Bearer
+    } else if accepted.basic && name.eq_ignore_ascii_case("Basic") {
+        Scheme::Basic
+    } else if accepted.api_key_scheme.is_some_and(|own| name.eq_ignore_ascii_case(own)) {
+        Scheme::ApiKey
+    } else {
+        return Ok(None);
+    };
+    // An API key is whatever its issuer made of it; the other two are token68 (RFC 9110 section 11.2).
+    let well_formed = match scheme {
+        Scheme::ApiKey => !rest.is_empty() && !rest.contains([' ', ',']),
+        Scheme::Bearer | Scheme::Basic => is_token68(rest),
+    };
+    if !well_formed {
+        let detail = "what follows the scheme in the Authorization field is not one token";
+        return Err((Fault::new(RejectionKind::InvalidRequest, detail), Some(scheme)));
+    }
+    Ok(Some(IncomingCredential { scheme, text: rest }))
+}
+
+struct Repeated;
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Repeated> {
+    let mut lines = headers.get_all(name).iter();
+    let first = lines.next();
+    if lines.next().is_some() { Err(Repeated) } else { Ok(first) }
+}
+
+fn text_of(value: &HeaderValue) -> Result<&str, Fault> {
+    if value.len() > MAX_LEN {
+        return Err(Fault::new(RejectionKind::InvalidRequest, "the credential is longer than 16 KiB"));
+    }
+    value
+        .to_str()
+        .map_err(|_| Fault::new(RejectionKind::InvalidRequest, "the credential has a byte outside printable ASCII"))
+}
+
+/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 section 2.1).
+fn is_token68(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    !body.is_empty()
+        && body
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static HEADER: HeaderName = HeaderName::from_static("x-api-key");
+    static ALL: Accepted<'_> =
+        Accepted { bearer: true, basic: true, api_key_scheme: Some("ApiKey"), api_key_header: Some(&HEADER) };
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn found(lines: &[(&str, &str)]) -> Result<Option<(&'static str, String)>, RejectionKind> {
+        let headers = headers(lines);
+        match extract(&headers, ALL) {
+            Ok(credential) => Ok(credential.map(|one| (one.scheme.as_str(), one.text.to_owned()))),
+            Err((fault, _)) => Err(fault.kind),
+        }
+    }
+
+    // R6750-2.1a, R9110-11.1a
+    #[test]
+    fn one_credential_is_found_whatever_the_case_of_its_scheme() {
+        for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+            let found = found(&[("authorization", &format!("{scheme}  abc.d-e_f~+/=="))]).unwrap();
+            assert_eq!(found, Some(("bearer", "abc.d-e_f~+/==".to_owned())));
+        }
+        assert_eq!(found(&[("authorization", "basic QTpi")]).unwrap(), Some(("basic", "QTpi".to_owned())));
+        assert_eq!(found(&[("authorization", "apikey k:1")]).unwrap(), Some(("api_key", "k:1".to_owned())));
+        assert_eq!(found(&[("X-API-Key", "k 1")]).unwrap(), Some(("api_key", "k 1".to_owned())));
+    }
+
+    // R6750-3.1b
+    #[test]
+    fn no_credential_and_a_foreign_scheme_are_missing() {
+        assert_eq!(found(&[]), Ok(None));
+        for foreign in ["DPoP abc", "Negotiate YII=", "Digest a=b", "Bearerabc", "Bear er", "", "abc"] {
+            assert_eq!(found(&[("authorization", foreign)]), Ok(None), "{foreign:?}");
+        }
+        let closed = Accepted { bearer: false, basic: false, api_key_scheme: None, api_key_header: None };
+        assert!(extract(&headers(&[("authorization", "Bearer abc")]), closed).unwrap().is_none());
+        assert_eq!(
+            found(&[("authorization", "DPoP x"), ("x-api-key", "k")]).unwrap(),
+            Some(("api_key", "k".to_owned()))
+        );
+    }
+
+    // R9110-11.6.2a, R6750-3.1c, R6750-2a, THREAT-T8
+    #[test]
+    fn more_than_one_credential_is_refused_in_either_order() {
+        for lines in [
+            [("authorization", "Bearer a"), ("authorization", "Bearer b")],
+            [("authorization", "Bearer a"), ("Authorization", "Bearer a")],
+            [("authorization", "Basic QTpi"), ("authorization", "Bearer a")],
+            [("authorization", "Bearer a"), ("authorization", "Foreign b")],
+            [("authorization", "Foreign a"), ("authorization", "")],
+            [("authorization", "Bearer a"), ("x-api-key", "k")],
+            [("x-api-key", "k"), ("x-api-key", "k")],
+        ] {
+            assert_eq!(found(&lines), Err(RejectionKind::InvalidRequest), "{lines:?}");
+        }
+    }
+
+    // THREAT-T8
+    #[test]
+    fn a_name_with_an_underscore_is_another_name() {
+        assert_eq!(found(&[("x_api_key", "k"), ("authorization_", "Bearer a")]), Ok(None));
+    }
+
+    // R6750-2.1a, R9110-11.2c, THREAT-T7
+    #[test]
+    fn what_follows_the_scheme_is_one_token68() {
+        for bad in [
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer a, Bearer b",
+            "Bearer =",
+            "Bearer a=b",
+            "Bearer \"a\"",
+            "Basic a:b",
+        ] {
+            assert_eq!(found(&[("authorization", bad)]), Err(RejectionKind::InvalidRequest), "{bad:?}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer a\xff").unwrap());
+        assert!(extract(&headers, ALL).is_err());
+        assert_eq!(found(&[("x-api-key", " ")]), Err(RejectionKind::InvalidRequest));
+    }
+
+    // THREAT-A1
+    #[test]
+    fn a_field_of_16_kib_is_read_and_a_longer_one_refused() {
+        let value = |len: usize| format!("Bearer {}", "a".repeat(len - 7));
+        assert!(found(&[("authorization", &value(MAX_LEN))]).is_ok());
+        assert_eq!(found(&[("authorization", &value(MAX_LEN + 1))]), Err(RejectionKind::InvalidRequest));
+    }
+
+    // THREAT-L1
+    #[test]
+    fn debug_shows_the_scheme_only() {
+        assert!(!format!("{:?}", IncomingCredential::bearer("sentinel")).contains("sentinel"));
+    }
+}

@@ -1,0 +1,122 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::check::JwtCheck;
+use crate::error::{ConfigError, ConfigErrorKind, printable};
+use crate::jose::{JoseError, Jws, MAX_TOKEN_LEN};
+use crate::verify::Principal;
+use crate::verify::keys::{KeyWait, Landed, Miss};
+use crate::verify::rejection::{Fault, RejectionKind};
+
+/// The issuers whose tokens are accepted, each with its own rules and keys.
+#[derive(Clone, Debug, Default)]
+pub(in crate::verify) struct Issuers(Vec<Arc<JwtCheck>>);
+
+/// What comes of a token at once.
+pub(in crate::verify) enum Outcome {
+    Done(Result<Principal, Fault>),
+    /// Keys have to be fetched first.
+    Wait(KeyWait),
+}
+
+impl Issuers {
+    pub(super) fn one(check: JwtCheck) -> Self {
+        Self(vec![Arc::new(check)])
+    }
+
+    pub(in crate::verify) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(in crate::verify) fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|check| &*check.issuer).collect()
+    }
+
+    pub(in crate::verify) fn merge(&mut self, other: &Self) -> Result<(), ConfigError> {
+        for check in &other.0 {
+            if self.0.iter().any(|own| own.issuer == check.issuer) {
+                return Err(ConfigError::new(
+                    ConfigErrorKind::InvalidOption,
+                    format!("the issuer {} is there twice: give one verifier both audiences", check.issuer),
+                ));
+            }
+            self.0.push(Arc::clone(check));
+        }
+        Ok(())
+    }
+
+    /// Verifies a token; the order of the rules is documented at [`JwtVerifier`](super::JwtVerifier).
+    pub(in crate::verify) fn verify(&self, token: &str) -> Outcome {
+        match self.attempt(token, None) {
+            Ok(principal) => Outcome::Done(Ok(principal)),
+            Err(Miss::Fault(fault)) => Outcome::Done(Err(fault)),
+            Err(Miss::Wait(wait)) => Outcome::Wait(wait),
+        }
+    }
+
+    /// Verifies a token again after the keys have come, or not.
+    pub(in crate::verify) fn resume(
+        &self,
+        wait: KeyWait,
+        token: &str,
+    ) -> impl Future<Output = Result<Principal, Fault>> + Send + 'static {
+        let issuers = self.clone();
+        let token = Zeroizing::new(token.to_owned());
+        async move {
+            let landed = wait.landed().await;
+            // Nobody is told to wait twice.
+            issuers.attempt(&token, Some(&landed)).map_err(Miss::into_fault)
+        }
+    }
+
+    /// Waits for the keys of every issuer.
+    pub(in crate::verify) async fn ready(&self) -> Result<(), Fault> {
+        // The fetches are tasks of their own, so they run at the same time.
+        let begun: Vec<_> = self.0.iter().map(|check| (check, check.keys.ready())).collect();
+        for (check, state) in begun {
+            let state = match state {
+                Err(Miss::Wait(wait)) => {
+                    // Whatever it brought: older keys may serve.
+                    wait.landed().await;
+                    check.keys.ready()
+                }
+                other => other,
+            };
+            state.map_err(Miss::into_fault)?;
+        }
+        Ok(())
+    }
+
+    fn attempt(&self, token: &str, after: Option<&Landed>) -> Result<Principal, Miss> {
+        let mut buffer = Vec::new();
+        let caller = {
+            let jws = Jws::parse(token, MAX_TOKEN_LEN, &mut buffer).map_err(not_a_token)?;
+            let claims = jws.claims().map_err(not_a_token)?;
+            let Some(issuer) = claims.iss.as_deref() else {
+                return Err(Fault::new(RejectionKind::UnknownIssuer, "the token has no `iss`").into());
+            };
+            // Not verified yet, so it only chooses whose rules and keys the token must satisfy.
+            let check = self.0.iter().find(|check| *check.issuer == *issuer).ok_or_else(|| unknown_issuer(issuer))?;
+            check.check(&jws, &claims, after)?
+        };
+        Ok(caller
+            .into_principal(buffer)
+            .ok_or_else(|| Fault::new(RejectionKind::Malformed, "the claims are not a text"))?)
+    }
+}
+
+#[cold]
+fn not_a_token(error: JoseError) -> Fault {
+    let kind = match error {
+        JoseError::UnknownAlgorithm => RejectionKind::UnsupportedAlgorithm,
+        _ => RejectionKind::Malformed,
+    };
+    Fault::new(kind, format!("the token is not an acceptable JWT: {error}"))
+}
+
+#[cold]
+fn unknown_issuer(issuer: &str) -> Fault {
+    Fault::new(RejectionKind::UnknownIssuer, format!("the issuer {:?} is not accepted", printable(issuer, 200)))
+}

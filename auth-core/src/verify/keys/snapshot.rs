@@ -1,0 +1,49 @@
+use std::time::{Duration, SystemTime};
+
+use super::limits::Limits;
+use crate::jose::JwkSet;
+use crate::{Clock, MonotonicTime};
+
+/// A key set as it was fetched. Never changed: a newer one takes its place as a whole.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) keys: JwkSet,
+    fetched: MonotonicTime,
+    fetched_wall: SystemTime,
+    /// The age at which it is fetched again in the background: rolled once, so that replicas do not come together.
+    ahead: Duration,
+}
+
+/// What may be done with a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    Fresh,
+    /// To be used, and fetched again in the background.
+    Due,
+    /// To be used only if no newer one can be had.
+    Old,
+    /// Not to be used.
+    Dead,
+}
+
+impl Snapshot {
+    pub(super) fn new(keys: JwkSet, clock: &Clock, limits: &Limits, random: f64) -> Self {
+        let ahead = limits.max_age.mul_f64(0.75 + 0.15 * random);
+        Self { keys, fetched: clock.now(), fetched_wall: clock.wall(), ahead }
+    }
+
+    /// By the clock that says more: the monotonic one stands still while the machine is suspended.
+    pub(super) fn age(&self, now: MonotonicTime, wall: SystemTime, limits: &Limits) -> Age {
+        let by_wall = wall.duration_since(self.fetched_wall).unwrap_or_default();
+        let age = now.saturating_since(self.fetched).max(by_wall);
+        if age < self.ahead {
+            Age::Fresh
+        } else if age < limits.max_age {
+            Age::Due
+        } else if age < limits.max_age.saturating_add(limits.stale) {
+            Age::Old
+        } else {
+            Age::Dead
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::store::Store;
+use super::wait::{KeyWait, Landed};
+use crate::jose::{JoseError, JwkSet, Jws, VerifyingKey};
+use crate::verify::rejection::{Fault, RejectionKind};
+
+/// Where the keys of one issuer are.
+#[derive(Debug)]
+pub(in crate::verify) enum KeySource {
+    /// Known beforehand.
+    Fixed(JwkSet),
+    /// A secret shared with the issuer; it has no id.
+    Shared(Box<VerifyingKey>),
+    Fetched(Arc<Store>),
+}
+
+/// Why a token was not accepted at once.
+pub(in crate::verify) enum Miss {
+    Fault(Fault),
+    /// A fetch has been started, or was under way, that may bring the key.
+    Wait(KeyWait),
+}
+
+impl KeySource {
+    /// Checks the signature with the keys of this issuer and no others.
+    pub(in crate::verify) fn verify(
+        &self,
+        jws: &Jws<'_>,
+        wall: SystemTime,
+        after: Option<&Landed>,
+    ) -> Result<(), Miss> {
+        match self {
+            Self::Fixed(keys) => Ok(judge(keys, jws)?),
+            Self::Shared(key) => Ok(jws.verify(key).map_err(mismatch)?),
+            Self::Fetched(store) => store.verify(jws, wall, after),
+        }
+    }
+
+    /// Whether keys are there; what to wait for, if not.
+    pub(in crate::verify) fn ready(&self) -> Result<(), Miss> {
+        match self {
+            Self::Fixed(_) | Self::Shared(_) => Ok(()),
+            Self::Fetched(store) => store.ready(),
+        }
+    }
+}
+
+/// What a key set says of a token.
+pub(super) fn judge(keys: &JwkSet, jws: &Jws<'_>) -> Result<(), Fault> {
+    let header = jws.header();
+    let kid = header.kid.as_deref();
+    let mut last = None;
+    for key in keys.candidates(kid, header.alg) {
+        match jws.verify(key) {
+            Ok(()) => return Ok(()),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(match (last, kid) {
+        (Some(error), _) => mismatch(error),
+        (None, Some(kid)) if keys.has_kid(kid) => Fault::new(
+            RejectionKind::UnsupportedAlgorithm,
+            format!("the key that the token names is not for its algorithm {}", header.alg),
+        ),
+        (None, Some(_)) => Fault::new(RejectionKind::UnknownKey, "the issuer has no key with the token's `kid`"),
+        (None, None) => Fault::new(
+            RejectionKind::UnknownKey,
+            format!("the token names no key, and there is not exactly one for its algorithm {}", header.alg),
+        ),
+    })
+}
+
+fn mismatch(error: JoseError) -> Fault {
+    match error {
+        JoseError::AlgorithmMismatch => {
+            Fault::new(RejectionKind::UnsupportedAlgorithm, "the key is not for the token's algorithm")
+        }
+        _ => Fault::new(RejectionKind::BadSignature, "the signature does not match"),
+    }
+}
+
+impl Miss {
+    /// For those who do not wait.
+    pub(in crate::verify) fn into_fault(self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            Self::Wait(wait) => wait.pending(),
+        }
+    }
+}
+
+impl From<Fault> for Miss {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}

@@ -1,0 +1,132 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwapOption;
+
+use super::fetch::{Fetcher, Place};
+use super::flight::{Begin, Flow};
+use super::limits::Limits;
+use super::snapshot::{Age, Snapshot};
+use super::source::{Miss, judge};
+use super::wait::{Landed, unavailable};
+use crate::Clock;
+use crate::http::{HttpClient, PlaintextRules};
+use crate::jose::Jws;
+use crate::verify::rejection::{Fault, RejectionKind};
+
+/// The fetched keys of one issuer. Readers take no lock while the keys are fresh.
+pub(in crate::verify) struct Store {
+    pub(super) issuer: Box<str>,
+    pub(super) snapshot: ArcSwapOption<Snapshot>,
+    /// Before this time nobody tries to start a fetch in the background.
+    pub(super) gate: AtomicU64,
+    flow: Mutex<Flow>,
+    pub(super) fetcher: Fetcher,
+    pub(super) clock: Clock,
+    pub(super) limits: Limits,
+}
+
+impl Store {
+    pub(in crate::verify) fn new(
+        issuer: &str,
+        place: Place,
+        rules: PlaintextRules,
+        http: HttpClient,
+        clock: Clock,
+        limits: Limits,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            issuer: issuer.into(),
+            snapshot: ArcSwapOption::empty(),
+            gate: AtomicU64::new(0),
+            flow: Mutex::default(),
+            fetcher: Fetcher::new(issuer, place, rules, http, clock.clone()),
+            clock,
+            limits,
+        })
+    }
+
+    /// Checks a signature with the keys that are there, or says what to wait for. `after` is what came of waiting,
+    /// which happens once for a token.
+    pub(in crate::verify) fn verify(
+        self: &Arc<Self>,
+        jws: &Jws<'_>,
+        wall: SystemTime,
+        after: Option<&Landed>,
+    ) -> Result<(), Miss> {
+        let now = self.clock.now();
+        let guard = self.snapshot.load();
+        if let Some(snapshot) = guard.as_deref() {
+            let age = snapshot.age(now, wall, &self.limits);
+            if age == Age::Old && after.is_none() && !self.flow().has_failed() {
+                // Nobody has asked for a while: first see what the issuer has now.
+                if let Begin::Join(wait) = self.begin() {
+                    return Err(Miss::Wait(wait));
+                }
+            }
+            if matches!(age, Age::Due | Age::Old) && now.as_nanos() >= self.gate.load(Ordering::Relaxed) {
+                let _ = self.begin();
+            }
+            if age != Age::Dead {
+                return match judge(&snapshot.keys, jws) {
+                    Ok(()) => Ok(()),
+                    Err(fault) if fault.kind == RejectionKind::UnknownKey => Err(self.unknown(fault, after)),
+                    Err(fault) => Err(fault.into()),
+                };
+            }
+        }
+        match after {
+            Some(Landed { error: Some(error), .. }) => Err(unavailable(error).into()),
+            Some(Landed { error: None, .. }) | None => match self.begin() {
+                Begin::Join(wait) => Err(Miss::Wait(wait)),
+                Begin::Fail(error) => Err(unavailable(&error).into()),
+            },
+        }
+    }
+
+    /// Whether keys are there that need no waiting.
+    pub(in crate::verify) fn ready(self: &Arc<Self>) -> Result<(), Miss> {
+        let age = self.snapshot.load().as_deref().map(|one| one.age(self.clock.now(), self.clock.wall(), &self.limits));
+        if matches!(age, Some(Age::Fresh | Age::Due)) {
+            return Ok(());
+        }
+        match self.begin() {
+            Begin::Join(wait) => Err(Miss::Wait(wait)),
+            // The last known good keys serve.
+            Begin::Fail(_) if age == Some(Age::Old) => Ok(()),
+            Begin::Fail(error) => Err(unavailable(&error).into()),
+        }
+    }
+
+    /// What to do about a key that is not in the set: ask the issuer once more if the cooldown permits, else refuse.
+    /// While the issuer cannot be asked nothing can be said of the token.
+    #[cold]
+    fn unknown(self: &Arc<Self>, refused: Fault, after: Option<&Landed>) -> Miss {
+        match after {
+            None => match self.begin_forced() {
+                Some(Begin::Join(wait)) => Miss::Wait(wait),
+                Some(Begin::Fail(error)) => unavailable(&error).into(),
+                None => refused.into(),
+            },
+            Some(Landed { error: Some(error), .. }) => unavailable(error).into(),
+            Some(Landed { error: None, started }) => {
+                // The fetch was for this token too, so it counts as one for an unknown key.
+                self.flow().claim_cooldown(*started + self.limits.cooldown);
+                refused.into()
+            }
+        }
+    }
+
+    pub(super) fn flow(&self) -> MutexGuard<'_, Flow> {
+        // Nothing under the lock panics half-way; a poisoned lock still holds a whole value.
+        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,34 @@
+//! Who calls: credentials of requests, verified.
+
+mod api_key;
+mod basic;
+#[cfg(feature = "jwt")]
+mod claims;
+mod digest;
+mod incoming;
+#[cfg(feature = "jwt")]
+mod jwt;
+#[cfg(feature = "jwt")]
+mod keys;
+mod principal;
+mod rejection;
+mod span;
+#[cfg(feature = "spec")]
+mod spec;
+mod telemetry;
+mod verification;
+mod verified;
+mod verifier;
+
+pub use self::api_key::ApiKeyVerifier;
+pub use self::basic::BasicVerifier;
+pub use self::incoming::IncomingCredential;
+#[cfg(feature = "jwt")]
+pub use self::jwt::{JwtVerifier, Profile};
+pub use self::principal::{Method, Principal};
+pub use self::rejection::{Rejection, RejectionKind, Scheme};
+#[cfg(feature = "spec")]
+pub use self::spec::VerifierSpec;
+pub use self::verification::Verification;
+pub use self::verified::{Verified, VerifierId};
+pub use self::verifier::Verifier;

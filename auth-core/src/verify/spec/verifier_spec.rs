@@ -1,0 +1,304 @@
+use std::fmt;
+use std::path::Path;
+
+use http::HeaderName;
+use serde::de::{Deserialize, Deserializer};
+
+use super::reader::{At, Reader};
+use super::secret::Lookup;
+use super::sections::{ApiKeySpec, BasicSpec, IssuerSpec};
+use super::tree::Node;
+use crate::Clock;
+use crate::error::{ConfigError, ConfigErrorKind, ConfigErrors, ConfigMistake};
+use crate::http::{Dangerous, HttpClient};
+use crate::verify::{ApiKeyVerifier, BasicVerifier, JwtVerifier, Verifier};
+
+/// Whose credentials are accepted, as an operator describes it: a part of a service's own configuration, in TOML, JSON
+/// or anything else that serde reads.
+///
+/// ```
+/// use tower_auth_core::VerifierSpec;
+///
+/// let spec = VerifierSpec::from_toml(r#"
+///     realm = "orders"
+///
+///     [[issuer]]
+///     url = "https://login.example.com"
+///     audience = ["orders"]
+///     profile = "rfc9068"                  # or "generic"
+///     algorithms = ["RS256", "ES256"]      # default: every asymmetric one
+///
+///     [[basic]]
+///     user = "batch"
+///     password = { env = "BATCH_PASSWORD" }
+///
+///     [[api_key]]
+///     id = "partner-1"
+///     digest = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+/// "#);
+/// # #[cfg(feature = "http")] {
+/// let verifier = spec.env(|name| (name == "BATCH_PASSWORD").then(|| "s3cret".to_owned())).build()?;
+/// # }
+/// # Ok::<(), tower_auth_core::ConfigErrors>(())
+/// ```
+///
+/// | key | meaning |
+/// |---|---|
+/// | `realm` | the realm of every challenge; default `api` |
+/// | `issuer[].url` | the issuer, exactly as it writes its `iss` |
+/// | `issuer[].jwks_url` | where its keys are; default: where its metadata says |
+/// | `issuer[].audience` | our names, a text or a list |
+/// | `issuer[].profile` | `rfc9068` (default) or `generic` |
+/// | `issuer[].algorithms` | default: every asymmetric one |
+/// | `issuer[].scope_claims` | which claims may hold the scopes; default `scope`, then `scp` |
+/// | `issuer[].roles_claim` | which claim holds the roles: a name or a JSON pointer |
+/// | `basic[].user`, `.password` | a user, and where the password is: `{ env = … }`, `{ file = … }` or `{ value = … }` |
+/// | `api_key[].id`, `.digest` | an API key by its SHA-256, see [`ApiKeyVerifier::digest`] |
+/// | `api_key_header` | the header that API keys are in; default `X-API-Key` |
+///
+/// Unknown keys are mistakes. All mistakes are found by [`build`](Self::build), at once.
+#[must_use = "a description does nothing before `build`"]
+pub struct VerifierSpec {
+    read: Sections,
+    /// What is wrong with how it was written.
+    mistakes: Vec<ConfigMistake>,
+    file: Option<String>,
+    env: Option<Box<Lookup>>,
+    http: Option<HttpClient>,
+    clock: Clock,
+    loopback: bool,
+    plaintext: Vec<String>,
+}
+
+/// What was written.
+#[derive(Debug, Default)]
+struct Sections {
+    realm: Option<String>,
+    issuers: Vec<IssuerSpec>,
+    users: Vec<BasicSpec>,
+    api_keys: Vec<ApiKeySpec>,
+    api_key_header: Option<String>,
+}
+
+impl VerifierSpec {
+    /// Reads a TOML text. What is wrong with it is reported by [`build`](Self::build).
+    pub fn from_toml(text: &str) -> Self {
+        match Node::from_toml(text) {
+            Ok(node) => Self::from_node(&node),
+            Err((line, message)) => Self::broken(line, ConfigError::new(ConfigErrorKind::InvalidOption, message)),
+        }
+    }
+
+    /// Reads a TOML file. What is wrong with it, also that it cannot be read, is reported by [`build`](Self::build).
+    pub fn from_toml_file(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let spec = match std::fs::read_to_string(path) {
+            Ok(text) => Self::from_toml(&text),
+            Err(error) => {
+                let mistake = ConfigError::new(ConfigErrorKind::MissingOption, "the file cannot be read");
+                Self::broken(None, mistake.with_source(error))
+            }
+        };
+        Self { file: Some(path.display().to_string()), ..spec }
+    }
+
+    /// Looks environment variables up by `lookup` instead of in the environment of the process.
+    pub fn env(mut self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.env = Some(Box::new(lookup));
+        self
+    }
+
+    /// Fetches metadata and keys by `http`; see [`JwtVerifier::http_client`].
+    pub fn http_client(mut self, http: HttpClient) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// Takes the time from `clock`.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Allows issuers over plain `http` on a literal loopback address.
+    pub fn allow_loopback_http(mut self) -> Self {
+        self.loopback = true;
+        self
+    }
+
+    /// Options that weaken the protection.
+    pub fn dangerous(self) -> Dangerous<Self> {
+        Dangerous::new(self)
+    }
+
+    /// The verifier of everything that is described.
+    ///
+    /// # Errors
+    /// Every mistake there is: keys that do not exist, values of the wrong type, secrets that cannot be read, and
+    /// whatever the parts find wrong; see [`JwtVerifier::build`], [`BasicVerifier::build`] and
+    /// [`ApiKeyVerifier::build`].
+    pub fn build(mut self) -> Result<Verifier, ConfigErrors> {
+        let mut mistakes = std::mem::take(&mut self.mistakes);
+        let mut verifiers = Vec::new();
+        for issuer in &self.read.issuers {
+            match self.issuer(issuer) {
+                Ok(verifier) => verifiers.push(verifier),
+                Err(error) => mistakes.push(issuer.at.mistake(error)),
+            }
+        }
+        verifiers.extend(self.users(&mut mistakes));
+        verifiers.extend(self.api_keys(&mut mistakes));
+        let error = match Verifier::any_of(verifiers) {
+            Ok(verifier) if mistakes.is_empty() => return Ok(verifier),
+            Ok(_) => None,
+            Err(error) => Some(error),
+        };
+        // That nothing is left after mistakes is no news.
+        let whole = error.filter(|error| mistakes.is_empty() || error.kind() != ConfigErrorKind::MissingOption);
+        mistakes.extend(whole.map(|error| At::default().mistake(error)));
+        let file = self.file.as_deref();
+        Err(ConfigErrors::new(mistakes.into_iter().map(|one| one.in_file(file)).collect()))
+    }
+
+    fn issuer(&self, spec: &IssuerSpec) -> Result<Verifier, ConfigError> {
+        let mut builder = JwtVerifier::issuer(&spec.url)?
+            .profile(spec.profile)
+            .scope_claims(&spec.scope_claims)
+            .clock(self.clock.clone());
+        builder = spec.audience.iter().fold(builder, JwtVerifier::audience);
+        if !spec.algorithms.is_empty() {
+            builder = builder.algorithms(spec.algorithms.iter().copied());
+        }
+        if let Some(url) = &spec.jwks_url {
+            builder = builder.jwks_uri(url);
+        }
+        if let Some(claim) = &spec.roles_claim {
+            builder = builder.roles_claim(claim);
+        }
+        if let Some(realm) = &self.read.realm {
+            builder = builder.realm(realm);
+        }
+        if let Some(http) = &self.http {
+            builder = builder.http_client(http.clone());
+        }
+        if self.loopback {
+            builder = builder.allow_loopback_http();
+        }
+        for origin in &self.plaintext {
+            builder = builder.dangerous().allow_plaintext(origin);
+        }
+        builder.build()
+    }
+
+    fn users(&self, mistakes: &mut Vec<ConfigMistake>) -> Option<Verifier> {
+        let users = &self.read.users;
+        let first = users.first()?;
+        let mut builder = BasicVerifier::new();
+        for user in users {
+            match user.password.resolve(self.env.as_deref()) {
+                Ok(password) => builder = builder.user(&user.user, password),
+                Err(error) => mistakes.push(user.at.mistake(error)),
+            }
+        }
+        if let Some(realm) = &self.read.realm {
+            builder = builder.realm(realm);
+        }
+        Self::part(&first.at, builder.build(), mistakes)
+    }
+
+    fn api_keys(&self, mistakes: &mut Vec<ConfigMistake>) -> Option<Verifier> {
+        let keys = &self.read.api_keys;
+        let first = keys.first()?;
+        let mut builder = keys.iter().fold(ApiKeyVerifier::new(), |builder, key| builder.key(&key.id, &key.digest));
+        if let Some(realm) = &self.read.realm {
+            builder = builder.realm(realm);
+        }
+        if let Some(name) = &self.read.api_key_header {
+            match HeaderName::from_bytes(name.as_bytes()) {
+                Ok(name) => builder = builder.header(name),
+                Err(_) => {
+                    let error = ConfigError::new(ConfigErrorKind::InvalidOption, "the value is no name of a header");
+                    mistakes.push(ConfigMistake::new("api_key_header", None, error));
+                }
+            }
+        }
+        Self::part(&first.at, builder.build(), mistakes)
+    }
+
+    /// A list as a whole; its mistakes name the entry, and are shown at the first one. That nothing is left of it after
+    /// mistakes is no news.
+    fn part(at: &At, built: Result<Verifier, ConfigError>, mistakes: &mut Vec<ConfigMistake>) -> Option<Verifier> {
+        match built {
+            Ok(verifier) => Some(verifier),
+            Err(error) => {
+                if mistakes.is_empty() || error.kind() != ConfigErrorKind::MissingOption {
+                    mistakes.push(at.mistake(error));
+                }
+                None
+            }
+        }
+    }
+
+    fn from_node(node: &Node) -> Self {
+        let mut mistakes = Vec::new();
+        let mut read = Sections::default();
+        if let Some(mut reader) = Reader::new(String::new(), node, &mut mistakes) {
+            read.realm = reader.text("realm");
+            read.issuers = reader.sections("issuer", IssuerSpec::read);
+            read.users = reader.sections("basic", BasicSpec::read);
+            read.api_keys = reader.sections("api_key", ApiKeySpec::read);
+            read.api_key_header = reader.text("api_key_header");
+            if reader.has("introspection") {
+                let message = "introspection of opaque tokens is not available in this version";
+                reader.mistake("introspection", ConfigError::new(ConfigErrorKind::InvalidOption, message));
+            }
+            reader.finish();
+        }
+        Self::new(read, mistakes)
+    }
+
+    fn broken(line: Option<usize>, error: ConfigError) -> Self {
+        Self::new(Sections::default(), vec![At { key: String::new(), line }.mistake(error)])
+    }
+
+    fn new(read: Sections, mistakes: Vec<ConfigMistake>) -> Self {
+        Self {
+            read,
+            mistakes,
+            file: None,
+            env: None,
+            http: None,
+            clock: Clock::system(),
+            loopback: false,
+            plaintext: Vec::new(),
+        }
+    }
+}
+
+impl Dangerous<VerifierSpec> {
+    /// Allows plain `http` to `origin`; see the same option of [`JwtVerifier`].
+    ///
+    /// # Security
+    /// Whoever can answer for that origin makes the keys, and with them every token.
+    pub fn allow_plaintext(self, origin: impl Into<String>) -> VerifierSpec {
+        let mut spec = self.into_inner();
+        spec.plaintext.push(origin.into());
+        spec
+    }
+}
+
+impl<'de> Deserialize<'de> for VerifierSpec {
+    /// Reads a description that is a part of a larger configuration. Lines are not known then.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_json::Value::deserialize(deserializer).map(|value| Self::from_node(&Node::from_json(value)))
+    }
+}
+
+impl fmt::Debug for VerifierSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierSpec")
+            .field("read", &self.read)
+            .field("mistakes", &self.mistakes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,10 @@
+//! Against a certified authorization server that others wrote: client authentication, its tokens, key rotation, faults.
+//!
+//! Real time and real sockets. The server is started where `TOWER_AUTH_OIDC_PROVIDER` points to; `scripts/test` sets that.
+#![cfg(all(feature = "http", feature = "oauth", feature = "jwt"))]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it skips")]
+
+mod clients;
+mod faults;
+mod provider;
+mod tokens;

@@ -1,0 +1,95 @@
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use bytes::Bytes;
+use http::{Request, header};
+use serde_json::{Value, json};
+use tower_auth_core::{ClientCredentials, HttpClient, HttpTransport, JwtVerifier};
+
+/// A running server. It ends with its standard input, so also when the test is killed.
+pub(crate) struct Provider {
+    child: Child,
+    about: Value,
+    http: HttpClient,
+}
+
+impl Provider {
+    /// Starts a server, or says why not. Where nothing may be skipped that is a failure.
+    #[allow(clippy::disallowed_methods, reason = "the test script says by a variable where the server is")]
+    pub(crate) fn start() -> Option<Self> {
+        let Ok(folder) = std::env::var("TOWER_AUTH_OIDC_PROVIDER") else {
+            assert!(std::env::var_os("TOWER_AUTH_REQUIRE").is_none(), "TOWER_AUTH_OIDC_PROVIDER is not set");
+            println!("skipped: TOWER_AUTH_OIDC_PROVIDER is not set");
+            return None;
+        };
+        let mut child = Command::new("sh")
+            .arg(format!("{folder}/start.sh"))
+            .env("EXIT_WITH_STDIN", "1")
+            .env("PORT", "0")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let about = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
+        let http = HttpTransport::new().allow_loopback_http().build().unwrap();
+        Some(Self { child, about, http })
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        self.about["issuer"].as_str().unwrap()
+    }
+
+    pub(crate) fn secret(&self, client: &str) -> String {
+        self.about["clients"][client]["client_secret"].as_str().unwrap_or_else(|| panic!("{}", self.about)).to_owned()
+    }
+
+    /// The grant of `client`, to be configured further.
+    pub(crate) fn grant(&self, client: &str) -> ClientCredentials {
+        self.grant_with(client, &self.secret(client))
+    }
+
+    pub(crate) fn grant_with(&self, client: &str, secret: &str) -> ClientCredentials {
+        ClientCredentials::new(format!("{}/token", self.issuer()), client, secret).allow_loopback_http()
+    }
+
+    pub(crate) fn verifier(&self, audience: &str) -> JwtVerifier {
+        JwtVerifier::issuer(self.issuer()).unwrap().allow_loopback_http().audience(audience)
+    }
+
+    /// Calls one of the server's test endpoints.
+    pub(crate) async fn test(&self, path: &str, body: Value) -> Value {
+        let request = Request::post(format!("{}/test/{path}", self.issuer()))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Bytes::from(body.to_string()))
+            .unwrap();
+        let response = self.http.send(request).await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        serde_json::from_slice(response.body()).unwrap_or(Value::Null)
+    }
+
+    pub(crate) async fn configure(&self, config: Value) {
+        self.test("config", config).await;
+    }
+
+    /// How many requests reached the token endpoint.
+    pub(crate) async fn token_requests(&self) -> u64 {
+        let request = Request::get(format!("{}/test/stats", self.issuer())).body(Bytes::new()).unwrap();
+        let stats: Value = serde_json::from_slice(self.http.send(request).await.unwrap().body()).unwrap();
+        stats["token"].as_u64().unwrap()
+    }
+
+    pub(crate) async fn rotate_keys(&self, keep_old: bool) {
+        self.test("rotate-keys", json!({ "keep_old": keep_old })).await;
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        // A polite end would wait for connections that this thread's runtime holds open.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

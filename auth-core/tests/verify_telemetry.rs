@@ -1,0 +1,102 @@
+//! What verification records, and that no credential is in it.
+#![cfg(all(feature = "jwt", feature = "metrics"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod verify_support;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use tower_auth_core::{ApiKeyVerifier, Basic, BasicVerifier, Secret, Verifier};
+use tower_auth_testing::TestClock;
+
+use self::verify_support::*;
+
+/// Keeps what a subscriber writes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+// THREAT-L2, THREAT-L3, THREAT-L4
+#[test]
+fn outcomes_are_counted_and_explained_and_no_credential_is_in_the_record() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (time, key) = (TestClock::new(), es256());
+    let server = Server::with_key(&key);
+    let sentinel = with(claims(), "sub", "sentinel-subject");
+    let good = token(&key, &sentinel);
+    let forged = token(&es256(), &sentinel);
+    let expired = token(&key, &with(sentinel.clone(), "exp", NOW - 100));
+    tracing::subscriber::with_default(subscriber, || {
+        metrics::with_local_recorder(&recorder, || {
+            runtime.block_on(async {
+                let verifier = Verifier::any_of([
+                    builder(&server, &time).build().unwrap(),
+                    BasicVerifier::new().user("batch", "sentinel-password").build().unwrap(),
+                    ApiKeyVerifier::new()
+                        .key("a", ApiKeyVerifier::digest(&Secret::from("sentinel-key")))
+                        .build()
+                        .unwrap(),
+                ])
+                .unwrap();
+                for token in [&good, &good, &forged, &expired] {
+                    let _ = verdict(&verifier, token).await;
+                }
+                let pair = Basic::new("batch", "sentinel-wrong").unwrap().header_text();
+                let _ = verifier.verify(&authorization(pair.expose_secret())).await;
+                let mut headers = http::HeaderMap::new();
+                headers.insert("x-api-key", "sentinel-other".parse().unwrap());
+                let _ = verifier.verify(&headers).await;
+                server.page("/keys", Act::Answer(500, "sentinel-body".to_owned()));
+                time.tick(std::time::Duration::from_secs(10_000));
+                let _ = verdict(&verifier, &token(&key, &with(sentinel.clone(), "exp", NOW + 20_000))).await;
+            });
+        });
+    });
+    let counted: BTreeMap<String, u64> = snapshotter
+        .snapshot()
+        .into_vec()
+        .into_iter()
+        .filter_map(|(key, _, _, value)| {
+            let labels: Vec<_> = key.key().labels().map(|label| label.value().to_owned()).collect();
+            let DebugValue::Counter(count) = value else { return None };
+            Some((format!("{} {}", key.key().name(), labels.join(",")), count))
+        })
+        .collect();
+    let expected = [
+        ("tower_auth_jwks_fetches_total keys.status", 1),
+        ("tower_auth_jwks_fetches_total success", 1),
+        ("tower_auth_verifications_total accepted", 2),
+        ("tower_auth_verifications_total rejection.bad_password", 1),
+        ("tower_auth_verifications_total rejection.bad_signature", 1),
+        ("tower_auth_verifications_total rejection.expired", 1),
+        ("tower_auth_verifications_total rejection.keys_unavailable", 1),
+        ("tower_auth_verifications_total rejection.unknown_api_key", 1),
+    ];
+    assert_eq!(counted, expected.into_iter().map(|(name, count)| (name.to_owned(), count)).collect());
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for expected in ["rejection.bad_signature", "our clock says", "key set fetched", "key set not fetched"] {
+        assert!(log.contains(expected), "{expected} is not in\n{log}");
+    }
+    let parts = good.split('.').chain(forged.split('.'));
+    assert!(!log.contains("sentinel") && parts.into_iter().all(|part| !log.contains(&part[..16])), "{log}");
+}

@@ -1,0 +1,11 @@
+//! What goes wrong on demand.
+
+mod model;
+mod plan;
+mod reply;
+
+pub use self::model::Fault;
+pub use self::reply::ConnectionLost;
+
+pub(crate) use self::plan::FaultPlan;
+pub(crate) use self::reply::{Reply, play};

@@ -1,0 +1,9 @@
+//! An API that wants a token.
+
+mod builder;
+mod resource_server;
+mod service;
+
+pub use self::builder::ResourceServerBuilder;
+pub use self::resource_server::ResourceServer;
+pub use self::service::ResourceFuture;

@@ -1,0 +1,73 @@
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use serde_json::json;
+
+/// A refusal by RFC 6749 section 5.2.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    description: String,
+    challenge: bool,
+}
+
+impl Refusal {
+    pub(super) fn new(code: &'static str, description: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, description: description.into(), challenge: false }
+    }
+
+    pub(super) fn invalid_request(description: impl Into<String>) -> Self {
+        Self::new("invalid_request", description)
+    }
+
+    /// The client's authentication failed. `by_header` says whether it tried the header, which then gets a challenge.
+    pub(super) fn invalid_client(description: impl Into<String>, by_header: bool) -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            code: "invalid_client",
+            description: description.into(),
+            challenge: by_header,
+        }
+    }
+
+    pub(super) fn response(self) -> Response<Bytes> {
+        let body = json!({ "error": self.code, "error_description": self.description });
+        let mut response = json_response(self.status, body.to_string());
+        if self.challenge {
+            let challenge = HeaderValue::from_static("Basic realm=\"token endpoint\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// A JSON answer that no cache may keep (RFC 6749 section 5.1).
+pub(super) fn json_response(status: StatusCode, text: String) -> Response<Bytes> {
+    let mut response = bare(status, text);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// A JSON answer that caches may keep for a while.
+pub(super) fn public_json(text: String) -> Response<Bytes> {
+    let mut response = json_response(StatusCode::OK, text);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    response.headers_mut().remove(PRAGMA);
+    response
+}
+
+pub(super) fn bare(status: StatusCode, text: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(text));
+    *response.status_mut() = status;
+    response
+}
+
+pub(super) fn wrong_method(allowed: &'static str) -> Response<Bytes> {
+    let mut response = bare(StatusCode::METHOD_NOT_ALLOWED, String::new());
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}

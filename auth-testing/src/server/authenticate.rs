@@ -1,0 +1,107 @@
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use tower_auth_core::{Basic, ClientAuth, Secret};
+
+use super::TestClient;
+use super::answer::Refusal;
+use super::params::decode;
+use super::received::Received;
+use super::shared::Shared;
+
+/// What a request shows of its client.
+enum Shown {
+    /// A pair in the `Authorization` header.
+    Header(Basic),
+    /// An `Authorization` header that is no Basic credential.
+    Unreadable,
+    Nothing,
+}
+
+impl Shared {
+    /// The client that a request comes from. One method of authentication is allowed in a request (RFC 6749 section 2.3), and it must be one
+    /// of the client's.
+    pub(super) fn authenticate(&self, request: &Received) -> Result<&TestClient, Refusal> {
+        let id = request.param("client_id");
+        let secret = request.param("client_secret").map(Secret::from);
+        if request.param("client_assertion").is_some() {
+            return Err(Refusal::invalid_client("assertions are not supported", false));
+        }
+        match (shown(&request.head.headers)?, secret) {
+            (Shown::Unreadable, _) => Err(Refusal::invalid_client("the credential is no Basic pair", true)),
+            (Shown::Header(pair), None) => {
+                let client = self.by_header(&pair, &[ClientAuth::Basic, ClientAuth::BasicRaw])?;
+                match id {
+                    Some(id) if id != client.id => Err(Refusal::invalid_request("two client ids")),
+                    _ => Ok(client),
+                }
+            }
+            (Shown::Header(pair), Some(secret)) => {
+                let client = self.by_header(&pair, &[ClientAuth::Both]).map_err(|refusal| {
+                    let known = self.parts.clients.get(pair.user()).is_some_and(|c| c.auth.contains(&ClientAuth::Both));
+                    if known { refusal } else { Refusal::invalid_request("two methods of client authentication") }
+                })?;
+                if id == Some(client.id.as_str()) && client.secret.as_ref() == Some(&secret) {
+                    Ok(client)
+                } else {
+                    Err(Refusal::invalid_client("header and body differ", true))
+                }
+            }
+            (Shown::Nothing, Some(secret)) => {
+                let client = id.and_then(|id| self.parts.clients.get(id));
+                client
+                    .filter(|client| client.auth.contains(&ClientAuth::Body) && client.secret.as_ref() == Some(&secret))
+                    .ok_or_else(|| Refusal::invalid_client("unknown client, wrong secret or wrong method", false))
+            }
+            (Shown::Nothing, None) => {
+                let client = id.and_then(|id| self.parts.clients.get(id));
+                client
+                    .filter(|client| client.auth.contains(&ClientAuth::None))
+                    .ok_or_else(|| Refusal::invalid_client("no client authentication", false))
+            }
+        }
+    }
+
+    /// The client of a pair, by those of `methods` that the client may use.
+    fn by_header(&self, pair: &Basic, methods: &[ClientAuth]) -> Result<&TestClient, Refusal> {
+        methods
+            .iter()
+            .find_map(|method| {
+                let (id, secret) = match method {
+                    // Both halves are form-encoded (RFC 6749 section 2.3.1).
+                    ClientAuth::Basic => (
+                        Cow::from(decode(pair.user().as_bytes())?),
+                        Secret::from(decode(pair.password().expose_secret().as_bytes())?),
+                    ),
+                    _ => (Cow::from(pair.user()), pair.password().clone()),
+                };
+                let client = self.parts.clients.get(&*id)?;
+                (client.auth.contains(method) && client.secret.as_ref() == Some(&secret)).then_some(client)
+            })
+            .ok_or_else(|| Refusal::invalid_client("unknown client, wrong secret or wrong method", true))
+    }
+}
+
+/// The client id that a request claims, right or wrong.
+pub(super) fn claimed_id(request: &Received) -> Option<String> {
+    match shown(&request.head.headers) {
+        Ok(Shown::Header(pair)) => Some(decode(pair.user().as_bytes()).unwrap_or_else(|| pair.user().to_owned())),
+        _ => request.param("client_id").map(str::to_owned),
+    }
+}
+
+fn shown(headers: &HeaderMap) -> Result<Shown, Refusal> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(Shown::Nothing) };
+    if values.next().is_some() {
+        return Err(Refusal::invalid_request("two Authorization headers"));
+    }
+    let pair = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+        .and_then(|(_, text)| Basic::decode(text.trim_start_matches(' ')));
+    Ok(pair.map_or(Shown::Unreadable, Shown::Header))
+}

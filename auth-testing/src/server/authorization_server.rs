@@ -1,0 +1,247 @@
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use tower_auth_core::{ClientCredentials, Clock, ConfigError, HttpClient, ScopeSet, Secret};
+
+use super::AuthorizationServerBuilder;
+use super::service::InMemory;
+use super::shared::{Parts, Shared};
+use super::token_endpoint::Granted;
+use crate::listen::{ListeningServer, Port, Wire};
+use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
+
+/// An authorization server for tests: in memory, or on a loopback socket.
+///
+/// Under its issuer it has `/token` (client credentials, refresh token), `/jwks`, `/introspect`, `/revoke` and both metadata documents.
+/// Faults can be [scripted](Self::fault), every request is [recorded](Self::requests).
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_auth_testing::{AuthorizationServer, TestClock};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let time = TestClock::new();
+/// let server = AuthorizationServer::builder().client("orders", "secret").clock(time.clock()).build()?;
+/// let tokens = server.client_credentials("orders").cached()?;
+///
+/// let first = tokens.token().await?;
+/// time.advance(Duration::from_secs(3600)).await;
+/// let second = tokens.token().await?;
+/// assert_ne!(first.secret(), second.secret());
+/// assert_eq!(server.token_requests(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # What it checks
+/// In this order, at the endpoints that take parameters:
+///
+/// 1. The method is `POST`.
+/// 2. The body is form-encoded and correctly so; JSON and parameters in the URL only where the builder allows them.
+/// 3. No parameter is there twice, but `resource` and `audience`.
+/// 4. The client authenticates by one method, and by one that it may use. Ids and secrets in a Basic header are form-encoded
+///    (RFC 6749 section 2.3.1), unless the client may use [`BasicRaw`](tower_auth_core::ClientAuth::BasicRaw).
+/// 5. The grant is known, and the client may use it.
+/// 6. Scopes are well-formed and the client's, resources known.
+/// 7. A refresh token belongs to the client, and was neither used before nor revoked. One that comes a second time ends its whole family:
+///    every token that descends from the same grant.
+///
+/// # Clone
+/// Clones are one server.
+#[derive(Clone)]
+pub struct AuthorizationServer(Arc<Shared>);
+
+impl AuthorizationServer {
+    /// Describes a server.
+    pub fn builder() -> AuthorizationServerBuilder {
+        AuthorizationServerBuilder::new()
+    }
+
+    pub(super) fn from_parts(parts: Parts) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new(Shared::new(parts)?)))
+    }
+
+    /// The server in memory, for whatever takes an HTTP client. A request for another origin fails, as if the host were unknown.
+    #[must_use]
+    pub fn http_client(&self) -> HttpClient {
+        HttpClient::new(InMemory(Arc::clone(&self.0)))
+    }
+
+    /// Serves on a free loopback port too. Unless an issuer was given, the issuer is the listening URL from now on.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O and time enabled.
+    pub async fn listen(&self) -> io::Result<ListeningServer> {
+        Ok(self.serve(Port::bind(Wire::Plain).await?))
+    }
+
+    /// As [`listen`](Self::listen), over TLS with a certificate of `ca` for `127.0.0.1` and `localhost`.
+    ///
+    /// # Errors
+    /// When no port can be had, or the certificate cannot be made.
+    ///
+    /// # Panics
+    /// As [`listen`](Self::listen).
+    #[cfg(feature = "tls")]
+    pub async fn listen_tls(&self, ca: &crate::TestCa) -> io::Result<ListeningServer> {
+        Ok(self.serve(Port::bind(Wire::Tls(ca.acceptor()?)).await?))
+    }
+
+    fn serve(&self, port: Port) -> ListeningServer {
+        self.0.listen_at(port.origin());
+        let shared = Arc::clone(&self.0);
+        port.serve(move |request| {
+            let shared = Arc::clone(&shared);
+            async move { shared.respond_over_socket(request).await }
+        })
+    }
+
+    /// The client credentials grant of the client `id`, over this server in memory and on its clock.
+    ///
+    /// # Panics
+    /// When there is no such client.
+    pub fn client_credentials(&self, id: &str) -> ClientCredentials {
+        let client = self.0.parts.clients.get(id).expect("the client is one of the server's");
+        let secret = client.secret.clone().unwrap_or_else(|| Secret::new(""));
+        let auth = client.auth.first().copied().unwrap_or_default();
+        ClientCredentials::new(self.token_url(), id, secret)
+            .client_auth(auth)
+            .http_client(self.http_client())
+            .clock(self.0.clock().clone())
+            .allow_loopback_http()
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.0.minter.issuer()
+    }
+
+    /// The URL of the token endpoint: under the issuer, or under the socket once there is one.
+    #[must_use]
+    pub fn token_url(&self) -> String {
+        format!("{}/token", self.0.base())
+    }
+
+    /// The URL of the key set.
+    #[must_use]
+    pub fn jwks_url(&self) -> String {
+        format!("{}/jwks", self.0.base())
+    }
+
+    /// The URL of the introspection endpoint.
+    #[must_use]
+    pub fn introspection_url(&self) -> String {
+        format!("{}/introspect", self.0.base())
+    }
+
+    /// The URL of the revocation endpoint.
+    #[must_use]
+    pub fn revocation_url(&self) -> String {
+        format!("{}/revoke", self.0.base())
+    }
+
+    /// Makes something go wrong at `endpoint`.
+    pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
+        self.0.faults.add(endpoint, fault);
+    }
+
+    /// Forgets the faults that have not happened yet.
+    pub fn clear_faults(&self) {
+        self.0.faults.clear();
+    }
+
+    /// The requests so far, oldest first: the last 10,000.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.0.recorder.all()
+    }
+
+    /// How many requests `endpoint` got, those that met a fault included.
+    #[must_use]
+    pub fn request_count(&self, endpoint: Endpoint) -> usize {
+        self.0.recorder.count(endpoint)
+    }
+
+    /// How many requests the token endpoint got.
+    #[must_use]
+    pub fn token_requests(&self) -> usize {
+        self.request_count(Endpoint::Token)
+    }
+
+    /// Forgets the requests so far, and counts from zero.
+    pub fn clear_requests(&self) {
+        self.0.recorder.clear();
+    }
+
+    /// Describes a token of this issuer, signed by its keys. It is known to no endpoint: a [`ResourceServer`](crate::ResourceServer) accepts
+    /// it, introspection does not.
+    pub fn mint(&self) -> Mint {
+        self.0.minter.token()
+    }
+
+    /// The issuer's signing side.
+    #[must_use]
+    pub fn minter(&self) -> TokenMinter {
+        self.0.minter.clone()
+    }
+
+    /// The key set as JSON text, for a verifier with static keys.
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        self.0.minter.jwks()
+    }
+
+    /// Signs by new keys from now on. The old ones stay in the key set if `keep_old` is true.
+    pub fn rotate_keys(&self, keep_old: bool) {
+        self.0.minter.rotate_keys(keep_old);
+    }
+
+    /// Takes a key out of the key set. False if there is no such key, or it is the last one that signs.
+    pub fn retire_key(&self, kid: &str) -> bool {
+        self.0.minter.retire_key(kid)
+    }
+
+    /// A refresh token of the client `client_id` for `subject`, as if the user had granted it.
+    ///
+    /// # Panics
+    /// When there is no such client.
+    #[must_use]
+    pub fn issue_refresh_token(&self, client_id: &str, subject: &str, scope: ScopeSet) -> Secret {
+        assert!(self.0.parts.clients.contains_key(client_id), "the client is one of the server's");
+        let family = Some(self.0.grants().new_family());
+        let refresh_scope = Some(scope.clone());
+        let granted = Granted { subject: subject.to_owned(), scope, audience: Vec::new(), family, refresh_scope };
+        let token = self.0.new_refresh_token(client_id, &granted).expect("it was asked for");
+        Secret::from(token)
+    }
+
+    /// Revokes a token that the server issued: an access token alone, a refresh token with every token that descends from the same grant. False if it
+    /// is unknown.
+    pub fn revoke(&self, token: &Secret) -> bool {
+        self.0.grants().revoke(token.expose_secret())
+    }
+
+    /// The clock that it was built with.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.0.clock().clone()
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl fmt::Debug for AuthorizationServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServer")
+            .field("issuer", &self.issuer())
+            .field("clients", &self.0.parts.clients.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

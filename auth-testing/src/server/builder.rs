@@ -1,0 +1,171 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use http::Uri;
+use serde_json::value::RawValue;
+use tower_auth_core::jose::Algorithm;
+use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Secret};
+
+use super::shared::Parts;
+use super::{AuthorizationServer, TestClient, TokenFormat};
+
+/// Describes an [`AuthorizationServer`].
+#[must_use = "a description does nothing before `build`"]
+pub struct AuthorizationServerBuilder {
+    issuer: Option<String>,
+    clients: Vec<TestClient>,
+    resources: BTreeMap<String, TokenFormat>,
+    algorithms: Vec<Algorithm>,
+    clock: Clock,
+    json_bodies: bool,
+    query_params: bool,
+    rotate: bool,
+    metadata: BTreeMap<String, Option<String>>,
+}
+
+/// The issuer where none is given: a name that no resolver knows (RFC 6761 section 6.2).
+const DEFAULT_ISSUER: &str = "https://login.test";
+
+impl AuthorizationServerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            issuer: None,
+            clients: Vec::new(),
+            resources: BTreeMap::new(),
+            algorithms: vec![Algorithm::Es256],
+            clock: Clock::system(),
+            json_bodies: false,
+            query_params: false,
+            rotate: true,
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    /// The issuer, under which the endpoints are; it may have a path. If none is given it is `https://login.test` in memory and
+    /// the server's own URL once it listens on a socket.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Adds a confidential client with every default of [`TestClient::new`].
+    pub fn client(self, id: impl Into<String>, secret: impl Into<Secret>) -> Self {
+        self.client_with(TestClient::new(id, secret))
+    }
+
+    /// Adds a client.
+    pub fn client_with(mut self, client: TestClient) -> Self {
+        self.clients.push(client);
+        self
+    }
+
+    /// Adds a resource (RFC 8707) whose tokens have the given format, whatever the client's is. Once there is one, a request for another
+    /// is refused with `invalid_target`; with none, every resource is accepted.
+    pub fn resource(mut self, resource: impl Into<String>, format: TokenFormat) -> Self {
+        self.resources.insert(resource.into(), format);
+        self
+    }
+
+    /// The algorithms that it has a key for, in place of ES256; the first is the default.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Where it takes the time from: lifetimes and delays.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Takes JSON objects beside forms at the token endpoint.
+    pub fn accept_json_bodies(mut self) -> Self {
+        self.json_bodies = true;
+        self
+    }
+
+    /// Takes parameters in the URL at the token endpoint, as the standard forbids (RFC 6749 section 2.3.1).
+    pub fn accept_query_params(mut self) -> Self {
+        self.query_params = true;
+        self
+    }
+
+    /// Lets refresh tokens be used again and again instead of rotating them.
+    pub fn keep_refresh_tokens(mut self) -> Self {
+        self.rotate = false;
+        self
+    }
+
+    /// Sets a member of both metadata documents to a JSON text, such as a wrong `issuer`.
+    pub fn metadata(mut self, member: impl Into<String>, json: impl Into<String>) -> Self {
+        self.metadata.insert(member.into(), Some(json.into()));
+        self
+    }
+
+    /// Leaves a member of both metadata documents out.
+    pub fn omit_metadata(mut self, member: impl Into<String>) -> Self {
+        self.metadata.insert(member.into(), None);
+        self
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    /// When the issuer is not a URL with a host and without query and fragment; a client is there twice, has a broken scope, a member that is
+    /// not JSON or an algorithm that the server has no key for; or there is no algorithm, or a symmetric one.
+    pub fn build(self) -> Result<AuthorizationServer, ConfigError> {
+        let issuer = self.issuer.as_deref().unwrap_or(DEFAULT_ISSUER);
+        let path = issuer_path(issuer)?;
+        let mut clients = BTreeMap::new();
+        for client in self.clients {
+            client.check(&self.algorithms)?;
+            let id = client.id.clone();
+            if clients.insert(id.clone(), client).is_some() {
+                return Err(invalid(ConfigErrorKind::InvalidOption, &format!("the client {id:?} is there twice")));
+            }
+        }
+        for (member, json) in &self.metadata {
+            if json.as_ref().is_some_and(|json| serde_json::from_str::<&RawValue>(json).is_err()) {
+                let message = format!("the member {member:?} of the metadata is not JSON");
+                return Err(invalid(ConfigErrorKind::InvalidOption, &message));
+            }
+        }
+        AuthorizationServer::from_parts(Parts {
+            issuer: issuer.to_owned(),
+            issuer_is_given: self.issuer.is_some(),
+            path,
+            clients,
+            resources: self.resources,
+            algorithms: self.algorithms,
+            clock: self.clock,
+            json_bodies: self.json_bodies,
+            query_params: self.query_params,
+            rotate: self.rotate,
+            metadata: self.metadata,
+        })
+    }
+}
+
+/// The path of an issuer, without a slash at its end.
+fn issuer_path(issuer: &str) -> Result<String, ConfigError> {
+    let refused = || invalid(ConfigErrorKind::InvalidUrl, "the issuer is not a URL without query and fragment");
+    let uri: Uri = issuer.parse().map_err(|_| refused())?;
+    let has_host = uri.scheme().is_some() && uri.host().is_some_and(|host| !host.is_empty());
+    if !has_host || issuer.contains(['#', '?']) {
+        return Err(refused());
+    }
+    Ok(uri.path().trim_end_matches('/').to_owned())
+}
+
+fn invalid(kind: ConfigErrorKind, message: &str) -> ConfigError {
+    ConfigError::new(kind, message)
+}
+
+impl fmt::Debug for AuthorizationServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServerBuilder")
+            .field("issuer", &self.issuer)
+            .field("clients", &self.clients)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,64 @@
+use bytes::Bytes;
+use http::{Method, Response};
+use serde_json::json;
+use tower_auth_core::ClientAuth;
+
+use super::answer::{public_json, wrong_method};
+use super::received::Received;
+use super::shared::Shared;
+use super::token_endpoint::overridden;
+
+impl Shared {
+    /// The key set.
+    pub(super) fn jwks(&self, request: &Received) -> Response<Bytes> {
+        if request.head.method != Method::GET {
+            return wrong_method("GET");
+        }
+        public_json(self.minter.jwks())
+    }
+
+    /// The metadata of RFC 8414 section 2; with `openid` what OpenID Discovery section 3 wants beside it.
+    pub(super) fn metadata(&self, request: &Received, openid: bool) -> Response<Bytes> {
+        if request.head.method != Method::GET {
+            return wrong_method("GET");
+        }
+        let base = self.base();
+        let algorithms = self.minter.keys().algorithm_names();
+        let methods = self.auth_method_names();
+        let mut members = vec![
+            ("issuer", json!(self.minter.issuer())),
+            ("token_endpoint", json!(format!("{base}/token"))),
+            ("jwks_uri", json!(format!("{base}/jwks"))),
+            ("introspection_endpoint", json!(format!("{base}/introspect"))),
+            ("revocation_endpoint", json!(format!("{base}/revoke"))),
+            ("response_types_supported", json!([])),
+            ("grant_types_supported", json!(["client_credentials", "refresh_token"])),
+            ("token_endpoint_auth_methods_supported", json!(methods)),
+        ];
+        if openid {
+            members.extend([
+                ("authorization_endpoint", json!(format!("{base}/authorize"))),
+                ("subject_types_supported", json!(["public"])),
+                ("id_token_signing_alg_values_supported", json!(algorithms)),
+            ]);
+        }
+        let members = members.into_iter().map(|(name, value)| (name.to_owned(), value.to_string()));
+        public_json(overridden(members, &self.parts.metadata))
+    }
+
+    /// The registered names of what the clients may use.
+    fn auth_method_names(&self) -> Vec<&'static str> {
+        let used = |method: &ClientAuth| self.parts.clients.values().any(|client| client.auth.contains(method));
+        let mut names = Vec::new();
+        if used(&ClientAuth::Basic) || used(&ClientAuth::BasicRaw) {
+            names.push("client_secret_basic");
+        }
+        if used(&ClientAuth::Body) {
+            names.push("client_secret_post");
+        }
+        if used(&ClientAuth::None) {
+            names.push("none");
+        }
+        names
+    }
+}

@@ -1,0 +1,151 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::Uri;
+use tower_auth_core::jose::{Algorithm, JwkSet, Jws, MAX_TOKEN_LEN};
+use tower_auth_core::{Clock, ConfigError, ScopeSet};
+
+use super::grants::Grants;
+use super::{TestClient, TokenFormat};
+use crate::Endpoint;
+use crate::fault::FaultPlan;
+use crate::record::Recorder;
+use crate::token::{TokenMinter, seconds};
+
+/// What a server is built from, checked.
+pub(super) struct Parts {
+    pub(super) issuer: String,
+    pub(super) issuer_is_given: bool,
+    /// The issuer's path, without a slash at its end.
+    pub(super) path: String,
+    pub(super) clients: BTreeMap<String, TestClient>,
+    pub(super) resources: BTreeMap<String, TokenFormat>,
+    pub(super) algorithms: Vec<Algorithm>,
+    pub(super) clock: Clock,
+    pub(super) json_bodies: bool,
+    pub(super) query_params: bool,
+    pub(super) rotate: bool,
+    pub(super) metadata: BTreeMap<String, Option<String>>,
+}
+
+/// What the clones of a server share.
+pub(crate) struct Shared {
+    pub(super) parts: Parts,
+    pub(super) minter: TokenMinter,
+    pub(super) faults: FaultPlan,
+    pub(super) recorder: Recorder,
+    grants: Mutex<Grants>,
+    /// Where it listens, once it does: scheme, host and port.
+    listening: Mutex<Option<String>>,
+}
+
+/// What a token is worth at a resource.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Standing {
+    /// It is valid and has these scopes and audiences.
+    Active { scope: ScopeSet, audience: Vec<String> },
+    /// Unknown, expired, revoked, or of somebody else.
+    Inactive,
+}
+
+impl Shared {
+    pub(super) fn new(parts: Parts) -> Result<Self, ConfigError> {
+        let minter = TokenMinter::with_keys(&parts.issuer, &parts.algorithms, parts.clock.clone())?;
+        Ok(Self {
+            parts,
+            minter,
+            faults: FaultPlan::default(),
+            recorder: Recorder::default(),
+            grants: Mutex::default(),
+            listening: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.parts.clock
+    }
+
+    pub(super) fn grants(&self) -> MutexGuard<'_, Grants> {
+        self.grants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The URL under which the endpoints are, without a slash at its end.
+    pub(super) fn base(&self) -> String {
+        match self.listening().as_deref() {
+            Some(origin) => format!("{origin}{}", self.parts.path),
+            None => self.parts.issuer.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    pub(super) fn listen_at(&self, origin: String) {
+        if !self.parts.issuer_is_given {
+            self.minter.set_issuer(format!("{origin}{}", self.parts.path));
+        }
+        *self.listening() = Some(origin);
+    }
+
+    /// Whether `uri` is at this server.
+    pub(super) fn is_own(&self, uri: &Uri) -> bool {
+        let origin = |uri: &Uri| Some((uri.scheme()?.clone(), uri.authority()?.as_str().to_ascii_lowercase()));
+        let asked = origin(uri);
+        let own = [self.parts.issuer.clone(), self.base()];
+        asked.is_some() && own.iter().filter_map(|own| own.parse().ok()).any(|own| origin(&own) == asked)
+    }
+
+    /// The endpoint at `path`.
+    pub(super) fn endpoint(&self, path: &str) -> Endpoint {
+        let issuer = &self.parts.path;
+        // RFC 8414 section 3 puts the well-known part before the issuer's path, OpenID Discovery section 4 behind it.
+        if path.strip_prefix("/.well-known/oauth-authorization-server").is_some_and(|rest| rest == issuer) {
+            return Endpoint::OAuthMetadata;
+        }
+        match path.strip_prefix(issuer.as_str()) {
+            Some("/token") => Endpoint::Token,
+            Some("/jwks") => Endpoint::Jwks,
+            Some("/introspect") => Endpoint::Introspection,
+            Some("/revoke") => Endpoint::Revocation,
+            Some("/.well-known/openid-configuration") => Endpoint::OpenIdMetadata,
+            _ => Endpoint::Unknown,
+        }
+    }
+
+    /// What `token` is worth now: one that this server issued, or that its minter signed.
+    pub(crate) fn standing(&self, token: &str) -> Standing {
+        if let Some(grant) = self.grants().access(token) {
+            return if grant.is_active(self.clock().wall()) {
+                Standing::Active { scope: grant.scope.clone(), audience: grant.audience.clone() }
+            } else {
+                Standing::Inactive
+            };
+        }
+        self.minted(token).unwrap_or(Standing::Inactive)
+    }
+
+    /// A token that was signed by hand; it cannot be revoked.
+    fn minted(&self, token: &str) -> Option<Standing> {
+        let keys = JwkSet::parse(self.minter.jwks().as_bytes()).ok()?;
+        let mut buffer = Vec::new();
+        let jws = Jws::parse(token, MAX_TOKEN_LEN, &mut buffer).ok()?;
+        let header = jws.header();
+        keys.candidates(header.kid.as_deref(), header.alg).find(|key| jws.verify(key).is_ok())?;
+        let claims = jws.claims().ok()?;
+        let now = seconds(self.clock().wall());
+        let in_time = claims.exp?.since_epoch().as_secs() > now
+            && claims.nbf.is_none_or(|start| start.since_epoch().as_secs() <= now);
+        let ours = claims.iss.as_deref() == Some(self.minter.issuer().as_str());
+        if !in_time || !ours || !header.typ_is("at+jwt") {
+            return None;
+        }
+        let words = |text: Option<tower_auth_core::jose::StringOrList<'_>>| -> Vec<String> {
+            text.map(|text| text.iter().map(str::to_owned).collect()).unwrap_or_default()
+        };
+        Some(Standing::Active {
+            scope: ScopeSet::parse_lenient(&words(claims.scope).join(" "), ' '),
+            audience: words(claims.aud),
+        })
+    }
+
+    fn listening(&self) -> MutexGuard<'_, Option<String>> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

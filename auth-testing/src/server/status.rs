@@ -1,0 +1,86 @@
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::json;
+
+use super::answer::{Refusal, bare, json_response, wrong_method};
+use super::received::Received;
+use super::shared::Shared;
+use crate::token::seconds;
+
+impl Shared {
+    /// Introspection (RFC 7662), for authenticated clients only.
+    pub(super) fn introspection(&self, request: &Received) -> Response<Bytes> {
+        if !request.is_post() {
+            return wrong_method("POST");
+        }
+        self.introspect(request).unwrap_or_else(Refusal::response)
+    }
+
+    /// Revocation (RFC 7009), of the client's own tokens.
+    pub(super) fn revocation(&self, request: &Received) -> Response<Bytes> {
+        if !request.is_post() {
+            return wrong_method("POST");
+        }
+        match self.revoke_for(request) {
+            Ok(()) => bare(StatusCode::OK, String::new()),
+            Err(refusal) => refusal.response(),
+        }
+    }
+
+    fn introspect(&self, request: &Received) -> Result<Response<Bytes>, Refusal> {
+        request.check(false, false)?;
+        let asking = self.authenticate(request)?;
+        if asking.secret.is_none() {
+            return Err(Refusal::invalid_client("introspection is for confidential clients", false));
+        }
+        let token = request.param("token").ok_or_else(|| Refusal::invalid_request("token is missing"))?;
+        let now = self.clock().wall();
+        let grants = self.grants();
+        let answer = if let Some(grant) = grants.access(token).filter(|grant| grant.is_active(now)) {
+            json!({
+                "active": true,
+                "iss": self.minter.issuer(),
+                "sub": grant.subject,
+                "client_id": grant.client_id,
+                "aud": grant.audience,
+                "scope": grant.scope.to_string(),
+                "token_type": "Bearer",
+                "iat": seconds(grant.issued),
+                "exp": seconds(grant.expires()),
+            })
+        } else if let Some(grant) = grants.refresh(token).filter(|grant| !grant.spent && !grant.revoked) {
+            json!({
+                "active": true,
+                "iss": self.minter.issuer(),
+                "sub": grant.subject,
+                "client_id": grant.client_id,
+                "scope": grant.scope.to_string(),
+            })
+        } else {
+            // Nothing says why (RFC 7662 section 2.2).
+            json!({ "active": false })
+        };
+        Ok(json_response(StatusCode::OK, answer.to_string()))
+    }
+
+    fn revoke_for(&self, request: &Received) -> Result<(), Refusal> {
+        request.check(false, false)?;
+        let client = self.authenticate(request)?;
+        let token = request.param("token").ok_or_else(|| Refusal::invalid_request("token is missing"))?;
+        let mut grants = self.grants();
+        let owner = grants
+            .access(token)
+            .map(|grant| grant.client_id.clone())
+            .or_else(|| grants.refresh(token).map(|grant| grant.client_id.clone()));
+        match owner {
+            Some(owner) if owner != client.id => {
+                Err(Refusal::new("unauthorized_client", "the token belongs to another client"))
+            }
+            // An unknown token is no error (RFC 7009 section 2.2).
+            _ => {
+                grants.revoke(token);
+                Ok(())
+            }
+        }
+    }
+}

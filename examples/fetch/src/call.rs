@@ -1,0 +1,151 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, Service, ServiceExt};
+use tower_auth::core::{BoxError, HttpClient, TokenCache};
+use tower_auth::{AuthError, AuthErrorKind, NotRecovered};
+
+use crate::explain;
+use crate::failure::{Exit, Failure};
+use crate::session::Session;
+
+/// A request to an API, ready to be sent any number of times.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The whole URL, without the credential.
+    pub uri: Uri,
+    /// Headers beside those of the provider; they win over them.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What an API answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Bytes,
+    /// How often the request was sent: more than once if a token was refused and renewed.
+    pub sends: u32,
+    /// Which of the cache's tokens went with the last send; `None` if the credential never changes.
+    pub generation: Option<u64>,
+    /// Why a refused token was not replaced, if one was refused.
+    pub note: Option<NotRecovered>,
+}
+
+impl Session {
+    /// Sends a request with the credential.
+    ///
+    /// # Errors
+    /// When no token could be had, the request was refused by a rule, or the API did not answer.
+    pub async fn send(&self, call: &Call) -> Result<Answer, Failure> {
+        let log = Arc::new(SendLog::new(self.cache()));
+        let transport = CountedSends { http: self.http.clone(), log: Arc::clone(&log) };
+        let mut request = Request::new(Full::new(call.body.clone()));
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = call.uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("fetch/", env!("CARGO_PKG_VERSION"))));
+        headers.extend(self.api_headers()?);
+        headers.extend(call.headers.clone());
+        let result = match &self.layer {
+            Some(layer) => layer.layer(transport).oneshot(request).await,
+            None if self.held.credentials().is_none() => transport.oneshot(request).await,
+            None => return Err(Failure::usage("the credential has no base_url to go to")),
+        };
+        let response = result.map_err(|error| self.failed(call, &*error))?;
+        let note = response.extensions().get().cloned();
+        let status = response.status();
+        Ok(Answer { status, body: response.into_body(), sends: log.sends(), generation: log.generation(), note })
+    }
+
+    fn failed(&self, call: &Call, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Failure {
+        match error.downcast_ref::<AuthError>() {
+            Some(own) => match own.token_error() {
+                Some(error) => explain::no_token(&self.filled, error),
+                None if own.kind() == AuthErrorKind::ForeignOrigin => Failure::usage(own.to_string()),
+                None => Failure::new(Exit::CallFailed, own.to_string()),
+            },
+            None => Failure::new(
+                Exit::CallFailed,
+                format!("{} {}: no answer: {}", call.method, explain::site(&call.uri), explain::chain(error)),
+            ),
+        }
+    }
+}
+
+/// How often one request was sent, and with which token.
+#[derive(Debug)]
+pub(crate) struct SendLog {
+    cache: Option<TokenCache>,
+    sends: AtomicU32,
+    generation: AtomicU64,
+}
+
+impl SendLog {
+    pub(crate) fn new(cache: Option<&TokenCache>) -> Self {
+        Self { cache: cache.cloned(), sends: AtomicU32::new(0), generation: AtomicU64::new(0) }
+    }
+
+    /// Notes one send. The layer above has put the current token on the request just before.
+    pub(crate) fn note(&self) {
+        self.sends.fetch_add(1, Ordering::Relaxed);
+        if let Some(generation) = self.cache.as_ref().and_then(|cache| cache.status().generation) {
+            self.generation.store(generation.as_u64(), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn sends(&self) -> u32 {
+        self.sends.load(Ordering::Relaxed)
+    }
+
+    /// Generations count from one.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        Some(self.generation.load(Ordering::Relaxed)).filter(|generation| *generation > 0)
+    }
+}
+
+/// The transport, with each send counted.
+#[derive(Clone, Debug)]
+struct CountedSends {
+    http: HttpClient,
+    log: Arc<SendLog>,
+}
+
+impl<B> Service<Request<B>> for CountedSends
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Bytes>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, BoxError>> + Send>>;
+
+    /// The HTTP client awaits its own readiness.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Self { http, log } = self.clone();
+        log.note();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map_err(Into::into)?.to_bytes();
+            http.send(Request::from_parts(parts, body)).await
+        })
+    }
+}

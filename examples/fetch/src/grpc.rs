@@ -1,0 +1,131 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, StatusCode, Uri};
+use tonic::body::Body;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tower::{Layer, Service};
+use tower_auth::core::Origin;
+use tower_auth::{AuthLayer, ReplayBody};
+
+use crate::call::SendLog;
+use crate::explain;
+use crate::failure::{Exit, Failure};
+use crate::session::{Session, is_absolute};
+
+/// What a health service answered.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// The address that was asked.
+    pub address: Uri,
+    /// `SERVING`, `NOT_SERVING`, …, or what went wrong.
+    pub status: Result<&'static str, tonic::Status>,
+    /// How often the request was sent.
+    pub sends: u32,
+    /// Which of the cache's tokens went with the last send.
+    pub generation: Option<u64>,
+}
+
+/// The status of a gRPC call whose credential was not accepted.
+const UNAUTHENTICATED: &str = "16";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Session {
+    /// Asks the standard health service at `address` with the credential; `service` is empty for the server as a whole.
+    ///
+    /// # Errors
+    /// When the address or the TLS options cannot be used, or no token could be had.
+    pub async fn health(&self, address: &str, service: &str, timeout: Duration) -> Result<Health, Failure> {
+        let wrong = |why: String| Failure::usage(format!("--grpc-health {address}: {why}"));
+        let whole = if is_absolute(address) { address.to_owned() } else { format!("https://{address}") };
+        let uri = self.setup.origins.check(&whole).map_err(wrong)?;
+        let origin = Origin::of(&uri).ok_or_else(|| wrong("this is not host:port".to_owned()))?;
+        self.ready().await.map_err(|error| explain::no_token(&self.filled, &error))?;
+
+        let mut endpoint = Endpoint::from(uri.clone()).connect_timeout(CONNECT_TIMEOUT).timeout(timeout);
+        if origin.is_https() {
+            endpoint = endpoint.tls_config(self.tls()).map_err(|error| wrong(explain::chain(&error)))?;
+        }
+        let log = Arc::new(SendLog::new(self.cache()));
+        let channel = CountedChannel { channel: endpoint.connect_lazy(), log: Arc::clone(&log) };
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let answer = match self.held.credentials() {
+            None => HealthClient::with_origin(channel, uri.clone()).check(request).await,
+            Some(credentials) => {
+                let layer = AuthLayer::insecure_plaintext(credentials, [origin])
+                    .map_err(|error| Failure::usage(error.to_string()))?
+                    .refuse_other_origins()
+                    // A refused call is a 200 whose head says so; proxies in between may answer 401.
+                    .refused_when(|status, headers| {
+                        status == StatusCode::UNAUTHORIZED
+                            || headers.get("grpc-status").is_some_and(|code| code == UNAUTHENTICATED)
+                    });
+                HealthClient::with_origin(layer.layer(channel), uri.clone()).check(request).await
+            }
+        };
+        let status = answer.map(|answer| match answer.into_inner().status() {
+            ServingStatus::Serving => "SERVING",
+            ServingStatus::NotServing => "NOT_SERVING",
+            ServingStatus::ServiceUnknown => "SERVICE_UNKNOWN",
+            ServingStatus::Unknown => "UNKNOWN",
+        });
+        Ok(Health { address: uri, status, sends: log.sends(), generation: log.generation() })
+    }
+
+    fn tls(&self) -> ClientTlsConfig {
+        match &self.setup.roots {
+            Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
+            None => ClientTlsConfig::new().with_native_roots(),
+        }
+    }
+}
+
+impl Health {
+    /// How the program ends after this answer.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        if matches!(self.status, Ok("SERVING")) { Exit::Success } else { Exit::CallFailed }
+    }
+}
+
+/// A channel with each send counted.
+#[derive(Clone)]
+struct CountedChannel {
+    channel: Channel,
+    log: Arc<SendLog>,
+}
+
+impl Service<Request<ReplayBody<Body>>> for CountedChannel {
+    type Response = http::Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = <Channel as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.channel.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<ReplayBody<Body>>) -> Self::Future {
+        self.log.note();
+        self.channel.call(request.map(Body::new))
+    }
+}
+
+impl Service<Request<Body>> for CountedChannel {
+    type Response = http::Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = <Channel as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.channel.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        self.log.note();
+        self.channel.call(request)
+    }
+}

@@ -1,0 +1,5 @@
+//! The outgoing layer for reqwest. The recovery is the one of `auth/`; here requests and responses change their types.
+
+mod client;
+mod exchange;
+mod sender;

@@ -1,0 +1,69 @@
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::admission::Refused;
+use super::future::{Held, ValidateFuture};
+use super::layer::Config;
+
+/// The service of a [`ValidateLayer`](super::ValidateLayer).
+///
+/// # Clone
+/// A clone shares the verifier and holds nothing of this one's readiness.
+#[derive(Clone)]
+pub struct Validate<S> {
+    inner: S,
+    config: Arc<Config>,
+}
+
+impl<S> Validate<S> {
+    pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
+        Self { inner, config }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Validate<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ValidateFuture<S, B>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> ValidateFuture<S, B> {
+        let verdict = match self.config.known(&mut request) {
+            Some(verified) => Ok(verified),
+            None => {
+                let verification = self.config.verifier.verify(request.headers());
+                if verification.is_waiting() {
+                    // The one in `self` was polled ready, so that one travels with the request.
+                    let spare = self.inner.clone();
+                    let service = mem::replace(&mut self.inner, spare);
+                    let held = Held { service, request, config: Arc::clone(&self.config) };
+                    return ValidateFuture::waiting(verification, held);
+                }
+                verification.into_result()
+            }
+        };
+        match self.config.admit(&mut request, verdict) {
+            Ok(()) => ValidateFuture::admitted(self.inner.call(request)),
+            // The inner service stays ready for the next request.
+            Err(refusal) => ValidateFuture::refused(Refused::new(refusal, &request)),
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Validate<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Validate").field("inner", &self.inner).field("verifier", &self.config.verifier).finish()
+    }
+}
