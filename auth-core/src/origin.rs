@@ -105,10 +105,12 @@ impl FromStr for Origin {
 
     /// Parses `scheme://host[:port]`, with nothing behind it but a slash.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
+        // User information and queries hold credentials, which no error repeats.
+        let shown = if text.contains(['@', '?']) { "the text".to_owned() } else { format!("{text:?}") };
         let invalid = |what: &str| {
             ConfigError::new(
                 ConfigErrorKind::InvalidOrigin,
-                format!("{text:?} is not an origin such as https://api.example.com: {what}"),
+                format!("{shown} is not an origin such as https://api.example.com: {what}"),
             )
         };
         let uri: Uri =
@@ -194,6 +196,21 @@ mod tests {
         }
         assert_eq!("https://a.com:443/".parse::<Origin>().unwrap().to_string(), "https://a.com");
         assert_eq!("http://[::1]:8080".parse::<Origin>().unwrap().to_string(), "http://[::1]:8080");
+    }
+
+    // THREAT-L1
+    #[test]
+    fn what_is_no_origin_is_not_quoted_with_a_credential_in_it() {
+        for bad in [
+            "https://u:sentinel@a.com",
+            "https://sentinel@a.com/x",
+            "https://a.com?key=sentinel",
+            "ftp://u:sentinel@a.com",
+        ] {
+            let error = bad.parse::<Origin>().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("sentinel"), "{error}");
+        }
+        assert!("https://a.com/x".parse::<Origin>().unwrap_err().to_string().contains("https://a.com/x"));
     }
 
     // THREAT-T3

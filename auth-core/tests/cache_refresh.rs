@@ -65,7 +65,8 @@ async fn ten_thousand_requests_across_an_expiry_never_wait() {
     }
     // 50 seconds at one refresh in 7 to 8.
     assert!((6..=9).contains(&script.calls()), "{}", script.calls());
-    assert_eq!(seen.len(), script.calls());
+    // The last exchange may be under way when the requests end.
+    assert!(seen.len() == script.calls() || seen.len() + 1 == script.calls(), "{seen:?}");
     assert_eq!(script.most_at_once(), 1);
 }
 

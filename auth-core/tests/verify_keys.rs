@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tower_auth_core::jose::SigningKey;
-use tower_auth_core::{JwtVerifier, RejectionKind, Verifier};
+use tower_auth_core::{HttpClient, JwtVerifier, RejectionKind, Verifier};
 use tower_auth_testing::TestClock;
 
 use self::verify_support::*;
@@ -300,6 +300,67 @@ fn one_verifier_serves_runtimes_that_come_and_go() {
     verifier.try_verify(&bearer(&lasting(&key))).unwrap();
     let cold = builder(&server, &time).build().unwrap();
     assert_eq!(cold.try_verify(&bearer(&lasting(&key))).unwrap_err().kind(), RejectionKind::KeysUnavailable);
+}
+
+// THREAT-A3, THREAT-K3
+#[test]
+fn a_fetch_that_comes_back_after_it_was_given_up_undoes_nothing() {
+    let (server, time, withdrawn, verifier) = set_up();
+    let current = es256();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stands_still = runtime();
+    let pending = {
+        let _entered = stands_still.enter();
+        verifier.verify(&bearer(&lasting(&withdrawn)))
+    };
+    time.tick(secs(17));
+    server.keys(&[("k2", &current)]);
+    runtime().block_on(async { verdict(&verifier, &lasting_by(&current, "k2")).await }).unwrap();
+    // Only now does the first runtime go on, to an answer from before.
+    server.keys(&[("k1", &withdrawn)]);
+    let asked = server.asked("/keys");
+    let late = stands_still.block_on(pending);
+    assert_eq!(server.asked("/keys"), asked + 1, "the first fetch has ended");
+    assert_eq!(late.unwrap_err().kind(), RejectionKind::UnknownKey);
+    verifier.try_verify(&bearer(&lasting_by(&current, "k2"))).unwrap();
+}
+
+// THREAT-A4
+#[tokio::test]
+async fn limits_may_be_as_long_as_a_duration_can_be() {
+    let key = es256();
+    let server = Server::with_key(&key);
+    let verifier = JwtVerifier::issuer(ISSUER)
+        .unwrap()
+        .audience("orders")
+        .http_client(server.client())
+        .jwks_timeout(Duration::MAX)
+        .jwks_max_age(Duration::MAX)
+        .jwks_stale_limit(Duration::MAX)
+        .jwks_cooldown(Duration::MAX)
+        .build()
+        .unwrap();
+    verifier.ready().await.unwrap();
+}
+
+// THREAT-L2
+#[tokio::test]
+async fn a_key_in_the_url_of_the_key_set_is_in_no_error() {
+    let client = HttpClient::new(tower::service_fn(|request: http::Request<bytes::Bytes>| async move {
+        Err::<http::Response<bytes::Bytes>, _>(std::io::Error::other(format!("error for url ({})", request.uri())))
+    }));
+    let verifier = JwtVerifier::issuer(ISSUER)
+        .unwrap()
+        .audience("orders")
+        .jwks_uri("https://keys.example.net/keys?code=sentinel")
+        .http_client(client)
+        .clock(TestClock::new().clock())
+        .build()
+        .unwrap();
+    let refusal = verifier.verify(&bearer(&lasting(&es256()))).await.unwrap_err();
+    assert_eq!(refusal.kind(), RejectionKind::KeysUnavailable);
+    let shown = format!("{refusal} {refusal:?}");
+    assert!(shown.contains("keys.example.net") && !shown.contains("sentinel"), "{shown}");
 }
 
 // GRPC-7, THREAT-V16

@@ -1,4 +1,5 @@
-//! Authentication for tonic: [`GrpcAuthLayer`] puts live credentials on the calls of a gRPC client.
+//! Authentication for tonic: [`GrpcAuthLayer`] puts live credentials on the calls of a gRPC client, [`GrpcValidateLayer`] lets only
+//! callers with good credentials reach a gRPC server.
 //!
 //! ```
 //! use tonic::transport::Endpoint;
@@ -17,9 +18,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`GrpcAuthLayer`]: the layer for clients. It waits for the first token, renews ahead of expiry, and sends a refused call a
-//!   second time where that is safe.
+//! For clients:
+//!
+//! - [`GrpcAuthLayer`]: the layer. It waits for the first token, renews ahead of expiry, and sends a refused call a second time
+//!   where that is safe.
 //! - [`TokenInterceptor`]: the same credential by a synchronous interceptor, for code that has room for nothing else.
+//!
+//! For servers, with the feature `verify`:
+//!
+//! - [`GrpcValidateLayer`]: the layer. It knows the method that is called, and waits for keys that must be fetched.
+//! - [`VerifyInterceptor`]: authentication alone, by a synchronous interceptor.
+//! - [`principal`]: who called, in a handler.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -29,5 +38,11 @@ pub use tower_auth::{
 pub use tower_auth_core as core;
 
 mod client;
+#[cfg(feature = "verify")]
+mod server;
 
 pub use self::client::{GrpcAuth, GrpcAuthFuture, GrpcAuthLayer, TokenInterceptor};
+#[cfg(feature = "verify")]
+pub use self::server::{
+    GrpcValidate, GrpcValidateFuture, GrpcValidateLayer, VerifyInterceptor, principal, status_from_rejection,
+};

@@ -12,7 +12,7 @@ use crate::error::printable;
 pub(super) struct Redactor(Vec<Zeroizing<String>>);
 
 impl Redactor {
-    /// Knows every text of `secrets` as it is, form-encoded, and in base64.
+    /// Knows every text of `secrets` as it is, form-encoded, escaped as JSON has it, and in base64.
     pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut forms = Vec::new();
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
@@ -23,6 +23,9 @@ impl Redactor {
                 forms.push(Zeroizing::new(lower_escapes(&text)));
                 forms.push(text);
             }
+            forms.extend(json_escaped(secret));
+            // What the filter of `clean` leaves of it. Too short a rest is no secret any more, and would spoil messages.
+            forms.extend(Some(Zeroizing::new(printable(secret, usize::MAX))).filter(|rest| rest.len() >= MIN_REST));
             for engine in [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD] {
                 forms.push(Zeroizing::new(engine.encode(secret)));
             }
@@ -50,6 +53,22 @@ impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor").finish_non_exhaustive()
     }
+}
+
+/// The shortest rest of a text without its characters beyond ASCII that is still looked for.
+const MIN_REST: usize = 6;
+
+/// `text` as it stands within a JSON string, with slashes as they are and escaped.
+fn json_escaped(text: &str) -> [Zeroizing<String>; 2] {
+    let mut plain = Zeroizing::new(String::new());
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            plain.push('\\');
+        }
+        plain.push(c);
+    }
+    let slashes = Zeroizing::new(plain.replace('/', "\\/"));
+    [plain, slashes]
 }
 
 /// `%2F` as `%2f`.
@@ -82,6 +101,27 @@ mod tests {
             URL_SAFE_NO_PAD.encode(secret),
             "s3c\u{0}r t\u{200b}/+%".to_owned(),
         ] {
+            assert_eq!(redactor.clean(&format!("wrong: {form}!"), 200), "wrong: [redacted]!", "{form}");
+        }
+    }
+
+    // THREAT-L2
+    #[test]
+    fn a_secret_is_found_in_json_that_stands_in_a_text() {
+        let redactor = Redactor::new([r#"s3"cr\et/x"#]);
+        for form in [r#"s3\"cr\\et/x"#, r#"s3\"cr\\et\/x"#] {
+            assert_eq!(
+                redactor.clean(&format!(r#"{{"client_secret":"{form}"}}"#), 200),
+                r#"{"client_secret":"[redacted]"}"#
+            );
+        }
+    }
+
+    // THREAT-L2
+    #[test]
+    fn a_secret_beyond_ascii_is_found_in_what_is_left_of_it() {
+        let redactor = Redactor::new(["pässwörd-sésame"]);
+        for form in ["pässwörd-sésame", "p\u{c3}\u{a4}ssw\u{c3}\u{b6}rd-s\u{c3}\u{a9}same"] {
             assert_eq!(redactor.clean(&format!("wrong: {form}!"), 200), "wrong: [redacted]!", "{form}");
         }
     }

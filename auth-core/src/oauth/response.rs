@@ -106,15 +106,16 @@ impl Reader<'_> {
         if has_type(response.headers(), "application/x-www-form-urlencoded") {
             return Answer::from_form(body).ok_or_else(|| self.unparsable(response, "a broken form"));
         }
-        if has_type(response.headers(), "text/html") || body.trim_ascii_start().starts_with(b"<") {
-            let message = format!(
-                "{} answered with an HTML page (status {}), not JSON: is the token URL right?",
-                self.site,
-                response.status().as_u16()
-            );
-            return Err(TokenError::new(TokenErrorKind::Unparsable, message).with_status(response.status().as_u16()));
-        }
         Answer::from_json(body).map_err(|error| {
+            // Judged after the attempt, since some servers call their JSON HTML.
+            if has_type(response.headers(), "text/html") || body.trim_ascii_start().starts_with(b"<") {
+                let status = response.status().as_u16();
+                let message = format!(
+                    "{} answered with an HTML page (status {status}), not JSON: is the token URL right?",
+                    self.site
+                );
+                return TokenError::new(TokenErrorKind::Unparsable, message).with_status(status);
+            }
             let what = match error {
                 JsonError::Syntax | JsonError::NotUtf8 => "something that is not a JSON object",
                 JsonError::TooDeep | JsonError::TooManyMembers => "JSON beyond the limits on depth and members",
@@ -248,6 +249,17 @@ mod tests {
         assert_eq!(error.oauth_error(), Some("bad_verification_code"));
         assert!(read_as(form, 200, "access_token=t&access_token=u").is_err());
         assert!(read_as("text/plain", 200, "access_token=t").is_err());
+    }
+
+    // R6749-5.1a, SYS-V10
+    #[test]
+    fn json_that_is_called_html_is_json_all_the_same() {
+        let response = read_as("text/html; charset=UTF-8", 200, r#" {"access_token":"t","expires_in":60}"#).unwrap();
+        assert_eq!(response.token().secret().expose_secret(), "t");
+        let error = read_as("text/html", 400, r#"{"error":"invalid_grant"}"#).unwrap_err();
+        assert_eq!(error.oauth_error(), Some("invalid_grant"));
+        let error = read_as("text/html", 200, "Sign in").unwrap_err();
+        assert!(error.to_string().contains("an HTML page"), "{error}");
     }
 
     // SYS-V10

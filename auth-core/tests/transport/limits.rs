@@ -78,6 +78,19 @@ async fn a_handshake_that_never_ends_hits_the_connect_timeout_before_anything_is
 
 // THREAT-A5
 #[tokio::test]
+async fn no_memory_is_set_aside_for_what_is_only_announced() {
+    let server = Server::raw("127.0.0.1:0", |mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10000000000000000000\r\n\r\nx").await;
+    })
+    .await;
+    let client = loopback().max_body(usize::MAX).build().unwrap();
+    let error = own(client.send(request(&url(&server))).await.unwrap_err());
+    assert_eq!(error.kind(), TransportErrorKind::Protocol);
+}
+
+// THREAT-A5
+#[tokio::test]
 async fn a_body_is_read_up_to_the_cap_and_not_a_byte_further() {
     for (size, ok) in [(1000, true), (1001, false)] {
         let announced = Server::http(move |_| Response::new(Bytes::from(vec![b'x'; size]))).await;

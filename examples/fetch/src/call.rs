@@ -1,7 +1,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,11 +9,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt};
-use tower_auth::core::{BoxError, HttpClient, TokenCache};
+use tower_auth::core::{BoxError, HttpClient};
 use tower_auth::{AuthError, AuthErrorKind, NotRecovered};
 
 use crate::explain;
 use crate::failure::{Exit, Failure};
+use crate::sends::SendLog;
 use crate::session::Session;
 
 /// A request to an API, ready to be sent any number of times.
@@ -87,37 +87,6 @@ impl Session {
     }
 }
 
-/// How often one request was sent, and with which token.
-#[derive(Debug)]
-pub(crate) struct SendLog {
-    cache: Option<TokenCache>,
-    sends: AtomicU32,
-    generation: AtomicU64,
-}
-
-impl SendLog {
-    pub(crate) fn new(cache: Option<&TokenCache>) -> Self {
-        Self { cache: cache.cloned(), sends: AtomicU32::new(0), generation: AtomicU64::new(0) }
-    }
-
-    /// Notes one send. The layer above has put the current token on the request just before.
-    pub(crate) fn note(&self) {
-        self.sends.fetch_add(1, Ordering::Relaxed);
-        if let Some(generation) = self.cache.as_ref().and_then(|cache| cache.status().generation) {
-            self.generation.store(generation.as_u64(), Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn sends(&self) -> u32 {
-        self.sends.load(Ordering::Relaxed)
-    }
-
-    /// Generations count from one.
-    pub(crate) fn generation(&self) -> Option<u64> {
-        Some(self.generation.load(Ordering::Relaxed)).filter(|generation| *generation > 0)
-    }
-}
-
 /// The transport, with each send counted.
 #[derive(Clone, Debug)]
 struct CountedSends {
@@ -141,7 +110,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let Self { http, log } = self.clone();
-        log.note();
+        log.note(request.headers());
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(Into::into)?.to_bytes();

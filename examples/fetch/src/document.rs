@@ -92,6 +92,13 @@ impl<'d> Section<'d> {
         self.document.note(Mistake::at(place, text));
     }
 
+    /// Notes a mistake at `key`, if it is there.
+    pub(crate) fn note_key(&self, key: &str, text: impl Into<String>) {
+        if let Some((_, place)) = self.get(key) {
+            self.note(&place, text);
+        }
+    }
+
     /// Objects to every key that is not among `keys`.
     pub(crate) fn check_keys(&self, keys: &Keys) {
         for key in self.table.keys() {

@@ -6,9 +6,9 @@ use zeroize::Zeroizing;
 
 use crate::document::Located;
 use crate::failure::{Failure, Mistake};
+use crate::names::secret_in_url;
 use crate::origins::Origins;
 use crate::provider::{Field, Kind, Method, Provider, Urls};
-use crate::read::secret_in_url;
 use crate::template::{BASE_URL, Template};
 use crate::values::{Found, Values, variable};
 

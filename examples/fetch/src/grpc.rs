@@ -1,20 +1,20 @@
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, StatusCode, Uri};
-use tonic::body::Body;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use http::{StatusCode, Uri};
+use tonic::Code;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-use tower::{Layer, Service};
+use tower::Layer;
+use tower_auth::AuthLayer;
 use tower_auth::core::Origin;
-use tower_auth::{AuthLayer, ReplayBody};
 
-use crate::call::SendLog;
+use crate::channel::{CountedChannel, WholeBody};
 use crate::explain;
 use crate::failure::{Exit, Failure};
+use crate::sends::SendLog;
 use crate::session::{Session, is_absolute};
 
 /// What a health service answered.
@@ -22,8 +22,8 @@ use crate::session::{Session, is_absolute};
 pub struct Health {
     /// The address that was asked.
     pub address: Uri,
-    /// `SERVING`, `NOT_SERVING`, …, or what went wrong.
-    pub status: Result<&'static str, tonic::Status>,
+    /// `SERVING`, `NOT_SERVING`, …, or the code and the message of an error.
+    pub status: Result<&'static str, (Code, String)>,
     /// How often the request was sent.
     pub sends: u32,
     /// Which of the cache's tokens went with the last send.
@@ -32,6 +32,9 @@ pub struct Health {
 
 /// The status of a gRPC call whose credential was not accepted.
 const UNAUTHENTICATED: &str = "16";
+
+/// How much of an error's message is shown, in characters.
+const MAX_MESSAGE: usize = 300;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -52,7 +55,7 @@ impl Session {
             endpoint = endpoint.tls_config(self.tls()).map_err(|error| wrong(explain::chain(&error)))?;
         }
         let log = Arc::new(SendLog::new(self.cache()));
-        let channel = CountedChannel { channel: endpoint.connect_lazy(), log: Arc::clone(&log) };
+        let channel = CountedChannel::new(endpoint.connect_lazy(), Arc::clone(&log));
         let request = HealthCheckRequest { service: service.to_owned() };
         let answer = match self.held.credentials() {
             None => HealthClient::with_origin(channel, uri.clone()).check(request).await,
@@ -65,16 +68,30 @@ impl Session {
                         status == StatusCode::UNAUTHORIZED
                             || headers.get("grpc-status").is_some_and(|code| code == UNAUTHENTICATED)
                     });
-                HealthClient::with_origin(layer.layer(channel), uri.clone()).check(request).await
+                HealthClient::with_origin(WholeBody::new(layer.layer(channel)), uri.clone()).check(request).await
             }
         };
-        let status = answer.map(|answer| match answer.into_inner().status() {
-            ServingStatus::Serving => "SERVING",
-            ServingStatus::NotServing => "NOT_SERVING",
-            ServingStatus::ServiceUnknown => "SERVICE_UNKNOWN",
-            ServingStatus::Unknown => "UNKNOWN",
-        });
+        let status = match answer {
+            Ok(answer) => Ok(match answer.into_inner().status() {
+                ServingStatus::Serving => "SERVING",
+                ServingStatus::NotServing => "NOT_SERVING",
+                ServingStatus::ServiceUnknown => "SERVICE_UNKNOWN",
+                ServingStatus::Unknown => "UNKNOWN",
+            }),
+            Err(status) => Err((status.code(), self.printable(status.message(), &log))),
+        };
         Ok(Health { address: uri, status, sends: log.sends(), generation: log.generation() })
+    }
+
+    /// What a server said, without our secrets, which some repeat, and fit for a terminal.
+    fn printable(&self, text: &str, log: &SendLog) -> String {
+        let mut text = text.to_owned();
+        let sent = log.credentials();
+        let fields = self.filled.fields.values().filter(|field| field.secret).map(|field| &field.value);
+        for secret in fields.chain(&sent).filter(|secret| !secret.is_empty()) {
+            text = text.replace(secret.expose_secret(), "[redacted]");
+        }
+        text.chars().filter(|c| matches!(c, ' '..='~')).take(MAX_MESSAGE).collect()
     }
 
     fn tls(&self) -> ClientTlsConfig {
@@ -90,42 +107,5 @@ impl Health {
     #[must_use]
     pub fn exit(&self) -> Exit {
         if matches!(self.status, Ok("SERVING")) { Exit::Success } else { Exit::CallFailed }
-    }
-}
-
-/// A channel with each send counted.
-#[derive(Clone)]
-struct CountedChannel {
-    channel: Channel,
-    log: Arc<SendLog>,
-}
-
-impl Service<Request<ReplayBody<Body>>> for CountedChannel {
-    type Response = http::Response<Body>;
-    type Error = tonic::transport::Error;
-    type Future = <Channel as Service<Request<Body>>>::Future;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.channel.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<ReplayBody<Body>>) -> Self::Future {
-        self.log.note();
-        self.channel.call(request.map(Body::new))
-    }
-}
-
-impl Service<Request<Body>> for CountedChannel {
-    type Response = http::Response<Body>;
-    type Error = tonic::transport::Error;
-    type Future = <Channel as Service<Request<Body>>>::Future;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.channel.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        self.log.note();
-        self.channel.call(request)
     }
 }

@@ -9,12 +9,14 @@
 
 mod args;
 mod call;
+mod channel;
 mod credentials;
 mod document;
 mod explain;
 mod failure;
 mod fill;
 mod grpc;
+mod names;
 mod nearest;
 mod origins;
 mod output;
@@ -22,6 +24,7 @@ mod provider;
 mod read;
 mod run;
 mod schema;
+mod sends;
 mod session;
 mod template;
 mod values;

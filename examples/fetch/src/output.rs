@@ -54,15 +54,10 @@ impl Output {
     pub(crate) fn health(self, health: &Health) {
         let (status, code) = match &health.status {
             Ok(status) => (*status, 0),
-            Err(status) => {
-                complain(&format!(
-                    "{} answered {:?} ({}): {}",
-                    health.address,
-                    status.code(),
-                    i32::from(status.code()),
-                    printable(status.message())
-                ));
-                ("ERROR", i32::from(status.code()))
+            Err((code, message)) => {
+                let number = i32::from(*code);
+                complain(&format!("{} answered {code:?} ({number}): {message}", health.address));
+                ("ERROR", number)
             }
         };
         if self.json {
@@ -135,11 +130,6 @@ pub(crate) fn print(text: &str) {
 
 fn print_json(object: &Value) {
     print(&object.to_string());
-}
-
-/// What a server sent, fit for a terminal.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| matches!(c, ' '..='~')).take(300).collect()
 }
 
 /// Whole seconds, up from the half: a token that came a moment ago has its whole life before it.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::{HeaderName, Method as HttpMethod};
 use tower_auth::core::{BodyFormat, ClientAuth, Placement};
 
-use crate::document::{Located, Section, unknown};
-use crate::failure::Place;
+use crate::document::{Located, Section};
+use crate::names::check_names;
 use crate::provider::{Field, GrantType, Kind, Method, Provider, TokenRequest, Urls, Verify, located};
 use crate::schema::{
     BASIC_ENCODINGS, BODY_FORMATS, CLIENT_AUTHS, ENVIRONMENT, EXPECT, EXPIRES, EXPIRY_KINDS, FIELD, FIELD_TYPES, KINDS,
@@ -86,25 +86,7 @@ fn method(section: &Section<'_>) -> Option<Method> {
 
     let kind = kind?.value;
     let fields = with_own_fields(kind, fields, halves.0.is_some() || halves.1.is_some());
-    if kind != Kind::ClientCredentials {
-        for key in ["token_url", "client_auth", "grant_type", "token_params", "token_headers", "expires", "body_format"]
-        {
-            if section.has(key) {
-                section.note(
-                    section.place(),
-                    format!("{key:?} is for token requests; the kind {:?} makes none", kind.as_str()),
-                );
-            }
-        }
-    }
-    for key in ["basic_user", "basic_password"] {
-        if kind != Kind::Basic && section.has(key) {
-            section.note(section.place(), format!("{key:?} is for the kind \"basic\""));
-        }
-    }
-    if kind == Kind::Basic && placement.is_some() {
-        section.note(section.place(), "\"placement\" is for tokens and keys; a Basic pair goes into Authorization");
-    }
+    check_use(section, kind);
     Some(Method {
         key: key.map_or_else(|| kind.as_str().to_owned(), |key| key.value),
         kind,
@@ -119,6 +101,25 @@ fn method(section: &Section<'_>) -> Option<Method> {
         verify,
         timeout,
     })
+}
+
+/// Objects to keys that have no meaning for the kind.
+fn check_use(section: &Section<'_>, kind: Kind) {
+    for key in METHOD.known {
+        let use_of_key = match *key {
+            "token_url" | "client_auth" | "basic_encoding" | "body_format" | "method" | "grant_type"
+            | "token_params" | "token_headers" | "scopes" | "default_scopes" | "scope_separator" | "skip_empty"
+            | "expires" | "refresh_margin"
+                if kind != Kind::ClientCredentials =>
+            {
+                "this key is for token requests"
+            }
+            "basic_user" | "basic_password" if kind != Kind::Basic => "this key is for Basic pairs",
+            "placement" if matches!(kind, Kind::Basic | Kind::None) => "this key is for tokens and API keys",
+            _ => continue,
+        };
+        section.note_key(key, format!("{use_of_key}, and the kind {:?} has none", kind.as_str()));
+    }
 }
 
 /// The declared fields, and before them those of the kind that are not declared.
@@ -340,50 +341,4 @@ fn parse(section: &Section<'_>, text: &Located<String>) -> Option<Template> {
             None
         }
     }
-}
-
-/// Objects to names in templates that are not fields of the method, and to secrets in URLs.
-fn check_names(
-    section: &Section<'_>,
-    base_url: Option<&Located<Template>>,
-    environments: &BTreeMap<String, Urls>,
-    method: &Method,
-) {
-    let names: Vec<_> = method.fields.iter().map(|field| field.name.as_str()).collect();
-    let unknown_field = |name: &str| unknown(&format!("field {name:?}"), name, &names);
-    let check = |place: &Place, template: &Template| {
-        for name in template.names().filter(|name| !names.contains(name)) {
-            section.note(place, unknown_field(name));
-        }
-    };
-    let check_url = |url: &Located<Template>, with_base: bool| {
-        for name in url.value.names().filter(|name| !(with_base && *name == BASE_URL)) {
-            match method.fields.iter().find(|field| field.name == name) {
-                None => section.note(&url.place, unknown_field(name)),
-                Some(field) if field.secret => section.note(&url.place, secret_in_url(name)),
-                Some(_) => {}
-            }
-        }
-    };
-    environments
-        .values()
-        .filter_map(|urls| urls.base_url.as_ref())
-        .chain(base_url)
-        .for_each(|url| check_url(url, false));
-    let token_urls = environments.values().filter_map(|urls| urls.token_url.as_ref()).chain(method.token_url.as_ref());
-    token_urls.for_each(|url| check_url(url, true));
-    let mine = section.place();
-    check(mine, &method.basic.0);
-    check(mine, &method.basic.1);
-    method.request.params.iter().for_each(|(_, template)| check(mine, template));
-    method.request.headers.iter().chain(&method.api_headers).for_each(|(_, template)| check(mine, template));
-    for verify in &method.verify {
-        check_url(&verify.url, true);
-        verify.headers.iter().map(|(_, template)| template).chain(&verify.body).for_each(|one| check(mine, one));
-    }
-}
-
-/// The mistake of a secret in a URL.
-pub(crate) fn secret_in_url(name: &str) -> String {
-    format!("the field {name:?} is secret, and URLs are shown and logged")
 }

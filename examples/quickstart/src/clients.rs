@@ -12,8 +12,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tonic::body::Body;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient as GrpcHealthClient;
@@ -21,6 +20,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_auth::core::{BoxError, TokenCache};
 use tower_auth::{AuthLayer, Credentials};
+use tower_auth_tonic::{GrpcAuth, GrpcAuthLayer};
 
 use crate::services::Services;
 
@@ -77,16 +77,13 @@ impl ApiClient {
 }
 
 /// A client of the gRPC health service.
-pub(crate) struct HealthClient(GrpcHealthClient<BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>>);
+pub(crate) struct HealthClient(GrpcHealthClient<GrpcAuth<Channel>>);
 
 impl HealthClient {
     pub(crate) async fn new(services: &Services, tokens: &TokenCache) -> Result<Self, BoxError> {
         let channel = Endpoint::from_shared(services.grpc.clone())?.connect().await?;
-        let channel = ServiceBuilder::new()
-            .layer(AuthLayer::new(tokens, [services.grpc.as_str()])?)
-            .map_request(|request: Request<_>| request.map(Body::new))
-            .service(channel);
-        Ok(Self(GrpcHealthClient::new(BoxCloneSyncService::new(channel))))
+        let channel = ServiceBuilder::new().layer(GrpcAuthLayer::new(tokens, services.grpc.as_str())?).service(channel);
+        Ok(Self(GrpcHealthClient::new(channel)))
     }
 
     /// The status of the whole server.

@@ -7,10 +7,10 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
-use tower_auth::ValidateLayer;
 use tower_auth::core::{BoxError, Credential, JwtVerifier, Verifier};
 use tower_auth_axum::Bearer;
 use tower_auth_testing::AuthorizationServer;
+use tower_auth_tonic::GrpcValidateLayer;
 
 use crate::clients::ApiClient;
 
@@ -52,7 +52,7 @@ async fn start_grpc(verifier: Verifier) -> Result<String, BoxError> {
     let (_, health) = tonic_health::server::health_reporter();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let server = Server::builder().layer(ValidateLayer::new(verifier)).add_service(health);
+    let server = Server::builder().layer(GrpcValidateLayer::new(verifier)).add_service(health);
     tokio::spawn(async move { server.serve_with_incoming(TcpListenerStream::new(listener)).await });
     Ok(format!("http://{address}"))
 }

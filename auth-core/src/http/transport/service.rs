@@ -88,7 +88,7 @@ impl Settings {
         if announced.is_some_and(|length| length > self.max_body) {
             return Err(too_large());
         }
-        let mut buffer = WipedBuffer::with_capacity(announced.unwrap_or(0));
+        let mut buffer = WipedBuffer::with_capacity(announced.unwrap_or(0).min(MAX_AT_ONCE));
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| broken(site, error))?;
             // Trailers say nothing here.
@@ -101,6 +101,9 @@ impl Settings {
         Ok(Response::from_parts(parts, buffer.into_bytes()))
     }
 }
+
+/// The most memory that is set aside for a body before any of it has come.
+const MAX_AT_ONCE: usize = 64 * 1024;
 
 impl fmt::Debug for TransportService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(super) struct KeysError {
     pub(super) code: &'static str,
-    /// For the operator; names hosts, never a path or a body.
+    /// For the operator; names hosts, never a query or a body.
     pub(super) message: String,
     pub(super) retry_after: Option<Duration>,
 }

@@ -103,7 +103,7 @@ impl Fetcher {
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tower-auth/", env!("CARGO_PKG_VERSION"))));
-        let response = self.http.send(request).await.map_err(|error| Failed::Now(unreachable(site, &*error)))?;
+        let response = self.http.send(request).await.map_err(|error| Failed::Now(unreachable(site, uri, &*error)))?;
         let status = response.status();
         if status != StatusCode::OK {
             let mut error = KeysError::new("keys.status", format!("{site} answered with status {}", status.as_u16()));
@@ -150,13 +150,16 @@ fn is_json(response: &Response<Bytes>) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-fn unreachable(site: &str, error: &(dyn Error + 'static)) -> KeysError {
+fn unreachable(site: &str, uri: &Uri, error: &(dyn Error + 'static)) -> KeysError {
     match TransportError::find(error) {
         Some(transport) => KeysError::new(transport.code(), format!("{site} cannot be asked: {transport}")),
-        // Somebody else's error: only what can be printed of it is kept.
-        None => KeysError::new(
-            "keys.unreachable",
-            format!("{site} cannot be asked: {}", printable(&error.to_string(), 200)),
-        ),
+        // Somebody else's error: only what can be printed of it is kept, without the query, which may hold a key.
+        None => {
+            let mut text = error.to_string();
+            if let Some(query) = uri.query().filter(|query| !query.is_empty()) {
+                text = text.replace(query, "[redacted]");
+            }
+            KeysError::new("keys.unreachable", format!("{site} cannot be asked: {}", printable(&text, 200)))
+        }
     }
 }

@@ -127,8 +127,8 @@ impl Store {
     fn land(&self, id: u64, result: Result<JwkSet, KeysError>) -> Option<KeysError> {
         let now = self.clock.now();
         let mut flow = self.flow();
-        // A fetch that was given up for lost may come back, but does not undo what its successor brought.
-        if flow.flight.as_ref().is_some_and(|flight| flight.id != id) {
+        // A fetch that was given up for lost may come back, but does not undo what its successor brought or will bring.
+        if flow.flight.as_ref().is_none_or(|flight| flight.id != id) {
             return result.err();
         }
         flow.flight = None;

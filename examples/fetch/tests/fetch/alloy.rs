@@ -167,7 +167,7 @@ async fn no_output_shows_a_secret_or_a_token() {
     assert_nothing_leaks(&refused);
 }
 
-// SYS-A9
+// SYS-A9, SYS-V12
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_comes_from_the_environment_a_file_or_a_command() {
     let alloy = Alloy::start().await;
@@ -204,6 +204,18 @@ async fn a_secret_on_the_command_line_is_refused_with_a_hint() {
         Run::with("providers/alloy.toml").args(&["--values", values.to_str().unwrap(), "--token"]).run().await;
     assert!(outcome.failure(2).contains("values.toml:1: client_secret: this field is secret: write { env ="));
     assert!(!outcome.err.contains("hush-hush"));
+}
+
+// SYS-A10
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fields_are_called_is_data() {
+    let text = fs::read_to_string("providers/alloy.toml").unwrap();
+    for (text, title) in
+        [(text.clone(), "Workflow token;"), (text.replace("Workflow token", "Token"), "client_id: Token;")]
+    {
+        let outcome = Run::with(scratch_file("alloy.toml", &text)).args(&["--token"]).run().await;
+        assert!(outcome.failure(2).contains(title), "{}", outcome.err);
+    }
 }
 
 // SYS-A11

@@ -134,8 +134,8 @@ client_auth = \"auto\"
         "17: auth[0].fields[0].pattern: this key is not supported yet by fetch",
         "18: auth[0].fields[0].secret: this must be true or false",
         "21: auth[1].kind: \"oauth2_code\" is not supported yet by fetch",
-        "23: auth[2]: \"client_auth\" is for token requests; the kind \"basic\" makes none",
         "25: auth[2].client_auth: \"auto\" is not supported yet by fetch",
+        "25: auth[2].client_auth: this key is for token requests, and the kind \"basic\" has none",
     ]
     .iter()
     .map(|line| format!("fetch: {}:{line}\n", path.display()))

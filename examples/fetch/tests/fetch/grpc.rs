@@ -18,7 +18,11 @@ async fn health_service(accepted: &'static [&'static str]) -> (String, Arc<Atomi
     let guarded = InterceptedService::new(service, move |request: Request<()>| {
         count.fetch_add(1, Ordering::Relaxed);
         let value = request.metadata().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if accepted.contains(&value) { Ok(request) } else { Err(Status::unauthenticated("no such token")) }
+        if accepted.contains(&value) {
+            Ok(request)
+        } else {
+            Err(Status::unauthenticated(format!("no such token: {value}")))
+        }
     });
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = format!("http://{}", incoming.local_addr().unwrap());
@@ -48,7 +52,7 @@ async fn an_error_of_the_service_is_named_and_ends_with_one() {
     let (address, calls) = health_service(&[]).await;
     let health = |args: &[&str]| Run::aluma(&aluma).args(&["--grpc-health", &address]).args(args);
     let outcome = health(&["--allow-plaintext", &address]).run().await;
-    let expected = format!("fetch: {address}/ answered Unauthenticated (16): no such token\n");
+    let expected = format!("fetch: {address}/ answered Unauthenticated (16): no such token: Bearer [redacted]\n");
     assert_eq!((outcome.failure(1), calls.load(Ordering::Relaxed)), (expected.as_str(), 2));
     // Plain http has to be allowed, and no token means no call.
     assert!(health(&[]).run().await.failure(2).contains("is plain http"));

@@ -115,6 +115,15 @@ async fn environments_are_sets_of_urls() {
     assert_eq!((server.seen().len(), alloy.server.seen()[0].path.as_str()), (1, "/v1/x"));
     let unknown = run(&["-e", "test"]).run().await;
     assert!(unknown.failure(2).contains("k has no environment \"test\"; it has: production, sandbox"));
+    // A token URL of the environment stands before that of the method.
+    let text = format!(
+        "id = \"alloy\"\n[environments.sandbox]\ntoken_url = \"{}/v1/oauth/bearer\"\n[[auth]]\n\
+         kind = \"oauth2_client_credentials\"\ntoken_url = \"https://unused.test/token\"\nclient_auth = \"basic\"\n\
+         body_format = \"json\"\n",
+        alloy.server.origin
+    );
+    let path = scratch_file("sandbox.toml", &text);
+    Run::alloy(&alloy).args(&["-p", path.to_str().unwrap(), "-e", "sandbox", "--token"]).run().await.success();
 }
 
 // SYS-A8

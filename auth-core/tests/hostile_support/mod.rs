@@ -1,0 +1,223 @@
+//! Issuers, their good tokens, and rules that make bad ones of them.
+#![allow(dead_code, unreachable_pub, reason = "a test binary uses it")]
+#![allow(clippy::unwrap_used, clippy::exhaustive_structs, reason = "a test fails by it")]
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tower_auth_core::jose::{Algorithm, JwkSet, SigningKey};
+use tower_auth_core::{IncomingCredential, JwtVerifier, Profile, Secret, Verifier};
+use tower_auth_testing::TestClock;
+
+/// What [`TestClock::new`] says.
+pub const NOW: u64 = 1_767_225_600;
+
+/// The tokens of one issuer: how they are signed, and what they must have.
+pub struct Family {
+    pub issuer: &'static str,
+    pub typ: &'static str,
+    pub signer: SigningKey,
+    pub required: &'static [&'static str],
+    /// Its keys have ids, and a token without one is ambiguous.
+    pub has_kid: bool,
+}
+
+pub struct World {
+    pub families: Vec<Family>,
+    pub verifier: Verifier,
+}
+
+/// Names and values of an object, both as JSON text.
+pub type Members = Vec<(String, String)>;
+
+pub const RFC9068: &[&str] = &["iss", "exp", "aud", "sub", "client_id", "iat", "jti"];
+pub const GENERIC: &[&str] = &["iss", "exp", "aud", "sub"];
+pub const SECRET: &str = "a shared secret of 32 bytes or more";
+
+/// Keys are made once. Every issuer has two keys for one algorithm.
+pub static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let time = TestClock::new();
+    let mut families = Vec::new();
+    let mut verifiers = Vec::new();
+    for (issuer, algorithm, profile) in [
+        ("https://es.example.com", Algorithm::Es256, Profile::Rfc9068),
+        ("https://ed.example.com", Algorithm::EdDsa, Profile::Rfc9068),
+        ("https://hs.example.com", Algorithm::Hs256, Profile::Rfc9068),
+        ("https://es.example.com/generic", Algorithm::Es256, Profile::Generic),
+        ("https://ed.example.com/generic", Algorithm::EdDsa, Profile::Generic),
+    ] {
+        let has_kid = algorithm != Algorithm::Hs256;
+        let (signer, builder) = if has_kid {
+            let [signer, other] = [(); 2].map(|()| SigningKey::generate(algorithm).unwrap());
+            let keys = [("k1", &signer), ("k2", &other)].map(|(kid, key)| key.verifying_key(Some(kid)).unwrap());
+            (signer, JwtVerifier::issuer(issuer).unwrap().jwks(keys.into_iter().collect::<JwkSet>()))
+        } else {
+            let signer = SigningKey::from_hmac_secret(algorithm, SECRET.as_bytes()).unwrap();
+            (signer, JwtVerifier::shared_secret(issuer, algorithm, &Secret::from(SECRET)).unwrap())
+        };
+        verifiers.push(builder.audience("orders").profile(profile).clock(time.clock()).build().unwrap());
+        let is_generic = profile == Profile::Generic;
+        let (typ, required) = if is_generic { ("JWT", GENERIC) } else { ("at+jwt", RFC9068) };
+        families.push(Family { issuer, typ, signer, required, has_kid });
+    }
+    World { families, verifier: Verifier::any_of(verifiers).unwrap() }
+});
+
+impl Family {
+    pub fn header(&self) -> Members {
+        let alg = self.signer.algorithm().name();
+        [("alg", alg), ("typ", self.typ), ("kid", "k1")].map(|(name, value)| (quoted(name), quoted(value))).into()
+    }
+
+    pub fn claims(&self) -> Members {
+        let number = |value: u64| value.to_string();
+        [
+            ("iss", quoted(self.issuer)),
+            ("sub", quoted("alice")),
+            ("aud", quoted("orders")),
+            ("exp", number(NOW + 600)),
+            ("nbf", number(NOW - 10)),
+            ("iat", number(NOW)),
+            ("jti", quoted("5f3c")),
+            ("client_id", quoted("web")),
+            ("azp", quoted("web")),
+            ("scope", quoted("orders:read")),
+            ("tenant", r#"{"id":"acme","tags":["a","b"]}"#.to_owned()),
+        ]
+        .map(|(name, value)| (quoted(name), value))
+        .into()
+    }
+
+    /// A token of these texts, JSON or not, signed by the right key.
+    pub fn sign(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
+        signed(header.as_ref(), payload.as_ref(), |input| self.signer.sign_bytes(input).unwrap())
+    }
+
+    pub fn with_header(&self, header: &Members) -> String {
+        self.sign(object(header), object(&self.claims()))
+    }
+
+    pub fn with_claims(&self, claims: &Members) -> String {
+        self.sign(object(&self.header()), object(claims))
+    }
+
+    pub fn good(&self) -> String {
+        self.with_claims(&self.claims())
+    }
+}
+
+/// The tokens tried by one test, each once.
+#[derive(Default)]
+pub struct Corpus(HashSet<String>);
+
+impl Corpus {
+    /// The token is refused as a bad token, with a text that can stand in a log.
+    pub fn refuse(&mut self, token: String) {
+        if self.0.contains(&token) {
+            return;
+        }
+        let outcome = WORLD.verifier.verify_credential(IncomingCredential::bearer(&token)).into_result();
+        let Err(refusal) = outcome else { panic!("accepted: {}", readable(&token)) };
+        assert_eq!(refusal.kind().oauth_error(), Some("invalid_token"), "{refusal}: {}", readable(&token));
+        let text = refusal.to_string();
+        assert!(text.len() < 1_500 && text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{text:?}");
+        self.0.insert(token);
+    }
+
+    pub fn has_at_least(&self, tokens: usize) {
+        assert!(self.0.len() >= tokens, "only {} tokens were tried", self.0.len());
+    }
+}
+
+pub fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap()
+}
+
+pub fn object(members: &Members) -> String {
+    let members: Vec<String> = members.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+pub fn with(mut members: Members, name: &str, value: &str) -> Members {
+    match members.iter_mut().find(|(own, _)| *own == quoted(name)) {
+        Some((_, own)) => *own = value.to_owned(),
+        None => members.push((quoted(name), value.to_owned())),
+    }
+    members
+}
+
+pub fn without(mut members: Members, name: &str) -> Members {
+    members.retain(|(own, _)| *own != quoted(name));
+    members
+}
+
+pub fn renamed(mut members: Members, name: &str, other: &str) -> Members {
+    members.iter_mut().filter(|(own, _)| *own == quoted(name)).for_each(|(own, _)| *own = quoted(other));
+    members
+}
+
+pub fn signed(header: &[u8], payload: &[u8], sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let signature = sign(input.as_bytes());
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// A quoted name as it stands, and with each of its characters escaped.
+pub fn spellings(name: &str) -> Vec<String> {
+    let bare = name.trim_matches('"');
+    let escaped =
+        bare.char_indices().map(|(at, c)| format!("\"{}\\u{:04x}{}\"", &bare[..at], u32::from(c), &bare[at + 1..]));
+    [name.to_owned()].into_iter().chain(escaped).collect()
+}
+
+/// Every way to write `text` with at least one letter in the other case, by its first eight letters.
+pub fn cases(text: &str) -> Vec<String> {
+    let letters: Vec<usize> =
+        text.char_indices().filter(|(_, c)| c.is_ascii_alphabetic()).map(|(at, _)| at).take(8).collect();
+    (1_usize..1 << letters.len())
+        .map(|choice| {
+            let mut bytes = text.as_bytes().to_vec();
+            letters.iter().enumerate().filter(|(n, _)| choice >> n & 1 == 1).for_each(|(_, at)| bytes[*at] ^= 0x20);
+            String::from_utf8(bytes).unwrap()
+        })
+        .collect()
+}
+
+/// ASCII `text` with one character less or more, which makes it another text of another length.
+pub fn near(text: &str) -> Vec<String> {
+    let less = (0..text.len()).map(|at| format!("{}{}", &text[..at], &text[at + 1..]));
+    let more = (0..=text.len()).flat_map(|at| {
+        [" ", "\0", "/", "A", ".", "\u{200b}", "\u{301}", "\n"].map(|c| format!("{}{c}{}", &text[..at], &text[at..]))
+    });
+    less.chain(more).collect()
+}
+
+/// Texts near the object `json` that are no JSON: cut anywhere, a structural character lost or doubled, a byte put in
+/// that stands nowhere in JSON. No text in `json` has an escape, and no list has numbers.
+pub fn broken(json: &str) -> Vec<Vec<u8>> {
+    let bytes = json.as_bytes();
+    let mut all: Vec<Vec<u8>> = (0..bytes.len()).map(|end| bytes[..end].to_vec()).collect();
+    for (at, byte) in bytes.iter().enumerate() {
+        // Colons are in texts too.
+        if b"{}[]\"".contains(byte) {
+            all.push([&bytes[..at], &bytes[at + 1..]].concat());
+            all.push([&bytes[..at], &[*byte], &bytes[at..]].concat());
+        }
+        all.extend([&[0][..], &[0x80], &[0xff], &[0x0b]].map(|odd| [&bytes[..at], odd, &bytes[at..]].concat()));
+    }
+    all.extend(["\0", "x", ",", "}", "{}", "\u{feff}", "//"].map(|tail| format!("{json}{tail}").into_bytes()));
+    all.extend(["\u{feff}", "\0", ",", "x", "{"].map(|start| format!("{start}{json}").into_bytes()));
+    all
+}
+
+/// A token for a message of this test.
+pub fn readable(token: &str) -> String {
+    let part = |part: &str| {
+        URL_SAFE_NO_PAD
+            .decode(part)
+            .map_or_else(|_| part.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+    };
+    token.split('.').take(2).map(part).collect::<Vec<_>>().join(" . ").chars().take(600).collect()
+}

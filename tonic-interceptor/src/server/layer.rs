@@ -1,0 +1,143 @@
+use std::fmt;
+use std::sync::Arc;
+
+use tower_auth_core::{ConfigError, Verifier};
+use tower_layer::Layer;
+
+use super::GrpcValidate;
+use super::policies::Policies;
+
+/// Lets only calls reach a gRPC server whose credential a [`Verifier`] accepts, by the method that is called, and puts
+/// the verdict, a [`Verified<Principal>`](tower_auth_core::Verified), where [`principal`](super::principal()) finds it.
+///
+/// ```
+/// use tonic::transport::Server;
+/// use tower_auth_tonic::GrpcValidateLayer;
+/// use tower_auth_tonic::core::BasicVerifier;
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # let _guard = runtime.enter();
+/// let verifier = BasicVerifier::new().user("batch", "s3cret").build()?;
+/// let validate = GrpcValidateLayer::new(verifier)
+///     .method("/orders.v1.Orders/Delete", "orders:admin")?
+///     .service("orders.v1.Orders", "orders:read")?
+///     .allow_anonymous("/grpc.health.v1.Health/Check")?;
+///
+/// let (_, health) = tonic_health::server::health_reporter();
+/// let server = Server::builder().layer(validate).add_service(health);
+/// # drop(server);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # What happens to a call, in this order
+/// 1. Its path must be `/package.Service/Method`, letter by letter as routing compares it, without a query. Anything
+///    else is answered `UNIMPLEMENTED`, whoever calls and whatever the rules: nothing is decoded or tidied up, so no
+///    spelling can reach a method past its rule.
+/// 2. The most specific rule is chosen: that of the method, else that of its service, else the standard one, which
+///    demands authentication. A method that nobody named is never open.
+/// 3. The credential and the scopes are checked as [`ValidateLayer`](tower_auth::ValidateLayer) does. A call whose
+///    credential needs keys that must be fetched first waits for them.
+///
+/// # Answers
+/// A refused call is answered with HTTP status 200 and a `grpc-status` in the headers ("trailers-only"), and no body:
+///
+/// | | |
+/// |---|---|
+/// | `UNAUTHENTICATED` | the credential is missing, doubled or not valid; `www-authenticate` says what is wanted |
+/// | `PERMISSION_DENIED` | the caller is known and lacks a scope |
+/// | `UNAVAILABLE` | the keys cannot be had, so nothing can be said of the credential |
+/// | `UNIMPLEMENTED` | the path is none of a method |
+///
+/// A request whose content type is not `application/grpc…` is refused too, as plain HTTP: 401, 400, 403, 503, or 404 for the
+/// path.
+///
+/// # Where it belongs in a stack
+/// Around a whole server by `Server::builder().layer(…)`, or around one service: the result is still a
+/// [`NamedService`](tonic::server::NamedService). Below tracing, so that refusals are seen, and below limits that protect
+/// the process from floods; above everything that costs more than a signature.
+///
+/// # How a deployment can weaken it
+/// [`allow_anonymous`](Self::allow_anonymous) leaves the decision to the handler. A rule for a name that no service has
+/// is not noticed: only its grammar is checked. The credential is checked when a call begins: a stream may outlive it.
+#[derive(Clone)]
+pub struct GrpcValidateLayer {
+    policies: Arc<Policies>,
+    verifier: Verifier,
+}
+
+impl GrpcValidateLayer {
+    /// Lets pass what `verifier` accepts, whatever the method.
+    #[must_use]
+    pub fn new(verifier: Verifier) -> Self {
+        Self { policies: Arc::new(Policies::new(verifier.clone())), verifier }
+    }
+
+    /// Requires these scopes, parted by spaces, of all callers but of methods that are anonymous: beside those required
+    /// before, and beside those of each rule.
+    ///
+    /// # Errors
+    /// When one of them has a character that scopes must not have.
+    pub fn require_scope(self, scope: &str) -> Result<Self, ConfigError> {
+        self.with(|policies| policies.require_scope(scope))
+    }
+
+    /// Requires these scopes, parted by spaces, of callers of the method at `path`, `/package.Service/Method`. The rule
+    /// of its service does not count for it. With no scopes authentication is enough.
+    ///
+    /// # Errors
+    /// When `path` has another form or a rule already, or a scope has a character that scopes must not have.
+    pub fn method(self, path: &str, scopes: &str) -> Result<Self, ConfigError> {
+        self.with(|policies| policies.add_method(path, scopes))
+    }
+
+    /// Requires these scopes, parted by spaces, of callers of every method of the service `name`, `package.Service`, that
+    /// has no rule of its own.
+    ///
+    /// # Errors
+    /// When `name` has another form or a rule already, or a scope has a character that scopes must not have.
+    pub fn service(self, name: &str, scopes: &str) -> Result<Self, ConfigError> {
+        self.with(|policies| policies.add_service(name, scopes))
+    }
+
+    /// Lets calls *without* a credential pass too: of one method, `/package.Service/Method`, or of every method of a service,
+    /// `package.Service`, that has no rule of its own. A credential that is there and is not accepted is refused all the same.
+    ///
+    /// # Errors
+    /// When `method_or_service` has neither form, or has a rule already.
+    ///
+    /// # Security
+    /// Whoever serves such a call decides what nobody may do. The verdict, if there is one, is in the extensions of
+    /// the request.
+    pub fn allow_anonymous(self, method_or_service: &str) -> Result<Self, ConfigError> {
+        self.with(|policies| policies.add_anonymous(method_or_service))
+    }
+
+    /// Takes the credential out of the metadata before the service sees it. By default it stays.
+    #[must_use]
+    pub fn strip_authorization(mut self) -> Self {
+        Arc::make_mut(&mut self.policies).strip_authorization();
+        self
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Policies) -> Result<(), ConfigError>) -> Result<Self, ConfigError> {
+        change(Arc::make_mut(&mut self.policies))?;
+        Ok(self)
+    }
+}
+
+impl<S> Layer<S> for GrpcValidateLayer {
+    type Service = GrpcValidate<S>;
+
+    fn layer(&self, inner: S) -> GrpcValidate<S> {
+        GrpcValidate::new(inner, Arc::clone(&self.policies))
+    }
+}
+
+impl fmt::Debug for GrpcValidateLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcValidateLayer")
+            .field("verifier", &self.verifier)
+            .field("rules", &self.policies.rules())
+            .finish_non_exhaustive()
+    }
+}

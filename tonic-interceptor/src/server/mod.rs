@@ -1,0 +1,18 @@
+//! The serving side: who may call which method, and what the others are answered.
+
+mod future;
+mod interceptor;
+mod layer;
+mod method_path;
+mod policies;
+mod principal;
+mod refusal;
+mod service;
+mod status;
+
+pub use self::future::GrpcValidateFuture;
+pub use self::interceptor::VerifyInterceptor;
+pub use self::layer::GrpcValidateLayer;
+pub use self::principal::principal;
+pub use self::service::GrpcValidate;
+pub use self::status::status_from_rejection;

@@ -1,0 +1,71 @@
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tonic::server::NamedService;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::future::GrpcValidateFuture;
+use super::method_path::MethodPath;
+use super::policies::Policies;
+use super::refusal::NoMethod;
+
+/// The service of a [`GrpcValidateLayer`](super::GrpcValidateLayer).
+///
+/// # Clone
+/// A clone shares the verifier and the rules, and holds nothing of this one's readiness.
+#[derive(Clone)]
+pub struct GrpcValidate<S> {
+    inner: S,
+    policies: Arc<Policies>,
+}
+
+impl<S> GrpcValidate<S> {
+    pub(super) fn new(inner: S, policies: Arc<Policies>) -> Self {
+        Self { inner, policies }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for GrpcValidate<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = GrpcValidateFuture<S, B>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> GrpcValidateFuture<S, B> {
+        let uri = request.uri();
+        let path = if uri.query().is_none() { MethodPath::parse(uri.path()) } else { None };
+        let Some(path) = path else {
+            // The inner service stays ready for the next call.
+            return GrpcValidateFuture::no_method(NoMethod::new(&request));
+        };
+        let policy = self.policies.of(path);
+        // The one in `self` was polled ready, so that one travels with the request.
+        let spare = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, spare);
+        GrpcValidateFuture::validating(policy.layer(ready).call(request))
+    }
+}
+
+impl<S: NamedService> NamedService for GrpcValidate<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S: fmt::Debug> fmt::Debug for GrpcValidate<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcValidate")
+            .field("inner", &self.inner)
+            .field("rules", &self.policies.rules())
+            .finish_non_exhaustive()
+    }
+}

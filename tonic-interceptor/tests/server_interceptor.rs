@@ -1,0 +1,73 @@
+//! The synchronous interceptor of servers: it authenticates, and never waits.
+#![cfg(feature = "jwt")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod server_support;
+
+use std::time::Duration;
+
+use tonic::Code;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+use tower_auth_testing::{Endpoint, Flaw};
+use tower_auth_tonic::VerifyInterceptor;
+
+use self::server_support::{Desk, Issuer, bearer, check, metadata, serve_routes};
+
+// GRPC-3, GRPC-10, THREAT-V16
+#[tokio::test]
+async fn with_keys_at_hand_it_authenticates() {
+    let (issuer, desk) = (Issuer::new(), Desk::default());
+    let verifier = issuer.verifier();
+    verifier.ready().await.unwrap();
+    let interceptor = VerifyInterceptor::new(verifier);
+    let address = serve_routes(Routes::new(HealthServer::with_interceptor(desk.clone(), interceptor))).await;
+    let response = check(address, [issuer.bearer()]).await.unwrap();
+    assert_eq!(response.metadata().get("subject").unwrap(), "alice");
+    let missing = check(address, []).await.unwrap_err();
+    assert_eq!(missing.code(), Code::Unauthenticated);
+    assert_eq!(metadata(&missing, "www-authenticate"), Some(r#"Bearer realm="health""#));
+    let doubled = check(address, [issuer.bearer(), issuer.bearer()]).await.unwrap_err();
+    assert_eq!(doubled.code(), Code::Unauthenticated);
+    let expired = check(address, [bearer(issuer.token().flaw(Flaw::Expired))]).await.unwrap_err();
+    assert_eq!(expired.code(), Code::Unauthenticated);
+    assert_eq!(desk.served(), 1);
+}
+
+// GRPC-7
+#[tokio::test]
+async fn without_keys_it_starts_their_fetch_and_is_unavailable_meanwhile() {
+    let (issuer, desk) = (Issuer::new(), Desk::default());
+    let verifier = issuer.verifier();
+    let interceptor = VerifyInterceptor::new(verifier.clone());
+    let address = serve_routes(Routes::new(HealthServer::with_interceptor(desk.clone(), interceptor))).await;
+    let early = check(address, [issuer.bearer()]).await.unwrap_err();
+    assert_eq!(early.code(), Code::Unavailable);
+    verifier.ready().await.unwrap();
+    assert_eq!(issuer.server.request_count(Endpoint::Jwks), 1, "the fetch that the call started");
+    check(address, [issuer.bearer()]).await.unwrap();
+}
+
+// GRPC-7, THREAT-A2
+#[tokio::test]
+async fn an_unknown_key_is_unavailable_only_while_it_may_be_asked_for() {
+    let (issuer, desk) = (Issuer::new(), Desk::default());
+    let verifier = issuer.verifier();
+    verifier.ready().await.unwrap();
+    let interceptor = VerifyInterceptor::new(verifier);
+    let address = serve_routes(Routes::new(HealthServer::with_interceptor(desk.clone(), interceptor))).await;
+    issuer.time.advance(Duration::from_secs(31)).await;
+    issuer.server.rotate_keys(true);
+    let early = check(address, [issuer.bearer()]).await.unwrap_err();
+    assert_eq!(early.code(), Code::Unavailable);
+    let mut tries = 0;
+    while check(address, [issuer.bearer()]).await.is_err() {
+        tries += 1;
+        assert!(tries < 200, "the new key comes");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let fetches = issuer.server.request_count(Endpoint::Jwks);
+    let unknown = check(address, [bearer(issuer.token().flaw(Flaw::UnknownKey))]).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::Unauthenticated, "the cooldown allows no other fetch");
+    assert_eq!(issuer.server.request_count(Endpoint::Jwks), fetches);
+}
