@@ -60,17 +60,23 @@ async fn a_call_refused_in_headers_is_sent_again_once_with_a_new_token() {
 // GRPC-9
 #[tokio::test]
 async fn a_call_refused_in_trailers_before_any_message_is_sent_again() {
-    for refusal in [Verdict::InTrailers(16), Verdict::AfterNothing(16)] {
-        let gate = Gate::refusing_the_first_token(refusal);
-        let mut client = HealthClient::new(guarded(&gate, Numbered::default().cache()).await);
-        client.check(health()).await.unwrap();
-        assert_eq!(gate.tokens(), ["Bearer token-1", "Bearer token-2"]);
+    let gate = Gate::refusing_the_first_token(Verdict::InTrailers(16));
+    let mut client = HealthClient::new(guarded(&gate, Numbered::default().cache()).await);
+    client.check(health()).await.unwrap();
+    assert_eq!(gate.tokens(), ["Bearer token-1", "Bearer token-2"]);
 
-        let gate = Gate::refusing_the_first_token(Verdict::InTrailers(16));
-        let mut client = HealthClient::new(guarded(&gate, Numbered::default().cache()).await);
-        let mut watch = client.watch(health()).await.unwrap().into_inner();
-        assert_eq!(watch.message().await.unwrap().unwrap().status, 1);
-    }
+    let gate = Gate::refusing_the_first_token(Verdict::InTrailers(16));
+    let mut client = HealthClient::new(guarded(&gate, Numbered::default().cache()).await);
+    let mut watch = client.watch(health()).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status, 1);
+
+    // A frame without data is no message. Without a connection between, which would drop it.
+    let gate = Gate::refusing_the_first_token(Verdict::AfterNothing(16));
+    let layer = GrpcAuthLayer::new(Numbered::default().cache(), "https://api.example.com").unwrap();
+    let (_, server) = tonic_health::server::health_reporter();
+    let mut client = HealthClient::new(ServiceBuilder::new().layer(layer).layer(gate.clone()).service(server));
+    client.check(health()).await.unwrap();
+    assert_eq!(gate.tokens(), ["Bearer token-1", "Bearer token-2"]);
 }
 
 // GRPC-9
@@ -260,10 +266,12 @@ async fn fifty_refusals_at_once_cost_one_refresh() {
 // GRPC-5, GRPC-9
 #[tokio::test]
 async fn a_401_from_something_that_is_not_a_grpc_server_is_a_refusal() {
-    let gate = Gate::refusing_the_first_token(Verdict::Http(401, "<html>Log in</html>"));
-    let mut client = HealthClient::new(guarded(&gate, Numbered::default().cache()).await);
-    client.check(health()).await.unwrap();
-    assert_eq!(gate.tokens(), ["Bearer token-1", "Bearer token-2"]);
+    for refusal in [Verdict::Http(401, "<html>Log in</html>"), Verdict::Http(401, ""), Verdict::Bare(401)] {
+        let gate = Gate::refusing_the_first_token(refusal);
+        let mut client = HealthClient::new(guarded(&gate, Numbered::default().cache()).await);
+        client.check(health()).await.unwrap();
+        assert_eq!(gate.tokens(), ["Bearer token-1", "Bearer token-2"]);
+    }
 }
 
 // GRPC-5

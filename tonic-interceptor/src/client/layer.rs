@@ -38,8 +38,8 @@ use super::transport::Transport;
 /// of requests that is still open is never sent again and never held up. A refusal whose `www-authenticate` metadata asks for
 /// something else than a new token (`insufficient_scope`) goes to the caller.
 ///
-/// A response without `grpc-status` and without the content type of gRPC comes from something that is not a gRPC server.
-/// Its HTTP status is mapped by the table of the protocol; tonic itself does that only if it has no body.
+/// An HTTP error without `grpc-status` comes from something that is not a gRPC server, such as a proxy. It is mapped by the table
+/// of the protocol whatever its body; tonic itself does that only if the body is empty. A 401 of that kind is a refusal too.
 ///
 /// # Errors of calls
 /// When no token can be had nothing is sent, and the call ends with UNAVAILABLE if trying again may help, else with

@@ -75,12 +75,10 @@ where
     }
 }
 
-/// The response; with a status of gRPC and no body if it comes from something that is not a gRPC server.
+/// The response; with a status of gRPC and no body if it is an error that no gRPC server has signed.
 fn with_grpc_status(response: Response<Body>) -> Response<Body> {
-    if response.status() == StatusCode::OK
-        || is_grpc(response.headers())
-        || response.headers().contains_key(GRPC_STATUS)
-    {
+    let signs_later = is_grpc(response.headers()) && !response.body().is_end_stream();
+    if response.status() == StatusCode::OK || response.headers().contains_key(GRPC_STATUS) || signs_later {
         return response;
     }
     let mut response = response.map(|_| Body::empty());

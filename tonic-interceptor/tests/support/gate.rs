@@ -28,6 +28,8 @@ pub enum Verdict {
     Hang,
     /// Answers what something that is not a gRPC server would.
     Http(u16, &'static str),
+    /// Answers an HTTP status in the name of gRPC and nothing else.
+    Bare(u16),
     /// Answers an HTTP status and a status of gRPC.
     Both(u16, u16),
 }
@@ -137,6 +139,7 @@ impl Verdict {
                     Response::builder().status(StatusCode::from_u16(status).unwrap()).header(CONTENT_TYPE, "text/html");
                 (head, vec![Frame::data(Bytes::from_static(body.as_bytes()))], true)
             }
+            Self::Bare(status) => (head.status(status), vec![], true),
             Self::Both(status, code) => {
                 let head =
                     Response::builder().status(StatusCode::from_u16(status).unwrap()).header("grpc-status", code);
