@@ -77,18 +77,17 @@ impl Issuers {
     /// Waits for the keys of every issuer.
     pub(in crate::verify) async fn ready(&self) -> Result<(), Fault> {
         // The fetches are tasks of their own, so they run at the same time.
-        let waits: Vec<_> = self.0.iter().map(|check| (check, check.keys.ready())).collect();
-        for (check, wait) in waits {
-            match wait {
-                Ok(()) => {}
-                Err(Miss::Fault(fault)) => return Err(fault),
+        let begun: Vec<_> = self.0.iter().map(|check| (check, check.keys.ready())).collect();
+        for (check, state) in begun {
+            let state = match state {
                 Err(Miss::Wait(wait)) => {
-                    if let Some(fault) = wait.landed().await.into_fault() {
-                        // The last known good keys may serve all the same.
-                        check.keys.ready().map_err(|_| fault)?;
-                    }
+                    // Whatever it brought: older keys may serve.
+                    wait.landed().await;
+                    check.keys.ready()
                 }
-            }
+                other => other,
+            };
+            state.map_err(Miss::into_fault)?;
         }
         Ok(())
     }
