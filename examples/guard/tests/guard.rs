@@ -24,6 +24,7 @@ fn run(args: &[&str]) -> Output {
 struct Guard {
     child: Child,
     http: String,
+    grpc: String,
 }
 
 impl Guard {
@@ -40,7 +41,8 @@ impl Guard {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
-        Self { child, http: ready["http"].as_str().unwrap().to_owned() }
+        let address = |name: &str| ready[name].as_str().unwrap().to_owned();
+        Self { child, http: address("http"), grpc: address("grpc") }
     }
 
     /// The whole answer, in lower case.
@@ -119,8 +121,32 @@ async fn without_keys_the_answer_is_503_and_sigterm_ends_with_0() {
     let _listening = server.listen().await.unwrap();
     server.fault(Endpoint::Jwks, Fault::status(axum::http::StatusCode::INTERNAL_SERVER_ERROR).always());
     let mut guard = Guard::start("down", &server.issuer());
+    let token = server.mint().audience("orders").sign();
+    assert_eq!(health(&guard, Some(&token)).await, tonic::Code::Unavailable);
     let answer = guard.get("/me", &bearer(&server.mint().audience("orders").sign()));
     assert!(answer.starts_with("http/1.1 503") && answer.contains("retry-after:"), "{answer}");
     assert!(Command::new("kill").arg(guard.child.id().to_string()).status().unwrap().success());
     assert_eq!(guard.child.wait().unwrap().code(), Some(0));
+}
+
+async fn health(guard: &Guard, token: Option<&str>) -> tonic::Code {
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", guard.grpc)).unwrap();
+    let mut client = tonic_health::pb::health_client::HealthClient::new(endpoint.connect().await.unwrap());
+    let mut request = tonic::Request::new(tonic_health::pb::HealthCheckRequest::default());
+    if let Some(token) = token {
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
+    client.check(request).await.map_or_else(|status| status.code(), |_| tonic::Code::Ok)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grpc_health_is_for_good_credentials_only() {
+    let server = AuthorizationServer::builder().build().unwrap();
+    let _listening = server.listen().await.unwrap();
+    let guard = Guard::start("grpc", &server.issuer());
+    let good = server.mint().audience("orders").sign();
+    let bad = server.mint().audience("orders").flaw(Flaw::Expired).sign();
+    assert_eq!(health(&guard, Some(&good)).await, tonic::Code::Ok);
+    assert_eq!(health(&guard, Some(&bad)).await, tonic::Code::Unauthenticated);
+    assert_eq!(health(&guard, None).await, tonic::Code::Unauthenticated);
 }
