@@ -1,0 +1,72 @@
+//! `guard [--check] FILE`.
+#![forbid(unsafe_code)]
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use guard::args::{Args, USAGE};
+use guard::config::Config;
+use guard::{check, grpc, http};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tower_auth::core::BoxError;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+        .init();
+    let Some(args) = Args::parse(std::env::args_os().skip(1)) else { return fail(2, USAGE) };
+    let config = match Config::read(&args.file) {
+        Ok(config) => config,
+        Err(mistakes) => return fail(2, &mistakes),
+    };
+    let routes = match http::routes(config.verifier.clone(), &config.server.scope) {
+        Ok(routes) => routes,
+        Err(error) => return fail(2, &format!("{}: server.scope: {error}", args.file.display())),
+    };
+    let done =
+        if args.check { say(&check::effective(&config)).map_err(BoxError::from) } else { serve(config, routes).await };
+    done.map_or_else(|error| fail(1, &format!("guard: {error}")), |()| ExitCode::SUCCESS)
+}
+
+/// Serves both protocols until a signal ends them.
+async fn serve(config: Config, routes: axum::Router) -> Result<(), BoxError> {
+    // Before the ready line, so that whoever reads it may send a signal.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let http = TcpListener::bind(config.server.http).await?;
+    let grpc = TcpListener::bind(config.server.grpc).await?;
+    say(&format!(r#"{{"http":"{}","grpc":"{}"}}"#, http.local_addr()?, grpc.local_addr()?))?;
+
+    let (end, ended) = watch::channel(());
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        drop(end);
+    });
+    let until = |mut ended: watch::Receiver<()>| async move {
+        // Nothing is ever sent: the channel closes.
+        let _ = ended.changed().await;
+    };
+    let http = axum::serve(http, routes).with_graceful_shutdown(until(ended.clone()));
+    let grpc = grpc::serve(grpc, config.verifier, until(ended));
+    tokio::try_join!(async { http.await.map_err(BoxError::from) }, async { grpc.await.map_err(BoxError::from) })?;
+    Ok(())
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+fn fail(code: u8, message: &str) -> ExitCode {
+    // Nobody is left to tell when stderr is closed.
+    let _ = writeln!(io::stderr(), "{message}");
+    ExitCode::from(code)
+}
