@@ -149,7 +149,7 @@ fn whatever_happens_at_once_there_is_one_exchange_and_no_generation_goes_back() 
         }));
     }
     let keeper = runtime.spawn(cache.keep_fresh());
-    thread::sleep(Duration::from_millis(900));
+    thread::sleep(Duration::from_millis(100));
     stop.store(true, Ordering::Relaxed);
     within_limit(&runtime, async {
         for task in tasks {
@@ -263,7 +263,7 @@ fn the_refresh_token_that_is_spent_is_always_the_last_one() {
             })
         })
         .collect();
-    thread::sleep(Duration::from_millis(400));
+    thread::sleep(Duration::from_millis(100));
     stop.store(true, Ordering::Relaxed);
     within_limit(&runtime, async {
         for task in tasks {

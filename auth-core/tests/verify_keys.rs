@@ -343,6 +343,20 @@ async fn limits_may_be_as_long_as_a_duration_can_be() {
     verifier.ready().await.unwrap();
 }
 
+// THREAT-A2
+#[tokio::test]
+async fn who_has_old_keys_that_serve_is_ready() {
+    let (server, time, key, verifier) = set_up();
+    verifier.ready().await.unwrap();
+    server.page("/keys", Act::Fail);
+    time.advance(secs(700)).await;
+    verifier.ready().await.unwrap();
+    assert_eq!(server.asked("/keys"), 2, "newer ones were asked for");
+    verdict(&verifier, &lasting(&key)).await.unwrap();
+    time.advance(secs(3_500)).await;
+    assert_eq!(verifier.ready().await.unwrap_err().kind(), RejectionKind::KeysUnavailable);
+}
+
 // THREAT-L2
 #[tokio::test]
 async fn a_key_in_the_url_of_the_key_set_is_in_no_error() {

@@ -74,6 +74,14 @@ fn an_unknown_user_and_a_wrong_password_are_told_the_same_thing() {
     assert_eq!(show(&pair("batch", &"x".repeat(2_000))), show(&pair("batch", "x")));
 }
 
+// THREAT-L1
+#[test]
+fn a_key_that_was_written_where_its_digest_belongs_is_not_shown() {
+    let mistaken = ApiKeyVerifier::new().key("partner-1", KEY);
+    assert!(format!("{mistaken:?}").contains("partner-1"));
+    assert!(!format!("{mistaken:?} {:?}", mistaken.clone().build().unwrap_err()).contains(KEY));
+}
+
 // THREAT-V11
 #[test]
 fn an_api_key_is_found_by_its_id_or_by_its_digest_alone() {

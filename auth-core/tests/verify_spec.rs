@@ -73,6 +73,14 @@ async fn a_description_in_toml_or_json_makes_a_verifier() {
     works(serde_json::from_value(json).unwrap()).await;
 }
 
+// THREAT-L1
+#[test]
+fn a_description_shows_no_text_that_stands_for_a_digest() {
+    let spec = VerifierSpec::from_toml("[[api_key]]\nid = \"partner-1\"\ndigest = \"sentinel\"\n");
+    let shown = format!("{spec:?}");
+    assert!(shown.contains("partner-1") && !shown.contains("sentinel"), "{shown}");
+}
+
 fn mistakes(spec: VerifierSpec) -> Vec<String> {
     let error = spec.env(env).http_client(Server::default().client()).build().unwrap_err();
     error.to_string().lines().map(str::to_owned).collect()

@@ -100,7 +100,8 @@ impl<'a> Answer<'a> {
             return Some(Failure { code, description: text("message").or_else(|| own("error_description")) });
         }
         match raw.get() {
-            "null" | "false" | "0" | "\"\"" => None,
+            // An empty list is how some servers write that there is nothing.
+            "null" | "false" | "0" | "\"\"" | "[]" => None,
             other => Some(Failure { code: other.to_owned(), description: own("error_description") }),
         }
     }

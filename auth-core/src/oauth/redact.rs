@@ -60,7 +60,8 @@ const MIN_REST: usize = 6;
 
 /// `text` as it stands within a JSON string, with slashes as they are and escaped.
 fn json_escaped(text: &str) -> [Zeroizing<String>; 2] {
-    let mut plain = Zeroizing::new(String::new());
+    // Reserved in full, so that no outgrown buffer with half a secret is left behind.
+    let mut plain = Zeroizing::new(String::with_capacity(text.len() * 2));
     for c in text.chars() {
         if matches!(c, '"' | '\\') {
             plain.push('\\');

@@ -251,6 +251,19 @@ mod tests {
         assert!(read_as("text/plain", 200, "access_token=t").is_err());
     }
 
+    // R6749-5.1a
+    #[test]
+    fn an_error_that_is_empty_is_none() {
+        for empty in ["null", "false", "0", "\"\"", "[]"] {
+            let body = format!(r#"{{"access_token":"t","error":{empty}}}"#);
+            assert!(read(&body).is_ok(), "{empty}");
+        }
+        for real in ["true", "1", "\"x\"", "[\"x\"]", "{\"code\":\"x\"}", "{\"x\":1}"] {
+            let body = format!(r#"{{"access_token":"t","error":{real}}}"#);
+            assert!(read(&body).is_err(), "{real}");
+        }
+    }
+
     // R6749-5.1a, SYS-V10
     #[test]
     fn json_that_is_called_html_is_json_all_the_same() {

@@ -4,6 +4,8 @@
 #![cfg(all(feature = "http", feature = "oauth", feature = "jwt"))]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it skips")]
 
+use tower_auth_core as core;
+
 mod clients;
 mod faults;
 mod provider;

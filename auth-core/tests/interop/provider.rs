@@ -1,10 +1,12 @@
+#![allow(dead_code, reason = "the tests of each crate use a part of it")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use super::core::{ClientCredentials, HttpClient, HttpTransport, JwtVerifier};
 use bytes::Bytes;
 use http::{Request, header};
 use serde_json::{Value, json};
-use tower_auth_core::{ClientCredentials, HttpClient, HttpTransport, JwtVerifier};
 
 /// A running server. It ends with its standard input, so also when the test is killed.
 pub(crate) struct Provider {

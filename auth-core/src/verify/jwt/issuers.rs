@@ -66,8 +66,11 @@ impl Issuers {
         let token = Zeroizing::new(token.to_owned());
         async move {
             let landed = wait.landed().await;
-            // Nobody is told to wait twice.
-            issuers.attempt(&token, Some(&landed)).map_err(Miss::into_fault)
+            issuers.attempt(&token, Some(&landed)).map_err(|miss| match miss {
+                Miss::Fault(fault) => fault,
+                // Nobody is told to wait twice.
+                Miss::Wait(wait) => wait.pending(),
+            })
         }
     }
 

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::reader::{At, Reader};
 use super::secret::SecretSpec;
 use crate::error::{ConfigError, ConfigErrorKind, printable};
@@ -26,7 +28,7 @@ pub(super) struct BasicSpec {
 }
 
 /// `[[api_key]]`: one key.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct ApiKeySpec {
     pub(super) at: At,
     pub(super) id: String,
@@ -70,6 +72,13 @@ impl ApiKeySpec {
         let id = reader.required("id");
         let digest = reader.required("digest");
         Some(Self { at: reader.at(), id: id?, digest: digest? })
+    }
+}
+
+impl fmt::Debug for ApiKeySpec {
+    /// The id without the digest: somebody may have written a key in its place.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKeySpec").field("at", &self.at).field("id", &self.id).finish_non_exhaustive()
     }
 }
 
