@@ -27,12 +27,11 @@ impl Config {
         let name = file.display();
         let text =
             std::fs::read_to_string(file).map_err(|error| format!("{name}: the file cannot be read: {error}"))?;
-        let (server, callers) = split(&text);
         let mut mistakes = Vec::new();
-        let server = ServerSpec::read(&server, &mut mistakes);
+        let server = ServerSpec::read(&text, &mut mistakes);
         let mut report: Vec<String> = mistakes.iter().map(|(line, text)| format!("{name}:{line}: {text}")).collect();
 
-        let mut spec = VerifierSpec::from_toml(&callers);
+        let mut spec = VerifierSpec::from_toml_beside(&text, &["server"]);
         match &server.plaintext {
             Plaintext::Never => {}
             Plaintext::Loopback => spec = spec.allow_loopback_http(),
@@ -42,7 +41,8 @@ impl Config {
         }
         match spec.build() {
             Ok(verifier) if report.is_empty() => {
-                let callers = callers.parse().map_err(|_| format!("{name}: the file is not TOML"))?;
+                let mut callers: toml::Table = text.parse().map_err(|_| format!("{name}: the file is not TOML"))?;
+                callers.remove("server");
                 return Ok(Self { verifier, server, callers });
             }
             Ok(_) => {}
@@ -61,21 +61,4 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config").field("server", &self.server).finish_non_exhaustive()
     }
-}
-
-/// The lines of `[server]`, and all others. Each text has blank lines in place of the other's, so that lines keep their
-/// numbers. The section ends at the next line that starts with a bracket and is no part of a list.
-fn split(text: &str) -> (String, String) {
-    let (mut server, mut callers, mut inside) = (String::new(), String::new(), false);
-    for line in text.lines() {
-        let start = line.trim_start();
-        if start.starts_with('[') {
-            inside = start.split('#').next().is_some_and(|header| header.replace(' ', "").trim_end() == "[server]");
-        }
-        let (own, other) = if inside { (&mut server, &mut callers) } else { (&mut callers, &mut server) };
-        own.push_str(line);
-        own.push('\n');
-        other.push('\n');
-    }
-    (server, callers)
 }

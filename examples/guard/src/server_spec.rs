@@ -41,25 +41,22 @@ impl Default for ServerSpec {
 }
 
 impl ServerSpec {
-    /// Reads the section out of a text in which every other line is blank. Mistakes are added as `(line, text)`.
+    /// Reads the section out of a file. Mistakes are added as `(line, text)`. That the whole is not TOML is found by who reads
+    /// the other sections.
     pub(crate) fn read(text: &str, mistakes: &mut Vec<(usize, String)>) -> Self {
         let line_of = |at: usize| text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
         let mut spec = Self::default();
-        let document = match DeTable::parse(text) {
-            Ok(document) => document,
-            Err(error) => {
-                let line = error.span().map_or(1, |span| line_of(span.start));
-                mistakes.push((line, format!("server: the section is not TOML: {}", error.message())));
-                return spec;
-            }
-        };
-        let Some(DeValue::Table(section)) = document.get_ref().get("server").map(toml::Spanned::get_ref) else {
+        let Ok(document) = DeTable::parse(text) else { return spec };
+        let Some((key, section)) = document.get_ref().get_key_value("server") else { return spec };
+        let DeValue::Table(section) = section.get_ref() else {
+            mistakes.push((line_of(key.span().start), "server: the value is not a table".to_owned()));
             return spec;
         };
         for (key, value) in section {
             let name: &str = key.get_ref();
             if let Err(message) = spec.set(name, value.get_ref()) {
-                mistakes.push((line_of(key.span().start), format!("server.{name}: {message}")));
+                // Escaped, because it goes to a terminal.
+                mistakes.push((line_of(key.span().start), format!("server.{}: {message}", name.escape_debug())));
             }
         }
         mistakes.sort_by_key(|(line, _)| *line);

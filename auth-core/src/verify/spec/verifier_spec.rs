@@ -83,8 +83,21 @@ struct Sections {
 impl VerifierSpec {
     /// Reads a TOML text. What is wrong with it is reported by [`build`](Self::build).
     pub fn from_toml(text: &str) -> Self {
+        Self::from_toml_beside(text, &[])
+    }
+
+    /// As [`from_toml`](Self::from_toml), for a file in which the sections named by `others` are somebody else's.
+    ///
+    /// ```
+    /// use tower_auth_core::VerifierSpec;
+    ///
+    /// let text = "[server]\nlisten = '127.0.0.1:0'\n[[basic]]\nuser = 'a'\npassword = { value = 'b' }";
+    /// assert!(VerifierSpec::from_toml(text).build().is_err());
+    /// assert!(VerifierSpec::from_toml_beside(text, &["server"]).build().is_ok());
+    /// ```
+    pub fn from_toml_beside(text: &str, others: &[&'static str]) -> Self {
         match Node::from_toml(text) {
-            Ok(node) => Self::from_node(&node),
+            Ok(node) => Self::from_node(&node, others),
             Err((line, message)) => Self::broken(line, ConfigError::new(ConfigErrorKind::InvalidOption, message)),
         }
     }
@@ -239,7 +252,7 @@ impl VerifierSpec {
         }
     }
 
-    fn from_node(node: &Node) -> Self {
+    fn from_node(node: &Node, others: &[&'static str]) -> Self {
         let mut mistakes = Vec::new();
         let mut read = Sections::default();
         if let Some(mut reader) = Reader::new(String::new(), node, &mut mistakes) {
@@ -251,6 +264,9 @@ impl VerifierSpec {
             if reader.has("introspection") {
                 let message = "introspection of opaque tokens is not available in this version";
                 reader.mistake("introspection", ConfigError::new(ConfigErrorKind::InvalidOption, message));
+            }
+            for other in others {
+                reader.has(other);
             }
             reader.finish();
         }
@@ -290,7 +306,7 @@ impl Dangerous<VerifierSpec> {
 impl<'de> Deserialize<'de> for VerifierSpec {
     /// Reads a description that is a part of a larger configuration. Lines are not known then.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_json::Value::deserialize(deserializer).map(|value| Self::from_node(&Node::from_json(value)))
+        serde_json::Value::deserialize(deserializer).map(|value| Self::from_node(&Node::from_json(value), &[]))
     }
 }
 
