@@ -66,6 +66,7 @@ fn bearer(token: &str) -> String {
     format!("authorization: Bearer {token}\r\n")
 }
 
+// THREAT-L1
 #[test]
 fn the_example_is_accepted_and_check_masks_its_secrets() {
     let output = run(&["--check", concat!(env!("CARGO_MANIFEST_DIR"), "/guard.example.toml")]);
@@ -85,6 +86,7 @@ fn every_mistake_is_reported_at_once_with_line_and_nearest_key() {
     assert!(told.contains("FILE:4: issuer[0].audiance: unknown key; did you mean \"audience\"?"), "{told}");
 }
 
+// R6750-3a, R6750-3.1a, R6750-3.1b, R9110-11.3a, R9110-11.4a
 #[tokio::test(flavor = "multi_thread")]
 async fn each_credential_gets_its_answer_on_each_route() {
     let server = AuthorizationServer::builder().build().unwrap();
@@ -115,6 +117,7 @@ async fn each_credential_gets_its_answer_on_each_route() {
     }
 }
 
+// THREAT-V16, GRPC-7
 #[tokio::test(flavor = "multi_thread")]
 async fn without_keys_the_answer_is_503_and_sigterm_ends_with_0() {
     let server = AuthorizationServer::builder().build().unwrap();
@@ -139,6 +142,7 @@ async fn health(guard: &Guard, token: Option<&str>) -> tonic::Code {
     client.check(request).await.map_or_else(|status| status.code(), |_| tonic::Code::Ok)
 }
 
+// GRPC-3
 #[tokio::test(flavor = "multi_thread")]
 async fn grpc_health_is_for_good_credentials_only() {
     let server = AuthorizationServer::builder().build().unwrap();

@@ -26,7 +26,7 @@ impl Profile {
             Self::Rfc9068 if !header.typ_is("at+jwt") => {
                 return wrong(
                     "the token's `typ` is not `at+jwt`: it is no access token, or this issuer does not use RFC 9068 (choose the \
-                     generic profile or a preset)",
+                     generic profile)",
                 );
             }
             Self::Generic if header.typ_is("at+jwt") => {
