@@ -154,3 +154,35 @@ async fn grpc_health_is_for_good_credentials_only() {
     assert_eq!(health(&guard, Some(&bad)).await, tonic::Code::Unauthenticated);
     assert_eq!(health(&guard, None).await, tonic::Code::Unauthenticated);
 }
+
+// THREAT-K3, THREAT-A2
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_rotated_while_it_serves() {
+    let server = AuthorizationServer::builder().build().unwrap();
+    let _listening = server.listen().await.unwrap();
+    let guard = Guard::start("rotation", &server.issuer());
+    let accepted = |token: &str| guard.get("/me", &bearer(token)).starts_with("http/1.1 200");
+    let old = server.mint().audience("orders").sign();
+    assert!(accepted(&old));
+    server.rotate_keys(false);
+    let new = server.mint().audience("orders").sign();
+    assert!(accepted(&new), "an unknown key id is looked up at once");
+    assert!(!accepted(&old), "its key is withdrawn");
+    assert_eq!(health(&guard, Some(&new)).await, tonic::Code::Ok);
+}
+
+// THREAT-L1, R9110-11.4a
+#[tokio::test(flavor = "multi_thread")]
+async fn the_principal_is_shown_without_the_token_and_a_lacking_scope_is_named() {
+    let server = AuthorizationServer::builder().build().unwrap();
+    let _listening = server.listen().await.unwrap();
+    let guard = Guard::start("principal", &server.issuer());
+    let token = server.mint().audience("orders").subject("alice").client_id("app").sign();
+    let answer = guard.get("/me", &bearer(&token));
+    for part in ["\"subject\":\"alice\"", "\"client_id\":\"app\"", "\"method\":\"jwt\"", "\"expires_at\":"] {
+        assert!(answer.contains(part), "{part}: {answer}");
+    }
+    assert!(!answer.contains(&token.to_lowercase()) && !answer.contains("eyj"), "{answer}");
+    let answer = guard.get("/scoped", &bearer(&token));
+    assert!(answer.contains("error=\"insufficient_scope\"") && answer.contains("scope=\"orders:read\""), "{answer}");
+}
