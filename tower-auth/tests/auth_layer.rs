@@ -34,7 +34,7 @@ async fn every_request_to_the_origin_gets_the_token_once() {
     assert_eq!(source.calls(), 1);
 }
 
-// THREAT-T1, THREAT-T2, R6749-10a
+// THREAT-T1, THREAT-T2, R6749-10a, R7617-2.2a (the origin; a path within it is the selection function's business)
 #[tokio::test]
 async fn other_origins_get_nothing_and_pass() {
     let (time, api) = (TestClock::new(), Api::accepting(|_| true));

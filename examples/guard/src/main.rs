@@ -11,14 +11,15 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tower_auth::core::BoxError;
+use tracing::Level;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(false)
-        .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
-        .init();
+    log_to_stderr();
     let Some(args) = Args::parse(std::env::args_os().skip(1)) else { return fail(2, USAGE) };
     let config = match Config::read(&args.file) {
         Ok(config) => config,
@@ -31,6 +32,14 @@ async fn main() -> ExitCode {
     let done =
         if args.check { say(&check::effective(&config)).map_err(BoxError::from) } else { serve(config, routes).await };
     done.map_or_else(|error| fail(1, &format!("guard: {error}")), |()| ExitCode::SUCCESS)
+}
+
+/// Our own events from debug up, since that is the level of refusals; of the libraries below only warnings.
+fn log_to_stderr() {
+    let ours = ["tower_auth", "tower_auth_core", "tower_auth_axum", "tower_auth_tonic", "guard"];
+    let levels = Targets::new().with_default(Level::WARN).with_targets(ours.map(|target| (target, Level::DEBUG)));
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(lines.with_filter(levels)).init();
 }
 
 /// Serves both protocols until a signal ends them.
