@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -76,11 +77,15 @@ impl Secret {
         let fail = |what: &str| {
             ConfigError::new(ConfigErrorKind::MissingSecret, format!("the secret file {} {what}", path.display()))
         };
+        // Bounded while it is read, because a pipe or a device does not tell its size. Reserved in full, so that no outgrown
+        // buffer with half a secret is left behind.
         let size = fs::metadata(path).map_err(|error| fail("cannot be read").with_source(error))?.len();
-        if size > MAX_FILE {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size.min(MAX_FILE) + 1).unwrap_or(0)));
+        let read = fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
+        read.map_err(|error| fail("cannot be read").with_source(error))?;
+        if bytes.len() as u64 > MAX_FILE {
             return Err(fail("is larger than 1 MiB"));
         }
-        let bytes = fs::read(path).map(Zeroizing::new).map_err(|error| fail("cannot be read").with_source(error))?;
         Self::from_file_bytes(&bytes).ok_or_else(|| fail("is empty or not valid UTF-8"))
     }
 
@@ -174,6 +179,10 @@ mod tests {
         }
         fs::write(dir.join("empty"), "\n").unwrap();
         assert!(Secret::file(dir.join("empty")).is_err());
+        fs::write(dir.join("huge"), vec![b'x'; 1024 * 1024 + 1]).unwrap();
+        assert!(Secret::file(dir.join("huge")).unwrap_err().to_string().contains("larger"));
+        fs::write(dir.join("huge"), vec![b'x'; 1024 * 1024]).unwrap();
+        assert!(Secret::file(dir.join("huge")).is_ok());
         assert!(Secret::file(dir.join("absent")).unwrap_err().to_string().contains("absent"));
         fs::remove_dir_all(&dir).unwrap();
     }

@@ -1,5 +1,31 @@
 //! Tower layers for authentication over any `http` service: [`AuthLayer`] puts live credentials on outgoing requests,
 //! `ValidateLayer` (feature `verify`) lets only requests with good ones in.
+//!
+//! ```
+//! use tower::ServiceBuilder;
+//! use tower_auth::AuthLayer;
+//! use tower_auth::core::{StaticToken, Token, TokenCache};
+//!
+//! let tokens = TokenCache::new(StaticToken::new(Token::new("abc")?));
+//! let stack = ServiceBuilder::new().layer(AuthLayer::new(tokens, ["https://api.example.com"])?);
+//! # Ok::<(), tower_auth::core::ConfigError>(())
+//! ```
+//!
+//! - [`AuthLayer`] and its service [`Auth`]: which requests get a credential, and what happens when it is refused.
+//! - [`Credentials`]: the tokens of a cache, or a credential that never changes.
+//! - [`AuthError`]: why a request was not sent. [`NotRecovered`]: why a refusal reached the caller.
+//! - [`core`]: where tokens come from, caches, verifiers.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `http` (default) | the transport on hyper and rustls to token endpoints and key sets |
+//! | `oauth` (default) | the OAuth 2.0 client |
+//! | `jwt` (default) | verification of JWTs, and `verify` |
+//! | `verify` | `ValidateLayer`; verification of Basic credentials and API keys |
+//! | `spec` | verifiers described in TOML or JSON |
+//! | `command` | tokens that a program prints |
+//! | `reqwest` | `AuthLayer` as a reqwest client |
+//! | `metrics` | metrics through the `metrics` facade |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -8,7 +8,7 @@ use super::state::State;
 /// A counted reference to a cache's state whose count is kept per thread.
 ///
 /// Services are cloned for each request. If all clones counted on one word, two cores would fight over it
-/// (BASELINES: 55 ns per request). So the state hangs on several small counted nodes, and a clone counts on the
+/// (some 55 ns per request). So the state hangs on several small counted nodes, and a clone counts on the
 /// node of its own thread. The nodes of other threads are kept by the value that was cloned, so they live
 /// as long as it does; a value that is never cloned on another thread makes none.
 pub(super) struct Handle {
