@@ -65,5 +65,8 @@ pub use self::fault::{ConnectionLost, Fault};
 pub use self::listen::ListeningServer;
 pub use self::record::RecordedRequest;
 pub use self::resource::{ResourceFuture, ResourceServer, ResourceServerBuilder};
-pub use self::server::{AuthorizationServer, AuthorizationServerBuilder, TestClient, TokenFormat};
+pub use self::server::{
+    AuthorizationServer, AuthorizationServerBuilder, Consent, NoRedirect, Quirk, Redirect, RefreshPolicy, TestClient,
+    TokenFormat,
+};
 pub use self::token::{Flaw, Mint, TokenMinter};

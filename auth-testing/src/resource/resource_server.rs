@@ -194,14 +194,14 @@ impl Inner {
             return Ok(());
         }
         let issuer = self.settings.issuer.as_ref().ok_or_else(invalid)?;
-        let Standing::Active { scope, audience } = issuer.shared().standing(token.expose_secret()) else {
+        let Standing::Active(worth) = issuer.shared().standing(token.expose_secret()) else {
             return Err(invalid());
         };
-        if self.settings.audience.as_ref().is_some_and(|wanted| !audience.contains(wanted)) {
+        if self.settings.audience.as_ref().is_some_and(|wanted| !worth.audience.contains(wanted)) {
             return Err(invalid());
         }
         match &self.settings.scope {
-            Some(wanted) if !scope.contains(wanted) => {
+            Some(wanted) if !worth.scope.contains(wanted) => {
                 let challenge = format!(
                     "Bearer realm=\"test\", error=\"insufficient_scope\", scope=\"{}\"",
                     wanted.escape_default()

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -7,14 +9,14 @@ use serde_json::json;
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
-    code: &'static str,
+    code: Cow<'static, str>,
     description: String,
     challenge: bool,
 }
 
 impl Refusal {
-    pub(super) fn new(code: &'static str, description: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, description: description.into(), challenge: false }
+    pub(super) fn new(code: impl Into<Cow<'static, str>>, description: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: code.into(), description: description.into(), challenge: false }
     }
 
     pub(super) fn invalid_request(description: impl Into<String>) -> Self {
@@ -25,10 +27,20 @@ impl Refusal {
     pub(super) fn invalid_client(description: impl Into<String>, by_header: bool) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
-            code: "invalid_client",
+            code: "invalid_client".into(),
             description: description.into(),
             challenge: by_header,
         }
+    }
+
+    /// The error code.
+    pub(super) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// What it says to people.
+    pub(super) fn description(&self) -> &str {
+        &self.description
     }
 
     pub(super) fn response(self) -> Response<Bytes> {

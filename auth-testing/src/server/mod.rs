@@ -1,22 +1,34 @@
 //! The authorization server.
 
 mod answer;
+mod auth_method;
 mod authenticate;
 mod authorization_server;
+mod authorize;
 mod builder;
+mod code_grant;
+mod consent;
 mod grants;
 mod metadata;
 mod params;
+mod policy;
+mod quirk;
 mod received;
+mod redirect;
 mod refresh;
 mod service;
 mod shared;
 mod status;
 mod test_client;
 mod token_endpoint;
+mod user_agent;
 
 pub use self::authorization_server::AuthorizationServer;
 pub use self::builder::AuthorizationServerBuilder;
+pub use self::consent::Consent;
+pub use self::quirk::Quirk;
+pub use self::redirect::{NoRedirect, Redirect};
+pub use self::refresh::RefreshPolicy;
 pub use self::test_client::{TestClient, TokenFormat};
 
 pub(crate) use self::shared::Standing;

@@ -41,6 +41,7 @@ impl Shared {
             Endpoint::OpenIdMetadata => self.metadata(request, true),
             Endpoint::Introspection => self.introspection(request),
             Endpoint::Revocation => self.revocation(request),
+            Endpoint::Authorization => self.authorization(request),
             Endpoint::Resource | Endpoint::Unknown => bare(StatusCode::NOT_FOUND, String::new()),
         }
     }

@@ -1,6 +1,8 @@
 //! Requests to the server in memory, as text.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test binary uses a part of it")]
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response, StatusCode};
@@ -56,4 +58,27 @@ pub async fn introspect(server: &AuthorizationServer, token: &str) -> Value {
 
 pub fn text<'a>(value: &'a Value, member: &str) -> &'a str {
     value[member].as_str().unwrap_or_default()
+}
+
+/// The verifier and the challenge of RFC 7636 appendix B.
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// The URL of an authorization request with the challenge and `more`, which begins with `&` or is empty.
+pub fn authorize_url(server: &AuthorizationServer, client: &str, more: &str) -> String {
+    format!(
+        "{}?response_type=code&client_id={client}&code_challenge={CHALLENGE}&code_challenge_method=S256{more}",
+        server.authorization_url()
+    )
+}
+
+/// A request to the token endpoint without a header: a public client's.
+pub async fn public_token(server: &AuthorizationServer, body: &str) -> (StatusCode, Value) {
+    send(server, form(&server.token_url(), "", body)).await
+}
+
+/// The claims of a JWT, unchecked.
+pub fn claims(jwt: &str) -> Value {
+    let payload = jwt.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }

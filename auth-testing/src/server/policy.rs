@@ -1,0 +1,22 @@
+use std::time::Duration;
+
+/// What a server allows, and how long things last, for its whole life.
+#[derive(Clone)]
+pub(super) struct Policy {
+    pub(super) json_bodies: bool,
+    pub(super) query_params: bool,
+    pub(super) code_lifetime: Duration,
+    /// How long a refresh token may come again after its rotation.
+    pub(super) reuse_grace: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            json_bodies: false,
+            query_params: false,
+            code_lifetime: Duration::from_secs(60),
+            reuse_grace: Duration::ZERO,
+        }
+    }
+}
