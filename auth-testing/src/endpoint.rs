@@ -16,6 +16,12 @@ pub enum Endpoint {
     Revocation,
     /// The authorization endpoint (RFC 6749 section 3.1).
     Authorization,
+    /// Pushed authorization requests (RFC 9126).
+    PushedAuthorization,
+    /// The device authorization endpoint (RFC 8628 section 3.1).
+    DeviceAuthorization,
+    /// The page at which the user of a device enters the user code.
+    Activation,
     /// Everything at a [`ResourceServer`](crate::ResourceServer) but its metadata.
     Resource,
     /// A path at an authorization server that it does not have.

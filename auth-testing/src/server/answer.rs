@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, REFERRER_POLICY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -81,5 +81,15 @@ pub(super) fn bare(status: StatusCode, text: String) -> Response<Bytes> {
 pub(super) fn wrong_method(allowed: &'static str) -> Response<Bytes> {
     let mut response = bare(StatusCode::METHOD_NOT_ALLOWED, String::new());
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// A page that no cache keeps, and from which no link tells where it came from.
+pub(super) fn page(status: StatusCode, text: &str) -> Response<Bytes> {
+    let mut response = bare(status, text.to_owned());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

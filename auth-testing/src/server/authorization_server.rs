@@ -13,7 +13,8 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 
 /// An authorization server for tests: in memory, or on a loopback socket.
 ///
-/// Under its issuer it has `/authorize`, `/token` (authorization code, client credentials, refresh token), `/jwks`, `/introspect`, `/revoke` and
+/// Under its issuer it has `/authorize`, `/par`, `/device`, `/token` (authorization code, client credentials, device code, refresh
+/// token), `/jwks`, `/introspect`, `/revoke` and
 /// both metadata documents. Faults can be [scripted](Self::fault), every request is [recorded](Self::requests), and a [`Quirk`] makes it odd.
 ///
 /// ```
@@ -46,9 +47,14 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 /// 6. Scopes are well-formed and the client's, resources known.
 /// 7. A refresh token belongs to the client, and was neither used before nor revoked. One that comes a second time ends its whole family:
 ///    every token that descends from the same grant.
-/// 8. A code belongs to the client, was not used before and is younger than a minute; `redirect_uri` is that of the authorization request, or
+/// 8. A device code belongs to the client, has not expired and was not used before. A poll before the interval has passed is told to slow
+///    down, and the interval grows by 5 seconds.
+/// 9. A code belongs to the client, was not used before and is younger than a minute; `redirect_uri` is that of the authorization request, or
 ///    absent in both; `code_verifier` is well-formed and fits the challenge, and absent if there was none. A mistake of its own client uses a
 ///    code up, a second use ends the family.
+///
+/// A pushed request is checked as the authorization endpoint checks it, and has no `request_uri`. The one that it gets is good once, for its client,
+/// for a minute; beside it nothing in the URL counts.
 ///
 /// At the authorization endpoint: the client is known and the redirect URI one of its own, else there is no redirect. Then `response_type` is
 /// `code`; there is a code challenge, with the method `S256`; scopes are the client's, resources known. What is wrong with these goes back to

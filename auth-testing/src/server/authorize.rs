@@ -1,11 +1,9 @@
-use std::sync::Arc;
-
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
+use http::header::LOCATION;
 use http::{HeaderValue, Method, Response, StatusCode};
 use tower_auth_core::ScopeSet;
 
-use super::answer::{Refusal, bare, wrong_method};
+use super::answer::{Refusal, page, wrong_method};
 use super::consent::Answer;
 use super::grants::{Authentication, Basis, CodeGrant, random};
 use super::params::{every, first};
@@ -15,12 +13,13 @@ use super::shared::Shared;
 use super::{Consent, NoRedirect, Quirk, Redirect, TestClient};
 use crate::token::seconds;
 
-/// An authorization request whose answer goes back to the client.
-struct Asked<'a> {
-    client: Arc<TestClient>,
-    params: &'a [(String, String)],
-    /// Where the answer goes.
-    target: String,
+/// What is right about an authorization request.
+pub(super) struct Checked {
+    challenge: Option<String>,
+    scope: ScopeSet,
+    audience: Vec<String>,
+    /// The key that the tokens are to be bound to (RFC 9449 section 10).
+    jkt: Option<String>,
 }
 
 impl Shared {
@@ -46,15 +45,23 @@ impl Shared {
     pub(super) fn decide(&self, request: &Received, consent: &Consent) -> Result<Redirect, NoRedirect> {
         let stay = |reason: &str| NoRedirect { status: StatusCode::BAD_REQUEST, reason: reason.to_owned() };
         request.check_user_agent().map_err(|refusal| stay(refusal.description()))?;
-        let params = &request.params;
-        let client = first(params, "client_id").and_then(|id| self.client(id)).ok_or_else(|| stay("unknown client"))?;
-        let target = match (first(params, "redirect_uri"), &client.redirect_uris[..]) {
-            (Some(asked), known) if known.iter().any(|known| is_registered(known, asked)) => asked.to_owned(),
-            (None, [only]) => only.clone(),
-            _ => return Err(stay("the redirect URI is not one of the client's")),
+        let client = request.param("client_id").and_then(|id| self.client(id)).ok_or_else(|| stay("unknown client"))?;
+        let pushed = match request.param("request_uri") {
+            Some(uri) => {
+                let pushed = self.grants().take_pushed(uri, &client.id, self.clock().wall());
+                Some(pushed.ok_or_else(|| stay("the request_uri is unknown, another client's, expired or used"))?)
+            }
+            None => None,
         };
-        let asked = Asked { client, params, target };
-        let mut members = match self.new_code(&asked, consent) {
+        // Beside a request_uri nothing counts (RFC 9101 section 6.3).
+        let params = pushed.as_ref().map_or(&request.params, |pushed| &pushed.params);
+        let target = self.target(&client, params).ok_or_else(|| stay("the redirect URI is not one of the client's"))?;
+        let code = if pushed.is_none() && (self.parts.policy.requires_pushed || client.requires_pushed) {
+            Err(Refusal::invalid_request("the request was not pushed"))
+        } else {
+            self.new_code(&client, params, consent)
+        };
+        let mut members = match code {
             Ok(code) => vec![("code", code)],
             Err(refusal) => {
                 vec![("error", refusal.code().to_owned()), ("error_description", refusal.description().to_owned())]
@@ -69,12 +76,20 @@ impl Shared {
         } else if !quirk(Quirk::MissingIss) && !quirk(Quirk::UnannouncedIss) {
             members.push(("iss", self.minter.issuer()));
         }
-        Ok(Redirect::new(&asked.target, members))
+        Ok(Redirect::new(&target, members))
     }
 
-    /// The code for what is asked and consented to.
-    fn new_code(&self, asked: &Asked<'_>, consent: &Consent) -> Result<String, Refusal> {
-        let Asked { client, params, .. } = asked;
+    /// Where the answer goes; `None` if that cannot be trusted.
+    pub(super) fn target(&self, client: &TestClient, params: &[(String, String)]) -> Option<String> {
+        match (first(params, "redirect_uri"), &client.redirect_uris[..]) {
+            (Some(asked), known) => known.iter().any(|known| is_registered(known, asked)).then(|| asked.to_owned()),
+            (None, [only]) => Some(only.clone()),
+            (None, _) => None,
+        }
+    }
+
+    /// The rules for an authorization request whose target can be trusted.
+    pub(super) fn check_asked(&self, client: &TestClient, params: &[(String, String)]) -> Result<Checked, Refusal> {
         let param = |name| first(params, name);
         client.check_grant("authorization_code")?;
         match param("response_type") {
@@ -88,9 +103,21 @@ impl Shared {
         if param("request").is_some() {
             return Err(Refusal::new("request_not_supported", "this server takes no request objects"));
         }
-        let challenge = challenge(param("code_challenge"), param("code_challenge_method"), client.pkce_required)?;
-        let scope = self.requested_scope(client, params)?;
-        let audience = self.requested_audience(params)?;
+        let jkt = param("dpop_jkt").map(str::to_owned);
+        if jkt.as_deref().is_some_and(|jkt| !is_hash(jkt)) {
+            return Err(Refusal::invalid_request("dpop_jkt is no base64url of SHA-256"));
+        }
+        Ok(Checked {
+            challenge: challenge(param("code_challenge"), param("code_challenge_method"), client.pkce_required)?,
+            scope: self.requested_scope(client, params)?,
+            audience: self.requested_audience(params)?,
+            jkt,
+        })
+    }
+
+    /// The code for what is asked and consented to.
+    fn new_code(&self, client: &TestClient, params: &[(String, String)], consent: &Consent) -> Result<String, Refusal> {
+        let Checked { challenge, scope, audience, jkt } = self.check_asked(client, params)?;
         let (subject, granted) = match &consent.0 {
             Answer::Approve { subject, scope } => (subject.clone(), scope),
             Answer::Refuse { code } => return Err(Refusal::new(code.clone(), "the user did not consent")),
@@ -100,7 +127,7 @@ impl Shared {
             None => scope,
         };
         let now = self.clock().wall();
-        let acr = param("acr_values").and_then(|values| values.split(' ').next()).map(str::to_owned);
+        let acr = first(params, "acr_values").and_then(|values| values.split(' ').next()).map(str::to_owned);
         let basis = Basis {
             client_id: client.id.clone(),
             subject,
@@ -112,9 +139,9 @@ impl Shared {
         let mut grants = self.grants();
         let family = grants.new_family();
         let code = random("code-");
-        let redirect_uri = param("redirect_uri").map(str::to_owned);
+        let redirect_uri = first(params, "redirect_uri").map(str::to_owned);
         let expires = now + self.parts.policy.code_lifetime;
-        let grant = CodeGrant { basis, redirect_uri, challenge, expires, family, spent: false };
+        let grant = CodeGrant { basis, redirect_uri, challenge, jkt, expires, family, spent: false };
         grants.add_code(code.clone(), grant, now);
         Ok(code)
     }
@@ -156,9 +183,6 @@ impl Shared {
 
 /// The code challenge of a request (RFC 7636 section 4.3). `plain` is refused, and so is a challenge without method, which is plain.
 fn challenge(challenge: Option<&str>, method: Option<&str>, required: bool) -> Result<Option<String>, Refusal> {
-    let is_hash = |text: &str| {
-        text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
     match (challenge, method) {
         (None, None) if required => Err(Refusal::invalid_request("code_challenge is missing")),
         (None, None) => Ok(None),
@@ -169,17 +193,12 @@ fn challenge(challenge: Option<&str>, method: Option<&str>, required: bool) -> R
     }
 }
 
-/// The scopes that are in both.
-fn common(asked: &ScopeSet, granted: &ScopeSet) -> ScopeSet {
-    ScopeSet::new(asked.iter().filter(|scope| granted.contains(scope))).expect("parts of a scope set are well-formed")
+/// Whether `text` looks like the base64url of a SHA-256.
+fn is_hash(text: &str) -> bool {
+    text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// A page that no cache keeps, and from which no link tells where it came from.
-fn page(status: StatusCode, text: &str) -> Response<Bytes> {
-    let mut response = bare(status, text.to_owned());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
+/// The scopes that are in both.
+pub(super) fn common(asked: &ScopeSet, granted: &ScopeSet) -> ScopeSet {
+    ScopeSet::new(asked.iter().filter(|scope| granted.contains(scope))).expect("parts of a scope set are well-formed")
 }

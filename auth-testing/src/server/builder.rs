@@ -118,6 +118,30 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// How long a device waits between polls, in place of 5 seconds; whole seconds. Each poll before that adds 5 seconds.
+    pub fn device_interval(mut self, interval: Duration) -> Self {
+        self.policy.device_interval = interval;
+        self
+    }
+
+    /// How long the codes of a device are good, in place of 10 minutes.
+    pub fn device_lifetime(mut self, lifetime: Duration) -> Self {
+        self.policy.device_lifetime = lifetime;
+        self
+    }
+
+    /// How long a pushed authorization request is good, in place of a minute.
+    pub fn pushed_request_lifetime(mut self, lifetime: Duration) -> Self {
+        self.policy.request_lifetime = lifetime;
+        self
+    }
+
+    /// Refuses authorization requests that were not pushed, and says so in the metadata (RFC 9126 section 5).
+    pub fn require_pushed_requests(mut self) -> Self {
+        self.policy.requires_pushed = true;
+        self
+    }
+
     /// What the user says to whoever comes to the authorization endpoint over HTTP, in place of [`Consent::approve`].
     pub fn consent(mut self, consent: Consent) -> Self {
         self.consent = consent;

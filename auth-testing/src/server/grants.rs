@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use tower_auth_core::ScopeSet;
 
+use super::device::DeviceGrant;
+use super::pushed::PushedRequest;
+
 /// What has expired is forgotten when there is so much of it.
 const MAX_KEPT: usize = 10_000;
 
@@ -13,6 +16,8 @@ pub(super) struct Grants {
     access: HashMap<String, AccessGrant>,
     refresh: HashMap<String, RefreshGrant>,
     codes: HashMap<String, CodeGrant>,
+    devices: HashMap<String, DeviceGrant>,
+    pushed: HashMap<String, PushedRequest>,
     families: u64,
 }
 
@@ -76,6 +81,8 @@ pub(super) struct CodeGrant {
     /// The redirect URI, if the authorization request named one.
     pub(super) redirect_uri: Option<String>,
     pub(super) challenge: Option<String>,
+    /// The key that the tokens are to be bound to.
+    pub(super) jkt: Option<String>,
     pub(super) expires: SystemTime,
     /// Of the tokens that come from it.
     pub(super) family: u64,
@@ -122,6 +129,36 @@ impl Grants {
             self.codes.retain(|_, grant| now < grant.expires);
         }
         self.codes.insert(code, grant);
+    }
+
+    pub(super) fn add_device(&mut self, device_code: String, grant: DeviceGrant, now: SystemTime) {
+        if self.devices.len() >= MAX_KEPT {
+            self.devices.retain(|_, grant| now < grant.expires);
+        }
+        self.devices.insert(device_code, grant);
+    }
+
+    pub(super) fn add_pushed(&mut self, request_uri: String, request: PushedRequest, now: SystemTime) {
+        if self.pushed.len() >= MAX_KEPT {
+            self.pushed.retain(|_, request| now < request.expires);
+        }
+        self.pushed.insert(request_uri, request);
+    }
+
+    /// The device with `device_code`.
+    pub(super) fn device(&mut self, device_code: &str) -> Option<&mut DeviceGrant> {
+        self.devices.get_mut(device_code)
+    }
+
+    /// The device whose user was shown `user_code`.
+    pub(super) fn device_of(&mut self, user_code: &str) -> Option<&mut DeviceGrant> {
+        self.devices.values_mut().find(|device| device.is_for(user_code))
+    }
+
+    /// A pushed request of the client `client_id`, which is used up by that.
+    pub(super) fn take_pushed(&mut self, request_uri: &str, client_id: &str, now: SystemTime) -> Option<PushedRequest> {
+        self.pushed.get(request_uri).filter(|request| request.client_id == client_id)?;
+        self.pushed.remove(request_uri).filter(|request| now < request.expires)
     }
 
     pub(super) fn new_family(&mut self) -> u64 {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Quirk;
 use super::answer::{public_json, wrong_method};
+use super::device::DEVICE_CODE;
 use super::received::Received;
 use super::shared::Shared;
 use super::token_endpoint::overridden;
@@ -34,10 +35,16 @@ impl Shared {
             ("introspection_endpoint", json!(format!("{base}/introspect"))),
             ("revocation_endpoint", json!(format!("{base}/revoke"))),
             ("authorization_endpoint", json!(format!("{base}/authorize"))),
+            ("pushed_authorization_request_endpoint", json!(format!("{base}/par"))),
+            ("require_pushed_authorization_requests", json!(self.parts.policy.requires_pushed)),
+            ("device_authorization_endpoint", json!(format!("{base}/device"))),
             ("response_types_supported", json!(["code"])),
             ("response_modes_supported", json!(["query"])),
             ("code_challenge_methods_supported", json!(["S256"])),
-            ("grant_types_supported", json!(["authorization_code", "client_credentials", "refresh_token"])),
+            (
+                "grant_types_supported",
+                json!(["authorization_code", "client_credentials", "refresh_token", DEVICE_CODE]),
+            ),
             ("token_endpoint_auth_methods_supported", json!(methods)),
         ];
         if !self.quirks.has(Quirk::UnannouncedIss) {

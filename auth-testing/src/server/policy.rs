@@ -6,6 +6,11 @@ pub(super) struct Policy {
     pub(super) json_bodies: bool,
     pub(super) query_params: bool,
     pub(super) code_lifetime: Duration,
+    pub(super) device_interval: Duration,
+    pub(super) device_lifetime: Duration,
+    /// Of a pushed request.
+    pub(super) request_lifetime: Duration,
+    pub(super) requires_pushed: bool,
     /// How long a refresh token may come again after its rotation.
     pub(super) reuse_grace: Duration,
 }
@@ -16,6 +21,10 @@ impl Default for Policy {
             json_bodies: false,
             query_params: false,
             code_lifetime: Duration::from_secs(60),
+            device_interval: Duration::from_secs(5),
+            device_lifetime: Duration::from_secs(600),
+            request_lifetime: Duration::from_secs(60),
+            requires_pushed: false,
             reuse_grace: Duration::ZERO,
         }
     }

@@ -17,6 +17,8 @@ pub enum Quirk {
     MissingState,
     /// Redirects have another `state` than the request.
     WrongState,
+    /// Device authorizations name no `interval`, which then is 5 seconds (RFC 8628 section 3.2).
+    MissingInterval,
 }
 
 /// Which quirks are on.

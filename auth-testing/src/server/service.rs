@@ -42,6 +42,9 @@ impl Shared {
             Endpoint::Introspection => self.introspection(request),
             Endpoint::Revocation => self.revocation(request),
             Endpoint::Authorization => self.authorization(request),
+            Endpoint::PushedAuthorization => self.pushed_authorization(request),
+            Endpoint::DeviceAuthorization => self.device_authorization(request),
+            Endpoint::Activation => self.activation(request),
             Endpoint::Resource | Endpoint::Unknown => bare(StatusCode::NOT_FOUND, String::new()),
         }
     }

@@ -157,6 +157,9 @@ impl Shared {
             Some("/introspect") => Endpoint::Introspection,
             Some("/revoke") => Endpoint::Revocation,
             Some("/authorize") => Endpoint::Authorization,
+            Some("/par") => Endpoint::PushedAuthorization,
+            Some("/device") => Endpoint::DeviceAuthorization,
+            Some("/activate") => Endpoint::Activation,
             Some("/.well-known/openid-configuration") => Endpoint::OpenIdMetadata,
             _ => Endpoint::Unknown,
         }

@@ -35,6 +35,7 @@ pub struct TestClient {
     bare_method: bool,
     pub(super) redirect_uris: Vec<String>,
     pub(super) pkce_required: bool,
+    pub(super) requires_pushed: bool,
     /// Registered names; `None`: all.
     pub(super) grants: Option<Vec<String>>,
     pub(super) gives_refresh_tokens: bool,
@@ -69,6 +70,7 @@ impl TestClient {
             bare_method: false,
             redirect_uris: Vec::new(),
             pkce_required: true,
+            requires_pushed: false,
             grants: None,
             gives_refresh_tokens: true,
             scopes: Vec::new(),
@@ -108,6 +110,12 @@ impl TestClient {
     /// Lets it ask for codes without a code challenge, as old servers do. One that it sends is checked all the same.
     pub fn pkce_optional(mut self) -> Self {
         self.pkce_required = false;
+        self
+    }
+
+    /// Refuses its authorization requests that were not pushed (RFC 9126 section 6).
+    pub fn require_pushed_requests(mut self) -> Self {
+        self.requires_pushed = true;
         self
     }
 

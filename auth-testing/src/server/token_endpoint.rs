@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::answer::{Refusal, json_response, wrong_method};
+use super::device::DEVICE_CODE;
 use super::grants::{AccessGrant, Basis, RefreshGrant, random};
 use super::received::Received;
 use super::shared::Shared;
@@ -40,6 +41,7 @@ impl Shared {
             "client_credentials" => Self::client_credentials,
             "refresh_token" => Self::refresh_token,
             "authorization_code" => Self::authorization_code,
+            DEVICE_CODE => Self::device_code,
             _ => return Err(Refusal::new("unsupported_grant_type", "this server does not know the grant")),
         };
         client.check_grant(grant)?;
