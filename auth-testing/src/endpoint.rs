@@ -24,6 +24,8 @@ pub enum Endpoint {
     Activation,
     /// Everything at a [`ResourceServer`](crate::ResourceServer) but its metadata.
     Resource,
+    /// The metadata of a resource server (RFC 9728).
+    ResourceMetadata,
     /// A path at an authorization server that it does not have.
     Unknown,
 }

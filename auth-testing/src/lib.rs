@@ -47,11 +47,14 @@
 mod body;
 #[cfg(feature = "tls")]
 mod ca;
+mod certificate;
 mod clock;
+mod dpop;
 mod endpoint;
 mod fault;
 mod listen;
 mod record;
+mod replay;
 mod resource;
 mod server;
 mod token;
@@ -60,6 +63,7 @@ pub use self::body::TestBody;
 #[cfg(feature = "tls")]
 pub use self::ca::TestCa;
 pub use self::clock::TestClock;
+pub use self::dpop::DpopNonce;
 pub use self::endpoint::Endpoint;
 pub use self::fault::{ConnectionLost, Fault};
 pub use self::listen::ListeningServer;

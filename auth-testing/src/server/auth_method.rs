@@ -8,6 +8,10 @@ pub(super) enum AuthMethod {
     Body,
     Both,
     None,
+    SecretJwt,
+    PrivateKeyJwt,
+    /// A token of another issuer.
+    Workload,
 }
 
 impl AuthMethod {
@@ -23,14 +27,15 @@ impl AuthMethod {
         }
     }
 
-    /// What the client's side calls it.
-    pub(super) fn on_the_clients_side(self) -> ClientAuth {
+    /// What the client's side calls it, if it needs no more than a secret.
+    pub(super) fn on_the_clients_side(self) -> Option<ClientAuth> {
         match self {
-            Self::Basic => ClientAuth::Basic,
-            Self::BasicRaw => ClientAuth::BasicRaw,
-            Self::Body => ClientAuth::Body,
-            Self::Both => ClientAuth::Both,
-            Self::None => ClientAuth::None,
+            Self::Basic => Some(ClientAuth::Basic),
+            Self::BasicRaw => Some(ClientAuth::BasicRaw),
+            Self::Body => Some(ClientAuth::Body),
+            Self::Both => Some(ClientAuth::Both),
+            Self::None => Some(ClientAuth::None),
+            _ => None,
         }
     }
 
@@ -40,6 +45,8 @@ impl AuthMethod {
             Self::Basic | Self::BasicRaw => Some("client_secret_basic"),
             Self::Body => Some("client_secret_post"),
             Self::None => Some("none"),
+            Self::SecretJwt => Some("client_secret_jwt"),
+            Self::PrivateKeyJwt | Self::Workload => Some("private_key_jwt"),
             Self::Both => None,
         }
     }

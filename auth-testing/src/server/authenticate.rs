@@ -7,6 +7,7 @@ use tower_auth_core::{Basic, Secret};
 
 use super::TestClient;
 use super::answer::Refusal;
+use super::assertion::claimed_subject;
 use super::auth_method::AuthMethod;
 use super::params::decode;
 use super::received::Received;
@@ -27,8 +28,11 @@ impl Shared {
     pub(super) fn authenticate(&self, request: &Received) -> Result<Arc<TestClient>, Refusal> {
         let id = request.param("client_id");
         let secret = request.param("client_secret").map(Secret::from);
-        if request.param("client_assertion").is_some() {
-            return Err(Refusal::invalid_client("assertions are not supported", false));
+        if request.param("client_assertion").is_some() || request.param("client_assertion_type").is_some() {
+            if secret.is_some() || !matches!(shown(&request.head.headers)?, Shown::Nothing) {
+                return Err(Refusal::invalid_request("two methods of client authentication"));
+            }
+            return self.by_assertion(request, id);
         }
         match (shown(&request.head.headers)?, secret) {
             (Shown::Unreadable, _) => Err(Refusal::invalid_client("the credential is no Basic pair", true)),
@@ -89,7 +93,10 @@ impl Shared {
 pub(super) fn claimed_id(request: &Received) -> Option<String> {
     match shown(&request.head.headers) {
         Ok(Shown::Header(pair)) => Some(decode(pair.user().as_bytes()).unwrap_or_else(|| pair.user().to_owned())),
-        _ => request.param("client_id").map(str::to_owned),
+        _ => {
+            let id = request.param("client_id").map(str::to_owned);
+            id.or_else(|| claimed_subject(request.param("client_assertion")?))
+        }
     }
 }
 

@@ -43,15 +43,21 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 /// 3. No parameter is there twice, but `resource` and `audience`.
 /// 4. The client authenticates by one method, and by one that it may use. Ids and secrets in a Basic header are form-encoded
 ///    (RFC 6749 section 2.3.1), unless the client may use [`BasicRaw`](tower_auth_core::ClientAuth::BasicRaw).
-/// 5. The grant is known, and the client may use it.
-/// 6. Scopes are well-formed and the client's, resources known.
-/// 7. A refresh token belongs to the client, and was neither used before nor revoked. One that comes a second time ends its whole family:
-///    every token that descends from the same grant.
-/// 8. A device code belongs to the client, has not expired and was not used before. A poll before the interval has passed is told to slow
+///    An assertion (RFC 7523) is of its type, signed by a key or the secret of the client, with a secret as long as the hash; `iss` and `sub` are the
+///    client, `aud` is the issuer and nothing else, `exp` at most 5 minutes ahead, `jti` new, `typ` absent, `JWT` or
+///    `client-authentication+jwt`. A token of a foreign issuer is signed by it, for this issuer, and of the subject described.
+/// 5. A DPoP proof at the token endpoint, if there is one, is right in every point of RFC 9449 section 4.3: one header; `typ`, an asymmetric `alg`,
+///    a public `jwk` and its signature; `htm`, `htu` without query and fragment, `iat` at most 5 minutes old, a new `jti` of 16 characters or more;
+///    `nonce` where one is demanded.
+/// 6. The grant is known, and the client may use it.
+/// 7. Scopes are well-formed and the client's, resources known.
+/// 8. A refresh token belongs to the client, and was neither used before nor revoked. One that comes a second time ends its whole family:
+///    every token that descends from the same grant. A public client's is bound to the DPoP key that it was issued with.
+/// 9. A device code belongs to the client, has not expired and was not used before. A poll before the interval has passed is told to slow
 ///    down, and the interval grows by 5 seconds.
-/// 9. A code belongs to the client, was not used before and is younger than a minute; `redirect_uri` is that of the authorization request, or
-///    absent in both; `code_verifier` is well-formed and fits the challenge, and absent if there was none. A mistake of its own client uses a
-///    code up, a second use ends the family.
+/// 10. A code belongs to the client, was not used before and is younger than a minute; `redirect_uri` is that of the authorization request, or
+///     absent in both; the DPoP key is that of `dpop_jkt`, if the request had one; `code_verifier` is well-formed and fits the challenge, and absent if there was none. A mistake of its own client uses a
+///     code up, a second use ends the family.
 ///
 /// A pushed request is checked as the authorization endpoint checks it, and has no `request_uri`. The one that it gets is good once, for its client,
 /// for a minute; beside it nothing in the URL counts.
@@ -113,14 +119,15 @@ impl AuthorizationServer {
         })
     }
 
-    /// The client credentials grant of the client `id`, over this server in memory and on its clock.
+    /// The client credentials grant of the client `id`, over this server in memory and on its clock. The client authenticates by the first of its
+    /// methods that needs no more than a secret.
     ///
     /// # Panics
     /// When there is no such client.
     pub fn client_credentials(&self, id: &str) -> ClientCredentials {
         let client = self.0.client(id).expect("the client is one of the server's");
         let secret = client.secrets.first().cloned().unwrap_or_else(|| Secret::new(""));
-        let auth = client.auth.first().map(|method| method.on_the_clients_side()).unwrap_or_default();
+        let auth = client.auth.iter().find_map(|method| method.on_the_clients_side()).unwrap_or_default();
         ClientCredentials::new(self.token_url(), id, secret)
             .client_auth(auth)
             .http_client(self.http_client())

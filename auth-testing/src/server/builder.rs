@@ -10,6 +10,7 @@ use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Secret};
 use super::policy::Policy;
 use super::shared::Parts;
 use super::{AuthorizationServer, Consent, Quirk, RefreshPolicy, TestClient, TokenFormat};
+use crate::DpopNonce;
 
 /// Describes an [`AuthorizationServer`].
 #[must_use = "a description does nothing before `build`"]
@@ -142,6 +143,12 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// Demands a nonce in DPoP proofs (RFC 9449 section 8).
+    pub fn dpop_nonce(mut self, policy: DpopNonce) -> Self {
+        self.policy.dpop_nonce = policy;
+        self
+    }
+
     /// What the user says to whoever comes to the authorization endpoint over HTTP, in place of [`Consent::approve`].
     pub fn consent(mut self, consent: Consent) -> Self {
         self.consent = consent;
@@ -170,7 +177,7 @@ impl AuthorizationServerBuilder {
     ///
     /// # Errors
     /// When the issuer is not a URL with a host and without query and fragment; a client is there twice, has a broken scope, a redirect URI that
-    /// is relative or has a fragment, a member that is not JSON, a method of authentication with another way to describe it, or an algorithm that the server has no key for; or there is no algorithm, or a symmetric one.
+    /// is relative or has a fragment, a member that is not JSON, a key that is not public, a method of authentication with another way to describe it, or an algorithm that the server has no key for; or there is no algorithm, or a symmetric one.
     pub fn build(self) -> Result<AuthorizationServer, ConfigError> {
         let issuer = self.issuer.as_deref().unwrap_or(DEFAULT_ISSUER);
         let path = issuer_path(issuer)?;

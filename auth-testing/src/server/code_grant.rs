@@ -4,19 +4,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Response;
 
-use super::TestClient;
 use super::answer::Refusal;
+use super::caller::Caller;
+use super::grants::Binding;
 use super::received::Received;
 use super::shared::Shared;
 use super::token_endpoint::Issue;
 
 impl Shared {
     /// The authorization code grant (RFC 6749 section 4.1.3). Whatever its client does wrong uses the code up.
-    pub(super) fn authorization_code(
-        &self,
-        client: &TestClient,
-        request: &Received,
-    ) -> Result<Response<Bytes>, Refusal> {
+    pub(super) fn authorization_code(&self, client: &Caller, request: &Received) -> Result<Response<Bytes>, Refusal> {
         let refused = |why: &str| Refusal::new("invalid_grant", why);
         let code = request.param("code").ok_or_else(|| Refusal::invalid_request("code is missing"))?;
         let grant = self
@@ -29,6 +26,7 @@ impl Shared {
         if request.param("redirect_uri") != grant.redirect_uri.as_deref() {
             return Err(refused("redirect_uri is not that of the authorization request"));
         }
+        self.check_binding(client, &Binding { jkt: grant.jkt, x5t: None })?;
         match (&grant.challenge, request.param("code_verifier")) {
             (None, None) => {}
             // Somebody took the challenge out of the request (RFC 9700 section 4.8.2).

@@ -6,12 +6,13 @@ use serde_json::json;
 use tower_auth_core::MonotonicTime;
 
 use super::answer::{Refusal, json_response, page, wrong_method};
+use super::caller::Caller;
 use super::consent::Answer;
 use super::grants::{Authentication, Basis, random};
 use super::received::Received;
 use super::shared::Shared;
 use super::token_endpoint::Issue;
-use super::{AuthorizationServer, Consent, Quirk, TestClient};
+use super::{AuthorizationServer, Consent, Quirk};
 use crate::token::seconds;
 
 /// The interval where an answer names none, and what `slow_down` adds to one (RFC 8628 sections 3.2 and 3.5).
@@ -126,7 +127,7 @@ impl Shared {
     }
 
     /// The device code grant (RFC 8628 section 3.4).
-    pub(super) fn device_code(&self, client: &TestClient, request: &Received) -> Result<Response<Bytes>, Refusal> {
+    pub(super) fn device_code(&self, client: &Caller, request: &Received) -> Result<Response<Bytes>, Refusal> {
         let code = request.param("device_code").ok_or_else(|| Refusal::invalid_request("device_code is missing"))?;
         let unknown =
             || Refusal::new("invalid_grant", "the device code is unknown, another client's, or was used before");

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use http::{Method, Response};
 use serde_json::json;
+use tower_auth_core::jose::Algorithm;
 
 use super::Quirk;
 use super::answer::{public_json, wrong_method};
@@ -10,6 +11,7 @@ use super::device::DEVICE_CODE;
 use super::received::Received;
 use super::shared::Shared;
 use super::token_endpoint::overridden;
+use crate::dpop::ALGORITHMS;
 
 impl Shared {
     /// The key set.
@@ -47,6 +49,11 @@ impl Shared {
             ),
             ("token_endpoint_auth_methods_supported", json!(methods)),
         ];
+        members.push(("dpop_signing_alg_values_supported", json!(ALGORITHMS)));
+        if methods.contains("client_secret_jwt") || methods.contains("private_key_jwt") {
+            let names: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+            members.push(("token_endpoint_auth_signing_alg_values_supported", json!(names)));
+        }
         if !self.quirks.has(Quirk::UnannouncedIss) {
             members.push(("authorization_response_iss_parameter_supported", json!(true)));
         }

@@ -1,11 +1,13 @@
 //! The authorization server.
 
 mod answer;
+mod assertion;
 mod auth_method;
 mod authenticate;
 mod authorization_server;
 mod authorize;
 mod builder;
+mod caller;
 mod code_grant;
 mod consent;
 mod device;
@@ -33,4 +35,5 @@ pub use self::redirect::{NoRedirect, Redirect};
 pub use self::refresh::RefreshPolicy;
 pub use self::test_client::{TestClient, TokenFormat};
 
-pub(crate) use self::shared::Standing;
+pub(crate) use self::shared::{Standing, Worth};
+pub(crate) use self::token_endpoint::overridden;

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::DpopNonce;
+
 /// What a server allows, and how long things last, for its whole life.
 #[derive(Clone)]
 pub(super) struct Policy {
@@ -11,6 +13,8 @@ pub(super) struct Policy {
     /// Of a pushed request.
     pub(super) request_lifetime: Duration,
     pub(super) requires_pushed: bool,
+    /// To begin with.
+    pub(super) dpop_nonce: DpopNonce,
     /// How long a refresh token may come again after its rotation.
     pub(super) reuse_grace: Duration,
 }
@@ -25,6 +29,7 @@ impl Default for Policy {
             device_lifetime: Duration::from_secs(600),
             request_lifetime: Duration::from_secs(60),
             requires_pushed: false,
+            dpop_nonce: DpopNonce::Off,
             reuse_grace: Duration::ZERO,
         }
     }

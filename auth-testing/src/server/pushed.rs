@@ -23,7 +23,9 @@ impl Shared {
         if !request.is_post() {
             return wrong_method("POST");
         }
-        self.push(request).unwrap_or_else(Refusal::response)
+        let mut response = self.push(request).unwrap_or_else(Refusal::response);
+        self.proofs.nonces.tell(response.headers_mut());
+        response
     }
 
     fn push(&self, request: &Received) -> Result<Response<Bytes>, Refusal> {
@@ -32,7 +34,15 @@ impl Shared {
         if request.param("request_uri").is_some() {
             return Err(Refusal::invalid_request("a pushed request has no request_uri"));
         }
-        let params = self.pushed_params(&client, request);
+        let mut params = pushed_params(&client, request);
+        if let Some(proven) = self.proven_key(request)? {
+            // A proof says the same as `dpop_jkt` (RFC 9449 section 10.1).
+            match request.param("dpop_jkt") {
+                None => params.push(("dpop_jkt".to_owned(), proven)),
+                Some(named) if named == proven => {}
+                Some(_) => return Err(Refusal::new("invalid_dpop_proof", "dpop_jkt is another key's")),
+            }
+        }
         self.target(&client, &params)
             .ok_or_else(|| Refusal::invalid_request("the redirect URI is not one of the client's"))?;
         self.check_asked(&client, &params)?;
@@ -44,15 +54,6 @@ impl Shared {
         let answer = json!({ "request_uri": request_uri, "expires_in": lifetime.as_secs() });
         Ok(json_response(StatusCode::CREATED, answer.to_string()))
     }
-
-    /// What a pushed request says as an authorization request: without the client's authentication.
-    fn pushed_params(&self, client: &TestClient, request: &Received) -> Vec<(String, String)> {
-        let is_proof =
-            |name: &str| matches!(name, "client_id" | "client_secret" | "client_assertion" | "client_assertion_type");
-        let mut params: Vec<_> = request.params.iter().filter(|(name, _)| !is_proof(name)).cloned().collect();
-        params.push(("client_id".to_owned(), client.id.clone()));
-        params
-    }
 }
 
 impl AuthorizationServer {
@@ -61,4 +62,13 @@ impl AuthorizationServer {
     pub fn pushed_authorization_url(&self) -> String {
         format!("{}/par", self.shared().base())
     }
+}
+
+/// What a pushed request says as an authorization request: without the client's authentication.
+fn pushed_params(client: &TestClient, request: &Received) -> Vec<(String, String)> {
+    let is_proof =
+        |name: &str| matches!(name, "client_id" | "client_secret" | "client_assertion" | "client_assertion_type");
+    let mut params: Vec<_> = request.params.iter().filter(|(name, _)| !is_proof(name)).cloned().collect();
+    params.push(("client_id".to_owned(), client.id.clone()));
+    params
 }

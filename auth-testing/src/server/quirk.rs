@@ -19,6 +19,13 @@ pub enum Quirk {
     WrongState,
     /// Device authorizations name no `interval`, which then is 5 seconds (RFC 8628 section 3.2).
     MissingInterval,
+    /// Assertions may also be for the token endpoint, or the one that they are sent to, and for others beside it: what
+    /// draft-ietf-oauth-rfc7523bis did away with.
+    EndpointAudience,
+    /// Assertions of clients must have the type `client-authentication+jwt`.
+    StrictAssertionType,
+    /// Tokens are not bound and called Bearer, although there is a DPoP proof.
+    BearerForDpop,
 }
 
 /// Which quirks are on.

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use http::Response;
 
-use super::TestClient;
 use super::answer::Refusal;
+use super::caller::Caller;
 use super::received::Received;
 use super::shared::Shared;
 use super::token_endpoint::Issue;
@@ -25,7 +25,7 @@ pub enum RefreshPolicy {
 impl Shared {
     /// The refresh token grant (RFC 6749 section 6). A refresh token that comes a second time after its rotation was stolen from, or by, the client: its
     /// whole family ends (RFC 9700 section 4.14.2).
-    pub(super) fn refresh_token(&self, client: &TestClient, request: &Received) -> Result<Response<Bytes>, Refusal> {
+    pub(super) fn refresh_token(&self, client: &Caller, request: &Received) -> Result<Response<Bytes>, Refusal> {
         let token =
             request.param("refresh_token").ok_or_else(|| Refusal::invalid_request("refresh_token is missing"))?;
         let refused = |why: &str| Refusal::new("invalid_grant", why);
@@ -54,6 +54,7 @@ impl Shared {
         if grant.revoked {
             return Err(refused("the refresh token was revoked"));
         }
+        self.check_binding(client, &grant.basis.binding)?;
         let scope = asked.unwrap_or_else(|| grant.basis.scope.clone());
         if !grant.basis.scope.contains_all(&scope) {
             return Err(Refusal::new("invalid_scope", "the scope is wider than the grant"));

@@ -45,7 +45,9 @@ impl Shared {
             Endpoint::PushedAuthorization => self.pushed_authorization(request),
             Endpoint::DeviceAuthorization => self.device_authorization(request),
             Endpoint::Activation => self.activation(request),
-            Endpoint::Resource | Endpoint::Unknown => bare(StatusCode::NOT_FOUND, String::new()),
+            Endpoint::Resource | Endpoint::ResourceMetadata | Endpoint::Unknown => {
+                bare(StatusCode::NOT_FOUND, String::new())
+            }
         }
     }
 

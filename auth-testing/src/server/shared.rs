@@ -12,8 +12,10 @@ use super::policy::Policy;
 use super::quirk::Quirks;
 use super::{Consent, RefreshPolicy, TestClient, TokenFormat};
 use crate::Endpoint;
+use crate::dpop::{Nonces, ProofChecker};
 use crate::fault::FaultPlan;
 use crate::record::Recorder;
+use crate::replay::Replay;
 use crate::token::{TokenMinter, seconds};
 
 /// What a server is built from, checked.
@@ -39,6 +41,8 @@ pub(crate) struct Shared {
     pub(super) faults: FaultPlan,
     pub(super) recorder: Recorder,
     pub(super) quirks: Quirks,
+    pub(super) replay: Replay,
+    pub(super) proofs: ProofChecker,
     clients: Mutex<BTreeMap<String, Arc<TestClient>>>,
     refresh: Mutex<RefreshPolicy>,
     consent: Mutex<Consent>,
@@ -76,6 +80,8 @@ impl Shared {
         let clients = std::mem::take(&mut parts.clients).into_iter().map(|(id, client)| (id, Arc::new(client)));
         Ok(Self {
             quirks: Quirks::default(),
+            replay: Replay::default(),
+            proofs: ProofChecker::new(Nonces::new(parts.policy.dpop_nonce)),
             clients: Mutex::new(clients.collect()),
             refresh: Mutex::new(parts.refresh),
             consent: Mutex::new(parts.consent.clone()),
@@ -127,6 +133,12 @@ impl Shared {
             Some(origin) => format!("{origin}{}", self.parts.path),
             None => self.parts.issuer.trim_end_matches('/').to_owned(),
         }
+    }
+
+    /// The URL of `path` at this server.
+    pub(super) fn url_of(&self, path: &str) -> String {
+        let base = self.base();
+        format!("{}{path}", base.strip_suffix(self.parts.path.as_str()).unwrap_or(&base))
     }
 
     pub(super) fn listen_at(&self, origin: String) {

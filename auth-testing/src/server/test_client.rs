@@ -7,8 +7,10 @@ use tower_auth_core::jose::Algorithm;
 use tower_auth_core::{ClientAuth, ConfigError, ConfigErrorKind, ScopeSet, Secret};
 
 use super::answer::Refusal;
+use super::assertion::is_public_key;
 use super::auth_method::AuthMethod;
 use super::redirect::may_be_registered;
+use crate::TokenMinter;
 
 /// A client that an [`AuthorizationServer`](crate::AuthorizationServer) knows.
 ///
@@ -36,6 +38,11 @@ pub struct TestClient {
     pub(super) redirect_uris: Vec<String>,
     pub(super) pkce_required: bool,
     pub(super) requires_pushed: bool,
+    pub(super) requires_dpop: bool,
+    /// Public keys, each a JWK as JSON text.
+    pub(super) keys: Vec<String>,
+    /// The issuer and the subject of tokens that stand for it.
+    pub(super) workload: Option<(TokenMinter, String)>,
     /// Registered names; `None`: all.
     pub(super) grants: Option<Vec<String>>,
     pub(super) gives_refresh_tokens: bool,
@@ -71,6 +78,9 @@ impl TestClient {
             redirect_uris: Vec::new(),
             pkce_required: true,
             requires_pushed: false,
+            requires_dpop: false,
+            keys: Vec::new(),
+            workload: None,
             grants: None,
             gives_refresh_tokens: true,
             scopes: Vec::new(),
@@ -88,7 +98,62 @@ impl TestClient {
         Self { secrets: Vec::new(), auth: vec![AuthMethod::None], ..Self::new(id, "") }
     }
 
-    /// The ways in which it may authenticate, in place of Basic and body.
+    /// A confidential client without a secret. It cannot authenticate before it is said how: [`private_key_jwt`](Self::private_key_jwt),
+    /// [`workload`](Self::workload).
+    pub fn without_secret(id: impl Into<String>) -> Self {
+        Self { secrets: Vec::new(), auth: Vec::new(), ..Self::new(id, "") }
+    }
+
+    /// Lets it authenticate by assertions that its secret signs (`client_secret_jwt`), too. Only a secret at least as long as the hash can.
+    pub fn client_secret_jwt(mut self) -> Self {
+        self.auth.push(AuthMethod::SecretJwt);
+        self
+    }
+
+    /// Lets it authenticate by assertions that the private half of `jwk` signs (`private_key_jwt`), too; `jwk` is a public key as JSON text. Several
+    /// keys are good beside each other.
+    ///
+    /// ```
+    /// use tower_auth_core::jose::{Algorithm, SigningKey};
+    /// use tower_auth_testing::{AuthorizationServer, TestClient};
+    ///
+    /// let key = SigningKey::generate(Algorithm::Es256)?;
+    /// let orders = TestClient::without_secret("orders").private_key_jwt(key.public_jwk(Some("k1"))?);
+    /// let server = AuthorizationServer::builder().client_with(orders).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn private_key_jwt(mut self, jwk: impl Into<String>) -> Self {
+        self.keys.push(jwk.into());
+        if !self.auth.contains(&AuthMethod::PrivateKeyJwt) {
+            self.auth.push(AuthMethod::PrivateKeyJwt);
+        }
+        self
+    }
+
+    /// Lets it authenticate by tokens that `issuer` signs for `subject`, too: the identity of a workload. They may be used again and again.
+    ///
+    /// ```
+    /// use tower_auth_testing::{AuthorizationServer, TestClient, TokenMinter};
+    ///
+    /// let cluster = TokenMinter::new("https://cluster.test");
+    /// let orders = TestClient::without_secret("orders").workload(&cluster, "system:serviceaccount:shop:orders");
+    /// let server = AuthorizationServer::builder().client_with(orders).build()?;
+    /// let projected = cluster.token().subject("system:serviceaccount:shop:orders").audience(&server.issuer()).sign();
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    pub fn workload(mut self, issuer: &TokenMinter, subject: impl Into<String>) -> Self {
+        self.workload = Some((issuer.clone(), subject.into()));
+        self.auth.push(AuthMethod::Workload);
+        self
+    }
+
+    /// Refuses its token requests without a DPoP proof (RFC 9449 section 5.2).
+    pub fn require_dpop(mut self) -> Self {
+        self.requires_dpop = true;
+        self
+    }
+
+    /// The ways in which it may authenticate, in place of those so far: Basic and body to begin with.
     pub fn auth(mut self, methods: impl IntoIterator<Item = ClientAuth>) -> Self {
         self.auth.clear();
         for method in methods {
@@ -215,6 +280,9 @@ impl TestClient {
                 "the redirect URI {uri:?} of the client {:?} is not absolute or has a fragment",
                 self.id
             ));
+        }
+        if !self.keys.iter().all(|key| is_public_key(key)) {
+            return invalid(format!("a key of the client {:?} is no public one", self.id));
         }
         if self.bare_method {
             return invalid(format!("a method of authentication of the client {:?} needs more than its name", self.id));

@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::answer::{Refusal, json_response, wrong_method};
+use super::caller::Caller;
 use super::device::DEVICE_CODE;
-use super::grants::{AccessGrant, Basis, RefreshGrant, random};
+use super::grants::{AccessGrant, Basis, Binding, RefreshGrant, random};
 use super::received::Received;
 use super::shared::Shared;
 use super::{TestClient, TokenFormat};
@@ -30,12 +31,14 @@ impl Shared {
         if !request.is_post() {
             return wrong_method("POST");
         }
-        self.grant(request).unwrap_or_else(Refusal::response)
+        let mut response = self.grant(request).unwrap_or_else(Refusal::response);
+        self.proofs.nonces.tell(response.headers_mut());
+        response
     }
 
     fn grant(&self, request: &Received) -> Result<Response<Bytes>, Refusal> {
         request.check(self.parts.policy.json_bodies, self.parts.policy.query_params)?;
-        let client = self.authenticate(request)?;
+        let client = self.caller(request)?;
         let grant = request.param("grant_type").ok_or_else(|| Refusal::invalid_request("grant_type is missing"))?;
         let run = match grant {
             "client_credentials" => Self::client_credentials,
@@ -48,7 +51,7 @@ impl Shared {
         run(self, &client, request)
     }
 
-    fn client_credentials(&self, client: &TestClient, request: &Received) -> Result<Response<Bytes>, Refusal> {
+    fn client_credentials(&self, client: &Caller, request: &Received) -> Result<Response<Bytes>, Refusal> {
         if !client.is_confidential() {
             return Err(Refusal::new("unauthorized_client", "this grant is for confidential clients"));
         }
@@ -65,11 +68,17 @@ impl Shared {
     }
 
     /// Issues what was granted (RFC 6749 section 5.1).
-    pub(super) fn issue(&self, client: &TestClient, issue: Issue) -> Response<Bytes> {
+    pub(super) fn issue(&self, client: &Caller, mut issue: Issue) -> Response<Bytes> {
+        issue.basis.binding = self.token_binding(client);
+        if let Some(basis) = &mut issue.refresh {
+            // A confidential client's refresh tokens are bound to its authentication (RFC 9449 section 5).
+            basis.binding = if client.is_confidential() { Binding::default() } else { client.binding.clone() };
+        }
+        let kind = if issue.basis.binding.jkt.is_some() { "DPoP" } else { "Bearer" };
         let access = self.access_token(client, &issue);
         let mut members = BTreeMap::from([
             ("access_token", json!(access)),
-            ("token_type", json!("Bearer")),
+            ("token_type", json!(kind)),
             ("expires_in", json!(client.lifetime.as_secs())),
         ]);
         if !issue.basis.scope.is_empty() {
@@ -88,7 +97,7 @@ impl Shared {
         json_response(StatusCode::OK, overridden(members, &client.answer))
     }
 
-    fn access_token(&self, client: &TestClient, issue: &Issue) -> String {
+    fn access_token(&self, client: &Caller, issue: &Issue) -> String {
         let mut basis = issue.basis.clone();
         if basis.audience.is_empty() {
             // Without a named resource a token is for a default one (RFC 9068 section 3).
@@ -147,7 +156,7 @@ impl Shared {
 }
 
 /// A JSON object of `members`, changed by `changes`; all values are JSON texts.
-pub(super) fn overridden(
+pub(crate) fn overridden(
     members: impl Iterator<Item = (String, String)>,
     changes: &BTreeMap<String, Option<String>>,
 ) -> String {
