@@ -13,8 +13,8 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 
 /// An authorization server for tests: in memory, or on a loopback socket.
 ///
-/// Under its issuer it has `/authorize`, `/par`, `/device`, `/token` (authorization code, client credentials, device code, refresh
-/// token), `/jwks`, `/introspect`, `/revoke` and
+/// Under its issuer it has `/authorize`, `/par`, `/device`, `/token` (authorization code, client credentials, device code, JWT
+/// bearer, password, refresh token, token exchange), `/jwks`, `/introspect`, `/revoke` and
 /// both metadata documents. Faults can be [scripted](Self::fault), every request is [recorded](Self::requests), and a [`Quirk`] makes it odd.
 ///
 /// ```
@@ -56,8 +56,13 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 /// 9. A device code belongs to the client, has not expired and was not used before. A poll before the interval has passed is told to slow
 ///    down, and the interval grows by 5 seconds.
 /// 10. A code belongs to the client, was not used before and is younger than a minute; `redirect_uri` is that of the authorization request, or
-///     absent in both; the DPoP key is that of `dpop_jkt`, if the request had one; `code_verifier` is well-formed and fits the challenge, and absent if there was none. A mistake of its own client uses a
-///     code up, a second use ends the family.
+///     absent in both; the DPoP key is that of `dpop_jkt`, if the request had one; `code_verifier` is well-formed and fits the challenge, and absent
+///     if there was none. A mistake of its own client uses a code up, a second use ends the family.
+///
+/// 11. An assertion is signed by a [trusted](AuthorizationServerBuilder::trust) issuer, or by the client itself, which then need not
+///     authenticate; it is for the issuer or the token endpoint, neither expired nor made for something else, and its `jti`, if any, is new.
+/// 12. A token in exchange is an active one of this server or a JWT of a trusted issuer, and of its type; `actor_token` comes with its type, and names
+///     whom `may_act` allows. Resources are absolute URIs without fragment; scopes are not wider than the subject token's.
 ///
 /// A pushed request is checked as the authorization endpoint checks it, and has no `request_uri`. The one that it gets is good once, for its client,
 /// for a minute; beside it nothing in the URL counts.

@@ -10,7 +10,7 @@ use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Secret};
 use super::policy::Policy;
 use super::shared::Parts;
 use super::{AuthorizationServer, Consent, Quirk, RefreshPolicy, TestClient, TokenFormat};
-use crate::DpopNonce;
+use crate::{DpopNonce, TokenMinter};
 
 /// Describes an [`AuthorizationServer`].
 #[must_use = "a description does nothing before `build`"]
@@ -146,6 +146,27 @@ impl AuthorizationServerBuilder {
     /// Demands a nonce in DPoP proofs (RFC 9449 section 8).
     pub fn dpop_nonce(mut self, policy: DpopNonce) -> Self {
         self.policy.dpop_nonce = policy;
+        self
+    }
+
+    /// Takes assertions that `issuer` signs (RFC 7523), and its tokens in exchange (RFC 8693).
+    ///
+    /// ```
+    /// use tower_auth_testing::{AuthorizationServer, TokenMinter};
+    ///
+    /// let partner = TokenMinter::new("https://partner.test");
+    /// let server = AuthorizationServer::builder().client("orders", "secret").trust(&partner).build()?;
+    /// let assertion = partner.token().typ("JWT").subject("alice").audience(&server.issuer()).sign();
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    pub fn trust(mut self, issuer: &TokenMinter) -> Self {
+        self.policy.trusted.push(issuer.clone());
+        self
+    }
+
+    /// Adds a user with a password. Once there is one the server knows the password grant (RFC 6749 section 4.3), which nobody should use.
+    pub fn user(mut self, name: impl Into<String>, password: impl Into<Secret>) -> Self {
+        self.policy.users.insert(name.into(), password.into());
         self
     }
 

@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use super::TestClient;
 use super::answer::Refusal;
+use super::authenticate::claimed_id;
 use super::grants::Binding;
+use super::jwt_bearer::JWT_BEARER;
 use super::received::Received;
 use super::shared::Shared;
 use super::{AuthorizationServer, Quirk};
@@ -27,7 +29,12 @@ impl Deref for Caller {
 impl Shared {
     /// Who calls the token endpoint.
     pub(super) fn caller(&self, request: &Received) -> Result<Caller, Refusal> {
-        let client = self.authenticate(request)?;
+        let nobody = request.param("grant_type") == Some(JWT_BEARER) && claimed_id(request).is_none();
+        let issuing = if nobody { self.issuing_client(request) } else { None };
+        let client = match issuing {
+            Some(client) => client,
+            None => self.authenticate(request)?,
+        };
         let jkt = self.proven_key(request)?;
         if jkt.is_none() && client.requires_dpop {
             return Err(Refusal::new("invalid_dpop_proof", "the client's tokens are bound, but there is no proof"));

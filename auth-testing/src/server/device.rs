@@ -158,7 +158,7 @@ impl Shared {
         let family = Some(grants.new_family());
         drop(grants);
         let refresh = client.gives_refresh_tokens.then(|| basis.clone());
-        Ok(self.issue(client, Issue { basis, family, refresh, again: None }))
+        Ok(self.issue(client, Issue { basis, family, refresh, ..Issue::default() }))
     }
 }
 
