@@ -49,7 +49,8 @@ impl Shared {
             return Err(refused("the issuer is not trusted, or did not sign"));
         }
         self.check_times(&claims).map_err(refused)?;
-        let ours = [self.minter.issuer(), format!("{}/token", self.base())];
+        let mut ours = self.urls_of(request.head.uri.path());
+        ours.push(self.minter.issuer());
         if !claims.aud.as_ref().is_some_and(|aud| ours.iter().any(|own| aud.contains(own))) {
             return Err(refused("aud is neither the issuer nor the token endpoint"));
         }

@@ -49,6 +49,24 @@ impl Shared {
             ("grant_types_supported", json!(self.grant_names())),
             ("token_endpoint_auth_methods_supported", json!(methods)),
         ];
+        if self.registers() {
+            members.push(("registration_endpoint", json!(format!("{base}/register"))));
+        }
+        if let Some(origin) = self.mtls_origin() {
+            members.push(("tls_client_certificate_bound_access_tokens", json!(true)));
+            let path = &self.parts.path;
+            let at = |name: &str| format!("{origin}{path}/{name}");
+            if !base.starts_with(&origin) {
+                let aliases = json!({
+                    "token_endpoint": at("token"),
+                    "introspection_endpoint": at("introspect"),
+                    "revocation_endpoint": at("revoke"),
+                    "pushed_authorization_request_endpoint": at("par"),
+                    "device_authorization_endpoint": at("device"),
+                });
+                members.push(("mtls_endpoint_aliases", aliases));
+            }
+        }
         members.push(("dpop_signing_alg_values_supported", json!(ALGORITHMS)));
         if methods.contains("client_secret_jwt") || methods.contains("private_key_jwt") {
             let names: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();

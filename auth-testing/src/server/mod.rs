@@ -23,10 +23,12 @@ mod quirk;
 mod received;
 mod redirect;
 mod refresh;
+mod register;
 mod service;
 mod shared;
 mod status;
 mod test_client;
+mod tls_client;
 mod token_endpoint;
 mod user_agent;
 

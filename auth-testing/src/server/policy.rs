@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tower_auth_core::Secret;
 
+use super::register::Registration;
 use crate::{DpopNonce, TokenMinter};
 
 /// What a server allows, and how long things last, for its whole life.
@@ -16,6 +17,7 @@ pub(super) struct Policy {
     /// Of a pushed request.
     pub(super) request_lifetime: Duration,
     pub(super) requires_pushed: bool,
+    pub(super) registration: Registration,
     /// Whose assertions and tokens are taken beside its own.
     pub(super) trusted: Vec<TokenMinter>,
     /// Those who may use the password grant.
@@ -36,6 +38,7 @@ impl Default for Policy {
             device_lifetime: Duration::from_secs(600),
             request_lifetime: Duration::from_secs(60),
             requires_pushed: false,
+            registration: Registration::Nobody,
             trusted: Vec::new(),
             users: BTreeMap::new(),
             dpop_nonce: DpopNonce::Off,

@@ -10,6 +10,7 @@ use tower_auth_core::{Clock, ConfigError, ScopeSet};
 use super::grants::{Authentication, Binding, Grants};
 use super::policy::Policy;
 use super::quirk::Quirks;
+use super::register::Registration;
 use super::{Consent, Quirk, RefreshPolicy, TestClient, TokenFormat};
 use crate::Endpoint;
 use crate::dpop::{Nonces, ProofChecker};
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     exchanges: Mutex<VecDeque<String>>,
     metadata: Mutex<BTreeMap<String, Option<String>>>,
     grants: Mutex<Grants>,
+    /// Where it listens for clients with certificates.
+    mtls: Mutex<Option<String>>,
     /// Where it listens, once it does: scheme, host and port.
     listening: Mutex<Option<String>>,
 }
@@ -93,6 +96,7 @@ impl Shared {
             exchanges: Mutex::default(),
             metadata: Mutex::new(std::mem::take(&mut parts.metadata)),
             grants: Mutex::default(),
+            mtls: Mutex::default(),
             listening: Mutex::default(),
             parts,
         })
@@ -162,10 +166,30 @@ impl Shared {
         }
     }
 
-    /// The URL of `path` at this server.
-    pub(super) fn url_of(&self, path: &str) -> String {
+    pub(super) fn registers(&self) -> bool {
+        !matches!(self.parts.policy.registration, Registration::Nobody)
+    }
+
+    /// The URLs of `path` at this server.
+    pub(super) fn urls_of(&self, path: &str) -> Vec<String> {
         let base = self.base();
-        format!("{}{path}", base.strip_suffix(self.parts.path.as_str()).unwrap_or(&base))
+        let origin = base.strip_suffix(self.parts.path.as_str()).unwrap_or(&base).to_owned();
+        [Some(origin), self.mtls_origin()].into_iter().flatten().map(|origin| format!("{origin}{path}")).collect()
+    }
+
+    /// Where it listens for clients with certificates.
+    pub(super) fn mtls_origin(&self) -> Option<String> {
+        self.mtls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It listens for clients with certificates at `origin`; if that is all, it is where it listens.
+    #[cfg(feature = "tls")]
+    pub(super) fn listen_mtls_at(&self, origin: String) {
+        let is_first = self.listening().is_none();
+        if is_first {
+            self.listen_at(origin.clone());
+        }
+        *self.mtls.lock().unwrap_or_else(PoisonError::into_inner) = Some(origin);
     }
 
     pub(super) fn listen_at(&self, origin: String) {
@@ -205,6 +229,7 @@ impl Shared {
             Some("/par") => Endpoint::PushedAuthorization,
             Some("/device") => Endpoint::DeviceAuthorization,
             Some("/activate") => Endpoint::Activation,
+            Some("/register") if self.registers() => Endpoint::Registration,
             Some("/.well-known/openid-configuration") if !inserted_only => Endpoint::OpenIdMetadata,
             _ => Endpoint::Unknown,
         }
