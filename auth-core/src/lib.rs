@@ -74,7 +74,7 @@ pub use self::http::{AddressPolicy, HttpTransport, Proxy};
 pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportErrorKind};
 #[cfg(feature = "oauth")]
 pub use self::oauth::{
-    BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder,
+    BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder, TokenTypeHint,
 };
 pub use self::origin::Origin;
 pub use self::scope::ScopeSet;

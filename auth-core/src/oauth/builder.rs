@@ -10,11 +10,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::client::Inner;
+use super::endpoints::{Endpoints, Target};
 use super::redact::Redactor;
 use super::request::{Params, repeated};
 use super::{BodyFormat, ClientAuth, OAuthClient, form};
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::http::{Dangerous, Endpoint, HttpClient, PlaintextOptions};
+use crate::http::{Dangerous, HttpClient, PlaintextOptions};
 use crate::{Clock, Secret};
 
 /// Describes an [`OAuthClient`]. Mistakes are found by [`build`](Self::build).
@@ -23,10 +24,11 @@ use crate::{Clock, Secret};
 pub struct OAuthClientBuilder {
     client_id: String,
     secret: Option<Secret>,
-    token_endpoint: String,
+    endpoints: Vec<(Target, String)>,
     auth: ClientAuth,
     format: BodyFormat,
     params: Params,
+    refresh_params: Params,
     headers: Vec<(HeaderName, Secret)>,
     separator: char,
     skip_empty: bool,
@@ -41,10 +43,11 @@ impl OAuthClientBuilder {
         Self {
             client_id,
             secret: None,
-            token_endpoint: String::new(),
+            endpoints: Vec::new(),
             auth: ClientAuth::default(),
             format: BodyFormat::default(),
             params: Params::default(),
+            refresh_params: Params::default(),
             headers: Vec::new(),
             separator: ' ',
             skip_empty: false,
@@ -56,8 +59,37 @@ impl OAuthClientBuilder {
     }
 
     /// The URL of the token endpoint. A query in it is kept; a fragment and user information are refused.
-    pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.token_endpoint = url.into();
+    pub fn token_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::Token, url)
+    }
+
+    /// Where refresh tokens are spent, if not at the token endpoint.
+    pub fn refresh_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::Refresh, url)
+    }
+
+    /// Where users are sent to grant access (RFC 6749 section 3.1). A query in it is kept.
+    pub fn authorization_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::Authorization, url)
+    }
+
+    /// Where device codes come from (RFC 8628 section 3.1).
+    pub fn device_authorization_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::DeviceAuthorization, url)
+    }
+
+    /// Where authorization requests are pushed to before the user is sent (RFC 9126).
+    pub fn pushed_authorization_request_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::PushedAuthorization, url)
+    }
+
+    /// Where tokens are revoked (RFC 7009).
+    pub fn revocation_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::Revocation, url)
+    }
+
+    fn endpoint(mut self, target: Target, url: impl Into<String>) -> Self {
+        self.endpoints.push((target, url.into()));
         self
     }
 
@@ -79,9 +111,15 @@ impl OAuthClientBuilder {
         self
     }
 
-    /// Adds a parameter to every token request. Its value is held as a secret.
+    /// Adds a parameter to every token request that is not a refresh. Its value is held as a secret.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.params.push(name.into(), value);
+        self
+    }
+
+    /// Adds a parameter to every refresh. Its value is held as a secret.
+    pub fn refresh_param(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.refresh_params.push(name.into(), value);
         self
     }
 
@@ -147,7 +185,10 @@ impl OAuthClientBuilder {
     pub fn build(self) -> Result<OAuthClient, ConfigError> {
         let secret = self.checked_secret()?;
         let rules = self.plaintext.rules()?;
-        let endpoint = Endpoint::parse("token endpoint", &self.token_endpoint, &rules)?;
+        let endpoints = Endpoints::parse(&self.endpoints, &rules)?;
+        if endpoints.get(Target::Token).is_none() {
+            return Err(ConfigError::new(ConfigErrorKind::MissingOption, "the URL of the token endpoint is missing"));
+        }
         self.check_params()?;
         let headers = self.checked_headers()?;
         let authorization = self.auth.header(&self.client_id, &secret)?;
@@ -167,10 +208,11 @@ impl OAuthClientBuilder {
             secret,
             auth: self.auth,
             authorization,
-            endpoint,
+            endpoints,
             format: self.format,
             headers,
             params: self.params,
+            refresh_params: self.refresh_params,
             separator: self.separator,
             skip_empty: self.skip_empty,
             http,
@@ -206,18 +248,22 @@ impl OAuthClientBuilder {
     }
 
     fn check_params(&self) -> Result<(), ConfigError> {
-        self.params.check_names()?;
-        if let Some(name) = ["grant_type", "scope"].into_iter().find(|name| self.params.has(name)) {
+        // Some servers want `scope` in a refresh, though by the standard the scope granted before is the default.
+        self.check(&self.params, &["grant_type", "scope"])?;
+        self.check(&self.refresh_params, &["grant_type", "refresh_token"])
+    }
+
+    /// Refuses extra parameters that are `taken`, or authenticate the client.
+    fn check(&self, params: &Params, taken: &[&str]) -> Result<(), ConfigError> {
+        params.check_names()?;
+        if let Some(name) = taken.iter().find(|name| params.has(name)) {
             return Err(repeated(name));
         }
-        if self.params.has("client_id") && self.auth.id_in_body() {
+        if params.has("client_id") && self.auth.id_in_body() {
             return Err(repeated("client_id"));
         }
         // One method of authentication per request (RFC 6749 section 2.3).
-        match ["client_secret", "client_assertion", "client_assertion_type"]
-            .into_iter()
-            .find(|name| self.params.has(name))
-        {
+        match ["client_secret", "client_assertion", "client_assertion_type"].into_iter().find(|name| params.has(name)) {
             Some(name) => {
                 Err(invalid(&format!("the extra parameter {name:?} would be a second authentication: choose a method")))
             }
@@ -251,7 +297,12 @@ impl OAuthClientBuilder {
         };
         let pairs = [pair(id, secret), pair(&form::encoded(id), &form::encoded(secret))];
         let headers = self.headers.iter().map(|(_, value)| value.expose_secret());
-        let extras = self.params.values().chain(headers).filter(|value| value.len() >= MIN_EXTRA_SECRET);
+        let extras = self
+            .params
+            .values()
+            .chain(self.refresh_params.values())
+            .chain(headers)
+            .filter(|value| value.len() >= MIN_EXTRA_SECRET);
         Redactor::new([secret].into_iter().chain(pairs.iter().map(|pair| pair.as_str())).chain(extras))
     }
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::builder::OAuthClientBuilder;
+use super::endpoints::{Endpoints, Target};
 use super::redact::Redactor;
 use super::request::{Grant, Params};
 use super::response::Reader;
@@ -16,7 +17,7 @@ use super::{BodyFormat, ClientAuth};
 use crate::clock::within;
 use crate::error::BoxError;
 use crate::http::{Endpoint, HttpClient, TransportError, TransportErrorKind};
-use crate::{Clock, Secret, TokenError, TokenErrorKind, TokenResponse};
+use crate::{Clock, ScopeSet, Secret, TokenError, TokenErrorKind, TokenResponse};
 
 /// A client of one authorization server: where its token endpoint is, how the client proves who it is there, and in
 /// which way the server departs from the standard.
@@ -48,10 +49,13 @@ pub(super) struct Inner {
     pub(super) auth: ClientAuth,
     /// `Authorization`, where the method has one.
     pub(super) authorization: Option<HeaderValue>,
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoints: Endpoints,
     pub(super) format: BodyFormat,
     pub(super) headers: HeaderMap,
+    /// Of token requests other than refreshes.
     pub(super) params: Params,
+    /// Of refreshes.
+    pub(super) refresh_params: Params,
     pub(super) separator: char,
     pub(super) skip_empty: bool,
     pub(super) http: HttpClient,
@@ -79,7 +83,7 @@ impl OAuthClient {
 
     /// Host, and port if it is not the scheme's own, of the token endpoint.
     pub(super) fn site(&self) -> &str {
-        self.0.endpoint.site()
+        self.0.endpoints.site()
     }
 
     pub(super) fn clock(&self) -> Clock {
@@ -92,60 +96,111 @@ impl OAuthClient {
 
     /// Sends one token request and reads the answer.
     pub(super) async fn exchange(&self, grant: Grant<'_>) -> Result<TokenResponse, TokenError> {
+        let (client_id, host) = (self.client_id(), self.site());
         let span = tracing::info_span!(
             "oauth.token_request",
             grant = grant.name,
-            client_id = %self.0.client_id,
-            host = %self.0.endpoint.site(),
+            %client_id,
+            %host,
             status = Empty,
-            outcome = Empty,
+            outcome = Empty
         );
-        self.0.exchange(grant).instrument(span).await
+        let result = async {
+            let mut params = Params::default();
+            if let Some(grant_type) = grant.grant_type {
+                params.push("grant_type", grant_type);
+            }
+            params.extend(&grant.params);
+            if !grant.scope.is_empty() {
+                params.push("scope", grant.scope.join(self.0.separator));
+            }
+            params.extend(match grant.target {
+                Target::Refresh => &self.0.refresh_params,
+                _ => &self.0.params,
+            });
+            let endpoint = self.0.endpoint(grant.target).await?;
+            let response = self.0.post(&endpoint, params).await?;
+            let mut reader = self.0.reader(&endpoint, Some(grant.scope));
+            reader.keep_refresh_token = grant.keep_refresh_token;
+            reader.read(&response)
+        };
+        let result = result.instrument(span.clone()).await;
+        span.record("outcome", result.as_ref().map_or_else(TokenError::code, |_| "ok"));
+        result
+    }
+
+    /// Sends `params`, which are not those of a token request, to another endpoint with the client's authentication, and
+    /// gives the answer as it came with what reads its errors.
+    pub(super) async fn post(
+        &self,
+        name: &'static str,
+        target: Target,
+        params: Params,
+    ) -> Result<Answered<'_>, TokenError> {
+        let (client_id, host) = (self.client_id(), self.site());
+        let span = tracing::info_span!("oauth.request", name, %client_id, %host, status = Empty, outcome = Empty);
+        let result = async {
+            let endpoint = self.0.endpoint(target).await?;
+            let response = self.0.post(&endpoint, params).await?;
+            Ok(Answered { client: &self.0, endpoint, response })
+        };
+        let result: Result<_, TokenError> = result.instrument(span.clone()).await;
+        span.record("outcome", result.as_ref().map_or_else(TokenError::code, |_| "ok"));
+        result
+    }
+}
+
+/// The answer of an endpoint other than the token endpoint.
+pub(super) struct Answered<'a> {
+    client: &'a Inner,
+    endpoint: Endpoint,
+    pub(super) response: Response<Bytes>,
+}
+
+impl Answered<'_> {
+    /// What understands the answer.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        self.client.reader(&self.endpoint, None)
     }
 }
 
 impl Inner {
-    async fn exchange(&self, grant: Grant<'_>) -> Result<TokenResponse, TokenError> {
-        let request = self.request(&grant)?;
-        let result = match within(&self.clock, self.timeout, self.http.send(request)).await {
-            Some(Ok(response)) => {
-                tracing::Span::current().record("status", response.status().as_u16());
-                let reader = Reader {
-                    site: self.endpoint.site(),
-                    method: self.auth,
-                    redactor: &self.redactor,
-                    now: self.clock.wall(),
-                    requested: grant.scope,
-                    separator: self.separator,
-                    keep_refresh_token: grant.keep_refresh_token,
-                };
-                reader.read(&response)
-            }
-            Some(Err(error)) => Err(self.transport_failure(error)),
-            None => Err(TokenError::new(
-                TokenErrorKind::TimedOut,
-                format!("{} did not answer within {:?}", self.endpoint.site(), self.timeout),
-            )),
-        };
-        tracing::Span::current().record("outcome", result.as_ref().map_or_else(TokenError::code, |_| "ok"));
-        result
+    fn reader<'a>(&'a self, endpoint: &'a Endpoint, requested: Option<&'a ScopeSet>) -> Reader<'a> {
+        Reader {
+            site: endpoint.site(),
+            method: self.auth,
+            redactor: &self.redactor,
+            now: self.clock.wall(),
+            requested,
+            separator: self.separator,
+            keep_refresh_token: true,
+        }
     }
 
-    fn request(&self, grant: &Grant<'_>) -> Result<Request<Bytes>, TokenError> {
-        let mut params = Params::default();
-        if let Some(grant_type) = grant.grant_type {
-            params.push("grant_type", grant_type);
+    /// Sends `params` with the client's authentication.
+    async fn post(&self, endpoint: &Endpoint, params: Params) -> Result<Response<Bytes>, TokenError> {
+        let request = self.request(endpoint, params)?;
+        match within(&self.clock, self.timeout, self.http.send(request)).await {
+            Some(Ok(response)) => {
+                tracing::Span::current().record("status", response.status().as_u16());
+                Ok(response)
+            }
+            Some(Err(error)) => Err(self.transport_failure(endpoint, error)),
+            None => Err(TokenError::new(
+                TokenErrorKind::TimedOut,
+                format!("{} did not answer within {:?}", endpoint.site(), self.timeout),
+            )),
         }
-        self.auth.add_params(&self.client_id, &self.secret, &mut params);
-        params.extend(&grant.params);
-        if !grant.scope.is_empty() {
-            params.push("scope", grant.scope.join(self.separator));
-        }
-        params.extend(&self.params);
+    }
+
+    fn request(&self, endpoint: &Endpoint, mut params: Params) -> Result<Request<Bytes>, TokenError> {
+        let mut proof = Params::default();
+        self.auth.add_params(&self.client_id, &self.secret, &mut proof);
+        params.insert_behind_grant_type(proof);
         if self.skip_empty {
             params.drop_empty();
         }
-        let encoded = params.encode(self.format, self.endpoint.uri()).ok_or_else(|| {
+        let encoded = params.encode(self.format, endpoint.uri()).ok_or_else(|| {
             TokenError::new(TokenErrorKind::Misconfigured, "the parameters of the token request do not fit into a URL")
         })?;
         let mut request = Request::new(encoded.body);
@@ -162,8 +217,8 @@ impl Inner {
     }
 
     /// What a failed exchange means for the token.
-    fn transport_failure(&self, error: BoxError) -> TokenError {
-        let site = self.endpoint.site();
+    fn transport_failure(&self, endpoint: &Endpoint, error: BoxError) -> TokenError {
+        let site = endpoint.site();
         let Some(transport) = TransportError::find(&*error) else {
             // Somebody else's error may quote the request: only its cleaned text is kept.
             let mut text = error.to_string();
@@ -223,7 +278,7 @@ impl fmt::Debug for OAuthClient {
         f.debug_struct("OAuthClient")
             .field("client_id", &inner.client_id)
             .field("auth", &inner.auth)
-            .field("endpoint", &inner.endpoint)
+            .field("endpoints", &inner.endpoints)
             .field("format", &inner.format)
             .field("params", &inner.params.names().collect::<Vec<_>>())
             .field("timeout", &inner.timeout)

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::OAuthClientBuilder;
+use super::endpoints::Target;
 use super::request::{Grant, Params, repeated};
 use super::{BodyFormat, ClientAuth, OAuthClient};
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -244,6 +245,7 @@ impl ClientCredentialsSource {
         let inner = &*self.0;
         let grant = Grant {
             name: "client_credentials",
+            target: Target::Token,
             grant_type: inner.grant_type.as_deref(),
             scope: &inner.scope,
             params: inner.params.clone(),

@@ -5,18 +5,21 @@ mod builder;
 mod client;
 mod client_auth;
 mod client_credentials;
+mod endpoints;
 mod form;
 mod lifetime;
 mod redact;
 mod refusal;
 mod request;
 mod response;
+mod revoke;
 
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
 pub use self::client_auth::ClientAuth;
 pub use self::client_credentials::{ClientCredentials, ClientCredentialsSource};
 pub use self::request::BodyFormat;
+pub use self::revoke::TokenTypeHint;
 
 #[cfg(feature = "command")]
 pub(crate) use self::response::read_document;

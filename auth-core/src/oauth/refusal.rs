@@ -98,6 +98,10 @@ impl Reader<'_> {
                 "it has expired, was revoked or belongs to another client; access must be granted again",
             ),
             "access_denied" => Verdict::refused("denied access", "access must be granted at the provider"),
+            "unsupported_token_type" => Verdict::misconfigured(
+                "does not revoke tokens of this kind",
+                "revoke the refresh token, or let the token end by itself",
+            ),
             "slow_down" => Verdict::throttled(),
             "server_error" | "temporarily_unavailable" => Verdict::server_error("failed"),
             _ => Verdict::refused("refused the request", "look up this error code in the provider's documentation"),
@@ -163,7 +167,7 @@ mod tests {
             method: ClientAuth::Basic,
             redactor: &Redactor::new(["sentinel"]),
             now: SystemTime::UNIX_EPOCH,
-            requested: &crate::ScopeSet::default(),
+            requested: None,
             separator: ' ',
             keep_refresh_token: false,
         }

@@ -5,6 +5,7 @@ use http::Uri;
 use http::header::HeaderValue;
 use http::uri::PathAndQuery;
 
+use super::endpoints::Target;
 use super::form;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::http::WipedBuffer;
@@ -31,6 +32,8 @@ pub enum BodyFormat {
 pub(super) struct Grant<'a> {
     /// The grant in spans.
     pub(super) name: &'static str,
+    /// [`Target::Token`] or [`Target::Refresh`].
+    pub(super) target: Target,
     /// The value of `grant_type`; absent where the server wants none.
     pub(super) grant_type: Option<&'a str>,
     pub(super) scope: &'a ScopeSet,
@@ -57,6 +60,12 @@ impl Params {
 
     pub(super) fn extend(&mut self, other: &Self) {
         self.0.extend(other.0.iter().cloned());
+    }
+
+    /// Puts `other` where readers of a request look for who sends it.
+    pub(super) fn insert_behind_grant_type(&mut self, other: Self) {
+        let at = usize::from(self.names().next() == Some("grant_type"));
+        self.0.splice(at..at, other.0);
     }
 
     pub(super) fn has(&self, name: &str) -> bool {

@@ -22,7 +22,7 @@ pub(super) struct Reader<'a> {
     pub(super) redactor: &'a Redactor,
     pub(super) now: SystemTime,
     /// What was asked for: granted, if the answer does not say otherwise.
-    pub(super) requested: &'a ScopeSet,
+    pub(super) requested: Option<&'a ScopeSet>,
     pub(super) separator: char,
     /// Whether the grant has a refresh token to expect.
     pub(super) keep_refresh_token: bool,
@@ -67,14 +67,20 @@ impl Reader<'_> {
             return Err(self.unparsable(response, "more than 64 KiB"));
         }
         if !response.status().is_success() {
-            let failure = self.answer(response).ok().and_then(|answer| answer.failure());
-            return Err(self.refusal(response.status(), response.headers(), failure));
+            return Err(self.read_refusal(response));
         }
         let answer = self.answer(response)?;
         if let Some(failure) = answer.failure() {
             return Err(self.refusal(response.status(), response.headers(), Some(failure)));
         }
         self.token_response(response, &answer)
+    }
+
+    /// The error that an answer means which is no success.
+    pub(super) fn read_refusal(&self, response: &Response<Bytes>) -> TokenError {
+        let readable = response.body().len() <= MAX_ANSWER;
+        let answer = Some(response).filter(|_| readable).and_then(|response| self.answer(response).ok());
+        self.refusal(response.status(), response.headers(), answer.and_then(|answer| answer.failure()))
     }
 
     fn token_response(&self, response: &Response<Bytes>, answer: &Answer<'_>) -> Result<TokenResponse, TokenError> {
@@ -91,7 +97,7 @@ impl Reader<'_> {
             Token::new(secret).map_err(|_| self.unparsable(response, "a token with characters that cannot be sent"))?;
         let scope = match answer.words("scope") {
             Some(words) => ScopeSet::parse_lenient(&words, self.separator),
-            None => self.requested.clone(),
+            None => self.requested.cloned().unwrap_or_default(),
         };
         if !scope.is_empty() {
             token = token.with_scope(scope);
@@ -154,7 +160,7 @@ mod tests {
             method: ClientAuth::Basic,
             redactor: &Redactor::new(["sentinel"]),
             now: SystemTime::UNIX_EPOCH,
-            requested: &"a b".parse().unwrap(),
+            requested: Some(&"a b".parse().unwrap()),
             separator: ' ',
             keep_refresh_token: true,
         }
