@@ -57,7 +57,7 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 ///    every token that descends from the same grant. A public client's is bound to the DPoP key that it was issued with.
 /// 9. A device code belongs to the client, has not expired and was not used before. A poll before the interval has passed is told to slow
 ///    down, and the interval grows by 5 seconds.
-/// 10. A code belongs to the client, was not used before and is younger than a minute; `redirect_uri` is that of the authorization request, or
+/// 10. A code belongs to the client, was not used before and has not expired; `redirect_uri` is that of the authorization request, or
 ///     absent in both; the DPoP key is that of `dpop_jkt`, if the request had one; `code_verifier` is well-formed and fits the challenge, and absent
 ///     if there was none. A mistake of its own client uses a code up, a second use ends the family.
 ///
@@ -70,7 +70,7 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 /// loopback address or a private-use scheme; a known method, for `private_key_jwt` with public keys by value.
 ///
 /// A pushed request is checked as the authorization endpoint checks it, and has no `request_uri`. The one that it gets is good once, for its client,
-/// for a minute; beside it nothing in the URL counts.
+/// until it expires; beside it nothing in the URL counts.
 ///
 /// At the authorization endpoint: the client is known and the redirect URI one of its own, else there is no redirect. Then `response_type` is
 /// `code`; there is a code challenge, with the method `S256`; scopes are the client's, resources known. What is wrong with these goes back to
