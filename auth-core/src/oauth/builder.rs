@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::client::Inner;
 use super::endpoints::{Endpoints, Target};
 use super::redact::Redactor;
-use super::request::{Params, repeated};
+use super::request::{MIN_SECRET, Params, repeated};
 use super::{BodyFormat, ClientAuth, OAuthClient, form};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::http::{Dangerous, HttpClient, PlaintextOptions};
@@ -302,13 +302,10 @@ impl OAuthClientBuilder {
             .values()
             .chain(self.refresh_params.values())
             .chain(headers)
-            .filter(|value| value.len() >= MIN_EXTRA_SECRET);
+            .filter(|value| value.len() >= MIN_SECRET);
         Redactor::new([secret].into_iter().chain(pairs.iter().map(|pair| pair.as_str())).chain(extras))
     }
 }
-
-/// Extra values shorter than this are flags and versions rather than secrets; taking them out would spoil messages.
-const MIN_EXTRA_SECRET: usize = 6;
 
 impl Dangerous<OAuthClientBuilder> {
     /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service

@@ -118,11 +118,11 @@ impl OAuthClient {
                 Target::Refresh => &self.0.refresh_params,
                 _ => &self.0.params,
             });
-            let endpoint = self.0.endpoint(grant.target).await?;
-            let response = self.0.post(&endpoint, params).await?;
-            let mut reader = self.0.reader(&endpoint, Some(grant.scope));
+            let answered = self.0.post(grant.target, params).await?;
+            let mut reader = answered.reader();
+            reader.requested = Some(grant.scope);
             reader.keep_refresh_token = grant.keep_refresh_token;
-            reader.read(&response)
+            reader.read(&answered.response)
         };
         let result = result.instrument(span.clone()).await;
         span.record("outcome", result.as_ref().map_or_else(TokenError::code, |_| "ok"));
@@ -139,53 +139,48 @@ impl OAuthClient {
     ) -> Result<Answered<'_>, TokenError> {
         let (client_id, host) = (self.client_id(), self.site());
         let span = tracing::info_span!("oauth.request", name, %client_id, %host, status = Empty, outcome = Empty);
-        let result = async {
-            let endpoint = self.0.endpoint(target).await?;
-            let response = self.0.post(&endpoint, params).await?;
-            Ok(Answered { client: &self.0, endpoint, response })
-        };
-        let result: Result<_, TokenError> = result.instrument(span.clone()).await;
+        let result = self.0.post(target, params).instrument(span.clone()).await;
         span.record("outcome", result.as_ref().map_or_else(TokenError::code, |_| "ok"));
         result
     }
 }
 
-/// The answer of an endpoint other than the token endpoint.
+/// The answer of an endpoint.
 pub(super) struct Answered<'a> {
     client: &'a Inner,
     endpoint: Endpoint,
+    /// Knows the secrets of the request too.
+    redactor: Redactor,
     pub(super) response: Response<Bytes>,
 }
 
 impl Answered<'_> {
     /// What understands the answer.
     pub(super) fn reader(&self) -> Reader<'_> {
-        self.client.reader(&self.endpoint, None)
+        Reader {
+            site: self.endpoint.site(),
+            method: self.client.auth,
+            redactor: &self.redactor,
+            now: self.client.clock.wall(),
+            requested: None,
+            separator: self.client.separator,
+            keep_refresh_token: true,
+        }
     }
 }
 
 impl Inner {
-    fn reader<'a>(&'a self, endpoint: &'a Endpoint, requested: Option<&'a ScopeSet>) -> Reader<'a> {
-        Reader {
-            site: endpoint.site(),
-            method: self.auth,
-            redactor: &self.redactor,
-            now: self.clock.wall(),
-            requested,
-            separator: self.separator,
-            keep_refresh_token: true,
-        }
-    }
-
     /// Sends `params` with the client's authentication.
-    async fn post(&self, endpoint: &Endpoint, params: Params) -> Result<Response<Bytes>, TokenError> {
-        let request = self.request(endpoint, params)?;
+    async fn post(&self, target: Target, params: Params) -> Result<Answered<'_>, TokenError> {
+        let endpoint = self.endpoint(target).await?;
+        let redactor = self.redactor.and(params.secrets().cloned());
+        let request = self.request(&endpoint, params)?;
         match within(&self.clock, self.timeout, self.http.send(request)).await {
             Some(Ok(response)) => {
                 tracing::Span::current().record("status", response.status().as_u16());
-                Ok(response)
+                Ok(Answered { client: self, endpoint, redactor, response })
             }
-            Some(Err(error)) => Err(self.transport_failure(endpoint, error)),
+            Some(Err(error)) => Err(transport_failure(&endpoint, &redactor, error)),
             None => Err(TokenError::new(
                 TokenErrorKind::TimedOut,
                 format!("{} did not answer within {:?}", endpoint.site(), self.timeout),
@@ -215,46 +210,46 @@ impl Inner {
         }
         Ok(request)
     }
+}
 
-    /// What a failed exchange means for the token.
-    fn transport_failure(&self, endpoint: &Endpoint, error: BoxError) -> TokenError {
-        let site = endpoint.site();
-        let Some(transport) = TransportError::find(&*error) else {
-            // Somebody else's error may quote the request: only its cleaned text is kept.
-            let mut text = error.to_string();
-            let mut next = error.source();
-            while let Some(source) = next {
-                text = format!("{text}: {source}");
-                next = source.source();
-            }
-            let source = ForeignError(self.redactor.clean(&text, MAX_FOREIGN));
-            let message = format!("the HTTP client could not send the token request to {site}");
-            return TokenError::new(TokenErrorKind::Unreachable, message).with_source(source);
-        };
-        let (kind, message) = match transport.kind() {
-            TransportErrorKind::Connect => (
-                TokenErrorKind::Unreachable,
-                format!("cannot connect to {site}: check the host of the token URL and the network"),
-            ),
-            TransportErrorKind::Tls => (
-                TokenErrorKind::Unreachable,
-                format!("there is no trusted TLS connection to {site}: check its certificate and the trusted roots"),
-            ),
-            TransportErrorKind::TimedOut => (TokenErrorKind::TimedOut, format!("{site} did not answer in time")),
-            TransportErrorKind::TooLarge => {
-                (TokenErrorKind::Unparsable, format!("{site} answered with more than the transport reads"))
-            }
-            TransportErrorKind::Encoded => {
-                (TokenErrorKind::Unparsable, format!("{site} answered with a compressed body, which nobody asked for"))
-            }
-            TransportErrorKind::Forbidden => (
-                TokenErrorKind::Misconfigured,
-                format!("the token request to {site} was not sent: a rule of the transport forbids it"),
-            ),
-            TransportErrorKind::Protocol => (TokenErrorKind::Unreachable, format!("the connection to {site} broke")),
-        };
-        TokenError::new(kind, message).with_source(transport.clone())
-    }
+/// What a failed exchange means for the token.
+fn transport_failure(endpoint: &Endpoint, redactor: &Redactor, error: BoxError) -> TokenError {
+    let site = endpoint.site();
+    let Some(transport) = TransportError::find(&*error) else {
+        // Somebody else's error may quote the request: only its cleaned text is kept.
+        let mut text = error.to_string();
+        let mut next = error.source();
+        while let Some(source) = next {
+            text = format!("{text}: {source}");
+            next = source.source();
+        }
+        let source = ForeignError(redactor.clean(&text, MAX_FOREIGN));
+        let message = format!("the HTTP client could not send the token request to {site}");
+        return TokenError::new(TokenErrorKind::Unreachable, message).with_source(source);
+    };
+    let (kind, message) = match transport.kind() {
+        TransportErrorKind::Connect => (
+            TokenErrorKind::Unreachable,
+            format!("cannot connect to {site}: check the host of the token URL and the network"),
+        ),
+        TransportErrorKind::Tls => (
+            TokenErrorKind::Unreachable,
+            format!("there is no trusted TLS connection to {site}: check its certificate and the trusted roots"),
+        ),
+        TransportErrorKind::TimedOut => (TokenErrorKind::TimedOut, format!("{site} did not answer in time")),
+        TransportErrorKind::TooLarge => {
+            (TokenErrorKind::Unparsable, format!("{site} answered with more than the transport reads"))
+        }
+        TransportErrorKind::Encoded => {
+            (TokenErrorKind::Unparsable, format!("{site} answered with a compressed body, which nobody asked for"))
+        }
+        TransportErrorKind::Forbidden => (
+            TokenErrorKind::Misconfigured,
+            format!("the token request to {site} was not sent: a rule of the transport forbids it"),
+        ),
+        TransportErrorKind::Protocol => (TokenErrorKind::Unreachable, format!("the connection to {site} broke")),
+    };
+    TokenError::new(kind, message).with_source(transport.clone())
 }
 
 /// How much of a foreign error's text is kept, in characters.
