@@ -74,7 +74,8 @@ pub use self::http::{AddressPolicy, HttpTransport, Proxy};
 pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportErrorKind};
 #[cfg(feature = "oauth")]
 pub use self::oauth::{
-    BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder, TokenTypeHint,
+    AssertionAudience, BasicHalf, BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, FileSecret,
+    OAuthClient, OAuthClientBuilder, SecretSource, TokenTypeHint,
 };
 pub use self::origin::Origin;
 pub use self::scope::ScopeSet;

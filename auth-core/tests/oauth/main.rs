@@ -2,6 +2,7 @@
 #![cfg(feature = "oauth")]
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+mod client_auth;
 mod endpoint;
 mod outcome;
 mod request;
