@@ -2,7 +2,11 @@
 #![cfg(feature = "oauth")]
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+#[cfg(feature = "authorization-code")]
+mod authorize;
 mod endpoint;
+#[cfg(feature = "loopback")]
+mod native;
 mod outcome;
 mod request;
 mod secrecy;
