@@ -23,11 +23,20 @@ impl Endpoint {
     where
         F: Fn() -> Result<Response<Bytes>, BoxError> + Clone + Send + Sync + 'static,
     {
+        Self::routed(move |_| answer())
+    }
+
+    /// Answers by what is asked.
+    pub(crate) fn routed<F>(answer: F) -> Self
+    where
+        F: Fn(&Request<Bytes>) -> Result<Response<Bytes>, BoxError> + Clone + Send + Sync + 'static,
+    {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&seen);
         let http = HttpClient::new(tower::service_fn(move |request: Request<Bytes>| {
+            let answer = answer(&request);
             shared.lock().unwrap().push(request);
-            std::future::ready(answer())
+            std::future::ready(answer)
         }));
         Self { http, seen }
     }
