@@ -33,6 +33,8 @@
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport`, the default HTTP client: hyper and rustls |
 //! | `oauth` | yes | `OAuthClient`, `ClientCredentials` |
+//! | `authorization-code` | yes | `AuthorizationRequest`: a user's authorization by the authorization code grant |
+//! | `loopback` | no | `NativeLogin`: the same for programs on the user's own machine |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `metrics` | no | counters and gauges of the caches |
 #![forbid(unsafe_code)]
@@ -72,10 +74,18 @@ pub use self::http::Dangerous;
 #[cfg(feature = "http")]
 pub use self::http::{AddressPolicy, HttpTransport, Proxy};
 pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportErrorKind};
+#[cfg(feature = "authorization-code")]
+pub use self::oauth::{
+    AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
+    IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo, StartedAuthorization, TransactionStore,
+};
 #[cfg(feature = "oauth")]
 pub use self::oauth::{
-    BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder, TokenTypeHint,
+    AssertionAudience, BasicHalf, BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, FileSecret,
+    OAuthClient, OAuthClientBuilder, SecretSource, TokenTypeHint,
 };
+#[cfg(feature = "loopback")]
+pub use self::oauth::{NativeLogin, open_system_browser};
 pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;

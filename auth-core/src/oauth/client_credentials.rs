@@ -250,6 +250,7 @@ impl ClientCredentialsSource {
             scope: &inner.scope,
             params: inner.params.clone(),
             keep_refresh_token: false,
+            single_use: false,
         };
         let response = inner.client.exchange(grant).await?;
         Ok(match (response.lifetime(), inner.default_lifetime) {
@@ -267,7 +268,7 @@ impl TokenSource for ClientCredentialsSource {
 }
 
 /// An absolute URI without fragment (RFC 8707 section 2, RFC 3986 section 4.3).
-fn check_resource(resource: &str) -> Result<(), ConfigError> {
+pub(super) fn check_resource(resource: &str) -> Result<(), ConfigError> {
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
