@@ -2,9 +2,9 @@
 #![cfg(feature = "oauth")]
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-mod client_auth;
 #[cfg(feature = "authorization-code")]
 mod authorize;
+mod client_auth;
 mod endpoint;
 #[cfg(feature = "loopback")]
 mod native;
