@@ -74,14 +74,15 @@ pub use self::http::Dangerous;
 #[cfg(feature = "http")]
 pub use self::http::{AddressPolicy, HttpTransport, Proxy};
 pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportErrorKind};
+#[cfg(feature = "oauth")]
+pub use self::oauth::{
+    AssertionAudience, BasicHalf, BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, FileSecret,
+    OAuthClient, OAuthClientBuilder, SecretSource, TokenTypeHint,
+};
 #[cfg(feature = "authorization-code")]
 pub use self::oauth::{
     AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
     IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo, StartedAuthorization, TransactionStore,
-};
-#[cfg(feature = "oauth")]
-pub use self::oauth::{
-    BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder, TokenTypeHint,
 };
 #[cfg(feature = "loopback")]
 pub use self::oauth::{NativeLogin, open_system_browser};

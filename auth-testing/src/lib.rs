@@ -47,11 +47,14 @@
 mod body;
 #[cfg(feature = "tls")]
 mod ca;
+mod certificate;
 mod clock;
+mod dpop;
 mod endpoint;
 mod fault;
 mod listen;
 mod record;
+mod replay;
 mod resource;
 mod server;
 mod token;
@@ -60,10 +63,14 @@ pub use self::body::TestBody;
 #[cfg(feature = "tls")]
 pub use self::ca::TestCa;
 pub use self::clock::TestClock;
+pub use self::dpop::DpopNonce;
 pub use self::endpoint::Endpoint;
 pub use self::fault::{ConnectionLost, Fault};
 pub use self::listen::ListeningServer;
 pub use self::record::RecordedRequest;
 pub use self::resource::{ResourceFuture, ResourceServer, ResourceServerBuilder};
-pub use self::server::{AuthorizationServer, AuthorizationServerBuilder, TestClient, TokenFormat};
+pub use self::server::{
+    AuthorizationServer, AuthorizationServerBuilder, Consent, NoRedirect, Quirk, Redirect, RefreshPolicy, TestClient,
+    TokenFormat,
+};
 pub use self::token::{Flaw, Mint, TokenMinter};

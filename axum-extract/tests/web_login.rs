@@ -81,13 +81,13 @@ async fn serve(server: &Provider) -> String {
     let issuer = server.issuer();
     let client = OAuthClient::builder("app-public")
         .client_auth(ClientAuth::None)
+        .issuer(issuer)
         .authorization_endpoint(format!("{issuer}/auth"))
         .token_endpoint(format!("{issuer}/token"))
         .allow_loopback_http()
         .build()
         .unwrap();
     let request = AuthorizationRequest::new(&client, format!("{origin}/callback"))
-        .issuer(issuer)
         .issuer_parameter(IssuerParameter::Required)
         .scopes(["openid", "read"])
         .prompt("login");

@@ -250,6 +250,7 @@ impl ClientCredentialsSource {
             scope: &inner.scope,
             params: inner.params.clone(),
             keep_refresh_token: false,
+            single_use: false,
         };
         let response = inner.client.exchange(grant).await?;
         Ok(match (response.lifetime(), inner.default_lifetime) {

@@ -8,8 +8,10 @@ mod client;
 mod client_auth;
 mod client_credentials;
 mod endpoints;
+mod failure;
 mod form;
 mod lifetime;
+mod limit;
 #[cfg(feature = "loopback")]
 mod loopback;
 mod redact;
@@ -25,7 +27,7 @@ pub use self::authorize::{
 };
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
-pub use self::client_auth::ClientAuth;
+pub use self::client_auth::{AssertionAudience, BasicHalf, ClientAuth, FileSecret, SecretSource};
 pub use self::client_credentials::{ClientCredentials, ClientCredentialsSource};
 #[cfg(feature = "loopback")]
 pub use self::loopback::{NativeLogin, open_system_browser};

@@ -40,7 +40,50 @@ pub(super) struct Grant<'a> {
     /// Its own parameters; only `resource` may be there more than once (RFC 8707 section 2).
     pub(super) params: Params,
     pub(super) keep_refresh_token: bool,
+    /// Whether the request spends something that is good once: a code, a refresh token that may rotate. Such a request is never
+    /// sent a second time to try another way of authentication.
+    pub(super) single_use: bool,
 }
+
+/// Values of other parameters than these are held to be secret from here on, in bytes.
+pub(super) const MIN_SECRET: usize = 6;
+
+/// Parameters whose values are secret however short they are.
+const SECRET: &[&str] = &[
+    "actor_token",
+    "assertion",
+    "client_assertion",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "device_code",
+    "id_token_hint",
+    "password",
+    "refresh_token",
+    "subject_token",
+    "token",
+];
+
+/// Parameters whose values are names, which messages may repeat.
+const PUBLIC: &[&str] = &[
+    "actor_token_type",
+    "audience",
+    "authorization_details",
+    "client_assertion_type",
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "dpop_jkt",
+    "grant_type",
+    "redirect_uri",
+    "requested_token_type",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "subject_token_type",
+    "token_type_hint",
+];
 
 /// Parameters in the order in which they are sent.
 #[derive(Clone, Default)]
@@ -83,6 +126,15 @@ impl Params {
 
     pub(super) fn values(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(_, value)| value.expose_secret())
+    }
+
+    /// The values that nobody may show. Where a name does not say, short ones are flags and versions: taking them out of a text
+    /// would spoil it.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let is_secret = |name: &str, value: &Secret| {
+            !PUBLIC.contains(&name) && (SECRET.contains(&name) || value.expose_secret().len() >= MIN_SECRET)
+        };
+        self.0.iter().filter(move |(name, value)| is_secret(name, value)).map(|(_, value)| value)
     }
 
     pub(super) fn drop_empty(&mut self) {

@@ -18,6 +18,7 @@ impl Provider {
         let issuer = self.issuer();
         let builder: OAuthClientBuilder = OAuthClient::builder(id)
             .client_auth(auth)
+            .issuer(issuer)
             .authorization_endpoint(format!("{issuer}/auth"))
             .token_endpoint(format!("{issuer}/token"))
             .pushed_authorization_request_endpoint(format!("{issuer}/request"))
@@ -32,7 +33,7 @@ impl Provider {
 
     /// The metadata of this server says that it names itself in each answer.
     fn announced(&self, request: AuthorizationRequest) -> AuthorizationRequest {
-        request.issuer(self.issuer()).issuer_parameter(IssuerParameter::Required)
+        request.issuer_parameter(IssuerParameter::Required)
     }
 
     /// Where the user is sent in the end.

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "authorization-code")]
 mod authorize;
+mod client_auth;
 mod endpoint;
 #[cfg(feature = "loopback")]
 mod native;

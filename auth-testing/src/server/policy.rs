@@ -1,0 +1,36 @@
+use std::time::Duration;
+
+use crate::DpopNonce;
+
+/// What a server allows, and how long things last, for its whole life.
+#[derive(Clone)]
+pub(super) struct Policy {
+    pub(super) json_bodies: bool,
+    pub(super) query_params: bool,
+    pub(super) code_lifetime: Duration,
+    pub(super) device_interval: Duration,
+    pub(super) device_lifetime: Duration,
+    /// Of a pushed request.
+    pub(super) request_lifetime: Duration,
+    pub(super) requires_pushed: bool,
+    /// To begin with.
+    pub(super) dpop_nonce: DpopNonce,
+    /// How long a refresh token may come again after its rotation.
+    pub(super) reuse_grace: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            json_bodies: false,
+            query_params: false,
+            code_lifetime: Duration::from_secs(60),
+            device_interval: Duration::from_secs(5),
+            device_lifetime: Duration::from_secs(600),
+            request_lifetime: Duration::from_secs(60),
+            requires_pushed: false,
+            dpop_nonce: DpopNonce::Off,
+            reuse_grace: Duration::ZERO,
+        }
+    }
+}
