@@ -90,6 +90,7 @@ impl AuthorizationTransaction {
             scope: &ScopeSet::default(),
             params,
             keep_refresh_token: true,
+            single_use: true,
         };
         match client.exchange(grant).await {
             Ok(response) => Ok(response.or_scope(&details.scope)),
@@ -158,7 +159,6 @@ impl AuthorizationTransaction {
         let details = &*self.0;
         let same_server = match Server::of(client).await?.issuer {
             Some(issuer) => details.issuer == Some(issuer),
-            // An issuer that was said by hand is not known to the client.
             None => details.token_endpoint == token_endpoint(client).await?,
         };
         if same_server && details.client_id == client.client_id() {

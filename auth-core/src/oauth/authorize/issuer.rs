@@ -40,7 +40,7 @@ impl IssuerParameter {
                 format!("is from {:?} and not from the issuer that was asked", printable(found, 200))
             }
             (Self::Unexpected, Some(found)) => format!(
-                "names the issuer {:?}, and this server is not known to do so: configure the issuer",
+                "names the issuer {:?}, and this server is not known to do so: give the client its issuer",
                 printable(found, 200)
             ),
         };

@@ -59,7 +59,6 @@ pub struct AuthorizationRequest {
     return_to: Option<ReturnTo>,
     /// The digest of what the transaction is bound to.
     binding: Option<Secret>,
-    issuer: Option<String>,
     issuer_parameter: Option<IssuerParameter>,
 }
 
@@ -119,7 +118,6 @@ impl AuthorizationRequest {
             lifetime: Duration::from_secs(600),
             return_to: None,
             binding: None,
-            issuer: None,
             issuer_parameter: None,
         }
     }
@@ -203,13 +201,6 @@ impl AuthorizationRequest {
         self
     }
 
-    /// The issuer identifier of the authorization server, for a client whose endpoints were typed in. Two servers never
-    /// share one.
-    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuer = Some(issuer.into());
-        self
-    }
-
     /// What the answer must say about its issuer, if not what [`IssuerParameter`] has as the default.
     pub fn issuer_parameter(mut self, rule: IssuerParameter) -> Self {
         self.issuer_parameter = Some(rule);
@@ -242,7 +233,7 @@ impl AuthorizationRequest {
 
     async fn start_at(&self, server: Server, scope: ScopeSet) -> Result<StartedAuthorization, AuthorizationError> {
         let client = &self.client;
-        let (issuer, issuer_parameter) = server.issuer_rule(self.issuer.as_deref(), self.issuer_parameter)?;
+        let issuer_parameter = server.issuer_rule(self.issuer_parameter)?;
         let state = pkce::random_text()?;
         let verifier = match self.pkce {
             true => {
@@ -270,7 +261,7 @@ impl AuthorizationRequest {
         let created = client.0.clock.wall();
         let transaction = AuthorizationTransaction::new(Details {
             client_id: client.client_id().to_owned(),
-            issuer,
+            issuer: server.issuer,
             token_endpoint: token_endpoint(client).await?,
             issuer_parameter,
             redirect_uri: self.redirect_uri.clone(),

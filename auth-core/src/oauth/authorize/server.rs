@@ -6,10 +6,9 @@ use crate::oauth::endpoints::Target;
 /// What is known of an authorization server.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Server {
-    /// As its metadata has it.
     pub(super) issuer: Option<String>,
-    /// `authorization_response_iss_parameter_supported`.
-    pub(super) announces_iss: bool,
+    /// `authorization_response_iss_parameter_supported`; `None` where no metadata is known.
+    pub(super) announces_iss: Option<bool>,
     /// `code_challenge_methods_supported`, if it is there.
     pub(super) challenge_methods: Option<Vec<String>>,
     /// `require_pushed_authorization_requests`.
@@ -20,8 +19,8 @@ pub(super) struct Server {
 
 impl Server {
     /// What `client` knows of its server.
-    pub(super) async fn of(_client: &OAuthClient) -> Result<Self, AuthorizationError> {
-        Ok(Self::default())
+    pub(super) async fn of(client: &OAuthClient) -> Result<Self, AuthorizationError> {
+        Ok(Self { issuer: client.0.issuer.clone(), ..Self::default() })
     }
 
     /// Refuses a server whose metadata lists methods for proof keys, and not ours: whatever lets a list of `plain` pass
@@ -39,33 +38,20 @@ impl Server {
         }
     }
 
-    /// The issuer of answers, and the rule for their `iss`, from the metadata and what was said by hand.
-    pub(super) fn issuer_rule(
-        &self,
-        issuer: Option<&str>,
-        rule: Option<IssuerParameter>,
-    ) -> Result<(Option<String>, IssuerParameter), ConfigError> {
-        if let (Some(known), Some(said)) = (&self.issuer, issuer) {
-            if known != said {
-                return Err(ConfigError::new(
-                    ConfigErrorKind::InvalidOption,
-                    "the issuer of the request is not the one that the client is configured for",
-                ));
-            }
-        }
-        let issuer = self.issuer.clone().or_else(|| issuer.map(str::to_owned));
-        let rule = rule.unwrap_or(match (&self.issuer, &issuer) {
-            (Some(_), _) if self.announces_iss => IssuerParameter::Required,
+    /// The rule for `iss` in answers: `rule` if it was said, else what the metadata announces.
+    pub(super) fn issuer_rule(&self, rule: Option<IssuerParameter>) -> Result<IssuerParameter, ConfigError> {
+        let rule = rule.unwrap_or(match (self.announces_iss, &self.issuer) {
+            (Some(true), _) => IssuerParameter::Required,
             (None, Some(_)) => IssuerParameter::Accepted,
             _ => IssuerParameter::Unexpected,
         });
-        if issuer.is_none() && rule != IssuerParameter::Unexpected {
+        if self.issuer.is_none() && rule != IssuerParameter::Unexpected {
             return Err(ConfigError::new(
                 ConfigErrorKind::MissingOption,
-                "an issuer to compare with is needed for this rule: give it with `issuer`",
+                "an issuer to compare with is needed for this rule: give it to the client with `issuer`",
             ));
         }
-        Ok((issuer, rule))
+        Ok(rule)
     }
 }
 
@@ -102,19 +88,20 @@ mod tests {
     // R9207-2.4b, R9207-2.4c
     #[test]
     fn the_rule_follows_from_what_is_known() {
-        const US: &str = "https://login.example.com";
-        let known = |announces_iss| Server { issuer: Some(US.to_owned()), announces_iss, ..Server::default() };
-        let rule = |server: &Server, issuer, rule| server.issuer_rule(issuer, rule).unwrap();
-        let us = || Some(US.to_owned());
-        assert_eq!(rule(&known(true), None, None), (us(), IssuerParameter::Required));
-        assert_eq!(rule(&known(true), Some(US), None), (us(), IssuerParameter::Required));
-        assert_eq!(rule(&known(false), None, None), (us(), IssuerParameter::Unexpected));
-        assert_eq!(rule(&known(false), None, Some(IssuerParameter::Accepted)), (us(), IssuerParameter::Accepted));
-        let unknown = Server::default();
-        assert_eq!(rule(&unknown, Some(US), None), (us(), IssuerParameter::Accepted));
-        assert_eq!(rule(&unknown, Some(US), Some(IssuerParameter::Required)), (us(), IssuerParameter::Required));
-        assert_eq!(rule(&unknown, None, None), (None, IssuerParameter::Unexpected));
-        assert!(unknown.issuer_rule(None, Some(IssuerParameter::Required)).is_err());
-        assert!(known(true).issuer_rule(Some("https://other.example"), None).is_err());
+        let server = |issuer: Option<&str>, announces_iss| Server {
+            issuer: issuer.map(str::to_owned),
+            announces_iss,
+            ..Server::default()
+        };
+        let rule = |server: Server, rule| server.issuer_rule(rule).ok();
+        let us = Some("https://login.example.com");
+        assert_eq!(rule(server(us, Some(true)), None), Some(IssuerParameter::Required));
+        assert_eq!(rule(server(us, Some(false)), None), Some(IssuerParameter::Unexpected));
+        assert_eq!(rule(server(us, None), None), Some(IssuerParameter::Accepted));
+        assert_eq!(rule(server(None, None), None), Some(IssuerParameter::Unexpected));
+        for said in [IssuerParameter::Required, IssuerParameter::Accepted, IssuerParameter::Unexpected] {
+            assert_eq!(rule(server(us, Some(false)), Some(said)), Some(said));
+            assert_eq!(rule(server(None, None), Some(said)).is_some(), said == IssuerParameter::Unexpected);
+        }
     }
 }

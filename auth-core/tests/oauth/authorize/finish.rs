@@ -113,9 +113,9 @@ async fn the_issuer_is_compared_in_success_and_in_error() {
         assert_eq!(kind(&accepted, other).await, refused);
         assert_eq!(kind(&accepted, "x=").await, fine);
         // Of this server nobody knows that it sends one.
-        let unknown = tower_auth_core::AuthorizationRequest::new(&client, CALLBACK);
-        assert_eq!(kind(&unknown, ours).await, refused);
-        assert_eq!(kind(&unknown, "x=").await, fine);
+        let unexpected = request(&client).issuer_parameter(IssuerParameter::Unexpected);
+        assert_eq!(kind(&unexpected, ours).await, refused);
+        assert_eq!(kind(&unexpected, "x=").await, fine);
     }
     assert_eq!(endpoint.seen().len(), 4, "one request for each code that was accepted");
 }

@@ -2,6 +2,7 @@
 
 use tower_auth_core::{
     AuthorizationCallback, AuthorizationErrorKind, AuthorizationRequest, ClientAuth, IssuerParameter, OAuthClient,
+    OAuthClientBuilder,
 };
 
 use super::support::{query, started};
@@ -10,20 +11,20 @@ use crate::endpoint::Endpoint;
 const HONEST: &str = "https://honest.example";
 const HOSTILE: &str = "https://hostile.example";
 
-fn client(endpoint: &Endpoint, issuer: &str) -> OAuthClient {
+fn described(endpoint: &Endpoint, issuer: &str) -> OAuthClientBuilder {
     OAuthClient::builder("orders")
         .client_auth(ClientAuth::None)
         .authorization_endpoint(format!("{issuer}/authorize"))
         .token_endpoint(format!("{issuer}/token"))
         .http_client(endpoint.http.clone())
-        .build()
-        .unwrap()
 }
 
-fn request(client: &OAuthClient, issuer: &str) -> AuthorizationRequest {
-    AuthorizationRequest::new(client, "https://app.example.com/callback")
-        .issuer(issuer)
-        .issuer_parameter(IssuerParameter::Required)
+fn client(endpoint: &Endpoint, issuer: &str) -> OAuthClient {
+    described(endpoint, issuer).issuer(issuer).build().unwrap()
+}
+
+fn request(client: &OAuthClient) -> AuthorizationRequest {
+    AuthorizationRequest::new(client, "https://app.example.com/callback").issuer_parameter(IssuerParameter::Required)
 }
 
 fn callback(state: &str, issuer: &str, answer: &str) -> AuthorizationCallback {
@@ -38,7 +39,7 @@ async fn an_honest_servers_code_never_reaches_the_hostile_one() {
     // The user chose the hostile server, which led the browser to the honest one with the state of this login. The honest
     // server's answer must not be taken for the hostile one's: its code would be sent there.
     for answer in ["code=honest-code", "error=access_denied"] {
-        let (transaction, state) = started(&request(&hostile, HOSTILE)).await;
+        let (transaction, state) = started(&request(&hostile)).await;
         let error = transaction.finish(&hostile, &callback(&state, HONEST, answer)).await.unwrap_err();
         assert_eq!(error.kind(), AuthorizationErrorKind::IssuerMismatch);
     }
@@ -51,21 +52,23 @@ async fn a_transaction_is_finished_at_its_own_server_only() {
     let (honest_endpoint, hostile_endpoint) = (Endpoint::granting(), Endpoint::granting());
     let honest = client(&honest_endpoint, HONEST);
     let hostile = client(&hostile_endpoint, HOSTILE);
-    let (transaction, state) = started(&request(&honest, HONEST)).await;
+    let (transaction, state) = started(&request(&honest)).await;
     let error = transaction.finish(&hostile, &callback(&state, HONEST, "code=c")).await.unwrap_err();
     assert_eq!(error.kind(), AuthorizationErrorKind::WrongClient);
     // The same without issuers, where the token endpoint tells servers apart.
-    let plain = AuthorizationRequest::new(&honest, "https://app.example.com/callback");
+    let nameless = described(&honest_endpoint, HONEST).build().unwrap();
+    let other = described(&hostile_endpoint, HOSTILE).build().unwrap();
+    let plain = AuthorizationRequest::new(&nameless, "https://app.example.com/callback");
     let (transaction, state) = started(&plain).await;
     let answer = AuthorizationCallback::from_query(&format!("state={state}&code=c")).unwrap();
-    let error = transaction.finish(&hostile, &answer).await.unwrap_err();
+    let error = transaction.finish(&other, &answer).await.unwrap_err();
     assert_eq!(error.kind(), AuthorizationErrorKind::WrongClient);
     assert!(honest_endpoint.seen().is_empty() && hostile_endpoint.seen().is_empty());
 
-    let url = request(&honest, HONEST).start().await.unwrap().url;
+    let url = request(&honest).start().await.unwrap().url;
     assert_eq!(url.host(), Some("honest.example"));
     assert!(!query(&url).contains_key("iss"));
-    let (transaction, state) = started(&request(&honest, HONEST)).await;
+    let (transaction, state) = started(&request(&honest)).await;
     transaction.finish(&honest, &callback(&state, HONEST, "code=c")).await.unwrap();
     assert_eq!(honest_endpoint.only_request().uri(), "https://honest.example/token");
     assert!(hostile_endpoint.seen().is_empty());

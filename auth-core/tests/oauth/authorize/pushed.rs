@@ -12,11 +12,9 @@ use crate::endpoint::{Endpoint, response};
 
 /// Takes pushed requests, and grants tokens.
 fn server() -> Endpoint {
-    Endpoint::routed(|request| {
-        Ok(match request.uri().path() {
-            "/par" => response(201, "application/json", r#"{"request_uri":"urn:example:a+b","expires_in":90}"#),
-            _ => response(200, "application/json", r#"{"access_token":"t0k","token_type":"Bearer"}"#),
-        })
+    Endpoint::judging(|request| match request.uri().path() {
+        "/par" => response(201, "application/json", r#"{"request_uri":"urn:example:a+b","expires_in":90}"#),
+        _ => response(200, "application/json", r#"{"access_token":"t0k","token_type":"Bearer"}"#),
     })
 }
 

@@ -22,6 +22,7 @@ pub(super) const CALLBACK: &str = "https://app.example.com/callback";
 pub(super) fn builder(endpoint: &Endpoint) -> OAuthClientBuilder {
     OAuthClient::builder("orders")
         .client_auth(ClientAuth::None)
+        .issuer(ISSUER)
         .authorization_endpoint(AUTHORIZE)
         .token_endpoint(TOKEN)
         .pushed_authorization_request_endpoint(PUSH)
@@ -32,9 +33,8 @@ pub(super) fn client(endpoint: &Endpoint) -> OAuthClient {
     builder(endpoint).build().unwrap()
 }
 
-/// A request at a server whose issuer is known.
 pub(super) fn request(client: &OAuthClient) -> AuthorizationRequest {
-    AuthorizationRequest::new(client, CALLBACK).issuer(ISSUER)
+    AuthorizationRequest::new(client, CALLBACK)
 }
 
 /// The parameters of a query or a form; each is there once.
