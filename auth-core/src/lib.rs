@@ -76,6 +76,8 @@ pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportEr
 pub use self::oauth::{
     BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder, TokenTypeHint,
 };
+#[cfg(feature = "oauth")]
+pub use self::oauth::{RefreshToken, RefreshTokenSource, Rotation};
 pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
