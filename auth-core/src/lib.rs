@@ -93,6 +93,8 @@ pub use self::oauth::{
 };
 #[cfg(feature = "loopback")]
 pub use self::oauth::{NativeLogin, open_system_browser};
+#[cfg(feature = "oauth")]
+pub use self::oauth::{RefreshToken, RefreshTokenSource, Rotation};
 pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;

@@ -6,10 +6,10 @@ mod authorize;
 mod builder;
 mod client;
 mod client_auth;
-mod client_credentials;
 mod endpoints;
 mod failure;
 mod form;
+mod grant;
 mod lifetime;
 mod limit;
 #[cfg(feature = "loopback")]
@@ -28,7 +28,7 @@ pub use self::authorize::{
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
 pub use self::client_auth::{AssertionAudience, BasicHalf, ClientAuth, FileSecret, SecretSource};
-pub use self::client_credentials::{ClientCredentials, ClientCredentialsSource};
+pub use self::grant::{ClientCredentials, ClientCredentialsSource, RefreshToken, RefreshTokenSource, Rotation};
 #[cfg(feature = "loopback")]
 pub use self::loopback::{NativeLogin, open_system_browser};
 pub use self::request::BodyFormat;

@@ -84,7 +84,6 @@ impl AuthorizationTransaction {
         let grant = Grant {
             name: "authorization_code",
             target: Target::Token,
-            single_use: true,
             grant_type: Some("authorization_code"),
             // This request has no scope (RFC 6749 section 4.1.3).
             scope: &ScopeSet::default(),
