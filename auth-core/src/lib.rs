@@ -41,6 +41,8 @@
 mod cache;
 mod challenge;
 mod clock;
+#[cfg(any(feature = "spec", feature = "provider"))]
+mod config;
 mod credential;
 mod error;
 mod http;
@@ -51,6 +53,8 @@ mod json;
 #[cfg(feature = "oauth")]
 mod oauth;
 mod origin;
+#[cfg(feature = "provider")]
+mod provider;
 mod scope;
 mod secret;
 mod source;
@@ -65,7 +69,7 @@ pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::{Basic, Credential, Placement};
 pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
-#[cfg(feature = "spec")]
+#[cfg(any(feature = "spec", feature = "provider"))]
 pub use self::error::{ConfigErrors, ConfigMistake};
 #[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 pub use self::http::Dangerous;
@@ -77,6 +81,11 @@ pub use self::oauth::{
     BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder, TokenTypeHint,
 };
 pub use self::origin::Origin;
+#[cfg(feature = "provider")]
+pub use self::provider::{
+    AuthKind, AuthMethod, FieldFormat, FieldScope, FieldSource, FieldSpec, FieldType, FilledProvider, ProviderSpec,
+    ProviderSpecs, ProviderValues,
+};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 #[cfg(feature = "command")]

@@ -4,13 +4,13 @@
 //! holds a secret, a response body, or an excerpt of one.
 
 mod config;
-#[cfg(feature = "spec")]
+#[cfg(any(feature = "spec", feature = "provider"))]
 mod config_errors;
 mod text;
 mod token;
 
 pub use self::config::{ConfigError, ConfigErrorKind};
-#[cfg(feature = "spec")]
+#[cfg(any(feature = "spec", feature = "provider"))]
 pub use self::config_errors::{ConfigErrors, ConfigMistake};
 pub use self::token::{FailureClass, TokenError, TokenErrorKind};
 
