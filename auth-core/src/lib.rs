@@ -44,6 +44,8 @@
 mod cache;
 mod challenge;
 mod clock;
+#[cfg(any(feature = "spec", feature = "provider"))]
+mod config;
 mod credential;
 #[cfg(feature = "dpop")]
 mod dpop;
@@ -56,6 +58,8 @@ mod json;
 #[cfg(feature = "oauth")]
 mod oauth;
 mod origin;
+#[cfg(feature = "provider")]
+mod provider;
 mod scope;
 mod secret;
 mod source;
@@ -74,7 +78,7 @@ pub use self::dpop::{DpopKey, DpopNonces};
 pub use self::error::{
     BoxError, ConfigError, ConfigErrorKind, FailureClass, SigningError, SigningErrorKind, TokenError, TokenErrorKind,
 };
-#[cfg(feature = "spec")]
+#[cfg(any(feature = "spec", feature = "provider"))]
 pub use self::error::{ConfigErrors, ConfigMistake};
 #[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 pub use self::http::Dangerous;
@@ -96,6 +100,11 @@ pub use self::oauth::{NativeLogin, open_system_browser};
 #[cfg(feature = "oauth")]
 pub use self::oauth::{RefreshToken, RefreshTokenSource, Rotation};
 pub use self::origin::Origin;
+#[cfg(feature = "provider")]
+pub use self::provider::{
+    AuthKind, AuthMethod, FieldFormat, FieldScope, FieldSource, FieldSpec, FieldType, FilledProvider, ProviderSpec,
+    ProviderSpecs, ProviderValues,
+};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 #[cfg(feature = "command")]
