@@ -33,6 +33,7 @@
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport`, the default HTTP client: hyper and rustls |
 //! | `oauth` | yes | `OAuthClient`, `ClientCredentials` |
+//! | `password-grant` | no | `Password`, the legacy grant |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `metrics` | no | counters and gauges of the caches |
 #![forbid(unsafe_code)]
@@ -72,18 +73,29 @@ pub use self::http::Dangerous;
 #[cfg(feature = "http")]
 pub use self::http::{AddressPolicy, HttpTransport, Proxy};
 pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportErrorKind};
+#[cfg(all(feature = "oauth", feature = "jwt"))]
+pub use self::oauth::JwtAssertion;
+#[cfg(all(feature = "oauth", feature = "verify"))]
+pub use self::oauth::OnBehalfOf;
 #[cfg(feature = "oauth")]
 pub use self::oauth::{
     BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder, TokenTypeHint,
 };
 #[cfg(feature = "oauth")]
-pub use self::oauth::{RefreshToken, RefreshTokenSource, Rotation};
+pub use self::oauth::{
+    JwtBearer, JwtBearerSource, RefreshToken, RefreshTokenSource, Rotation, StaticCode, StaticCodeSource,
+    TokenExchange, TokenExchangeSource, TokenType,
+};
+#[cfg(feature = "password-grant")]
+pub use self::oauth::{Password, PasswordSource};
 pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 #[cfg(feature = "command")]
 pub use self::source::CommandToken;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};
+#[cfg(feature = "verify")]
+pub use self::token::SubjectToken;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 #[cfg(feature = "spec")]
 pub use self::verify::VerifierSpec;

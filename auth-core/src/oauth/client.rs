@@ -17,7 +17,7 @@ use super::{BodyFormat, ClientAuth};
 use crate::clock::within;
 use crate::error::BoxError;
 use crate::http::{Endpoint, HttpClient, TransportError, TransportErrorKind};
-use crate::{Clock, ScopeSet, Secret, TokenError, TokenErrorKind, TokenResponse};
+use crate::{Clock, Secret, TokenError, TokenErrorKind, TokenResponse};
 
 /// A client of one authorization server: where its token endpoint is, how the client proves who it is there, and in
 /// which way the server departs from the standard.

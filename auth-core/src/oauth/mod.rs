@@ -17,7 +17,7 @@ mod revoke;
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
 pub use self::client_auth::ClientAuth;
-pub use self::grant::{ClientCredentials, ClientCredentialsSource, RefreshToken, RefreshTokenSource, Rotation};
+pub use self::grant::*;
 pub use self::request::BodyFormat;
 pub use self::revoke::TokenTypeHint;
 
