@@ -9,11 +9,16 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::client_auth::{Authenticator, Proof};
+#[cfg(feature = "provider")]
+use super::dialect::Dialect;
+use super::dialect::Outline;
 use super::endpoints::{Endpoints, Target};
 use super::failure::transport_failure;
 use super::limit::Limit;
 use super::redact::Redactor;
 use super::request::{Grant, Params};
+#[cfg(feature = "provider")]
+use super::response::MAX_ANSWER;
 use super::response::Reader;
 use super::{AssertionAudience, BodyFormat, ClientAuth, OAuthClientBuilder};
 use crate::clock::race;
@@ -62,6 +67,8 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) timeout: Duration,
     pub(super) redactor: Redactor,
+    #[cfg(feature = "provider")]
+    pub(super) dialect: Option<Arc<dyn Dialect>>,
 }
 
 impl OAuthClient {
@@ -95,7 +102,7 @@ impl OAuthClient {
     }
 
     /// Sends one token request and reads the answer.
-    pub(super) async fn exchange(&self, grant: Grant<'_>) -> Result<TokenResponse, TokenError> {
+    pub(crate) async fn exchange(&self, grant: Grant<'_>) -> Result<TokenResponse, TokenError> {
         let (client_id, host) = (self.client_id(), self.site());
         let span = tracing::info_span!(
             "oauth.token_request",
@@ -105,28 +112,27 @@ impl OAuthClient {
             status = Empty,
             outcome = Empty
         );
-        let result = async {
-            let mut params = Params::default();
-            if let Some(grant_type) = grant.grant_type {
-                params.push("grant_type", grant_type);
-            }
-            params.extend(&grant.params);
-            if !grant.scope.is_empty() {
-                params.push("scope", grant.scope.join(self.0.separator));
-            }
-            params.extend(match grant.target {
-                Target::Refresh => &self.0.refresh_params,
-                _ => &self.0.params,
-            });
-            let answered = self.0.post(grant.target, params, grant.single_use).await?;
-            let mut reader = answered.reader();
-            reader.requested = Some(grant.scope);
-            reader.keep_refresh_token = grant.keep_refresh_token;
-            reader.read(&answered.response)
-        };
+        let result = async { self.ask(&grant).await?.read(&grant) };
         let result = result.instrument(span.clone()).await;
         span.record("outcome", result.as_ref().map_or_else(TokenError::code, |_| "ok"));
         result
+    }
+
+    /// Sends one token request, and gives the answer as it came.
+    pub(crate) async fn ask(&self, grant: &Grant<'_>) -> Result<Answered<'_>, TokenError> {
+        let mut params = Params::default();
+        if let Some(grant_type) = grant.grant_type {
+            params.push("grant_type", grant_type);
+        }
+        params.extend(&grant.params);
+        if !grant.scope.is_empty() {
+            params.push("scope", grant.scope.join(self.0.separator));
+        }
+        params.extend(match grant.target {
+            Target::Refresh => &self.0.refresh_params,
+            _ => &self.0.params,
+        });
+        self.0.post(grant.target, params, grant.single_use).await
     }
 
     /// Sends `params`, which are not those of a token request, to another endpoint with the client's authentication, and
@@ -146,15 +152,46 @@ impl OAuthClient {
 }
 
 /// The answer of an endpoint.
-pub(super) struct Answered<'a> {
+pub(crate) struct Answered<'a> {
     client: &'a Inner,
     endpoint: Endpoint,
     /// Knows the secrets of the request too.
     redactor: Redactor,
-    pub(super) response: Response<Bytes>,
+    pub(crate) response: Response<Bytes>,
 }
 
 impl Answered<'_> {
+    /// The tokens that the answer holds.
+    #[cfg(not(feature = "provider"))]
+    fn read(&self, grant: &Grant<'_>) -> Result<TokenResponse, TokenError> {
+        self.read_plain(grant, &self.response)
+    }
+
+    /// The tokens that the answer holds.
+    #[cfg(feature = "provider")]
+    fn read(&self, grant: &Grant<'_>) -> Result<TokenResponse, TokenError> {
+        self.read_other(grant, &self.response)
+    }
+
+    /// The tokens that `response`, which came from somewhere else on the way to them, holds.
+    #[cfg(feature = "provider")]
+    pub(crate) fn read_other(&self, grant: &Grant<'_>, response: &Response<Bytes>) -> Result<TokenResponse, TokenError> {
+        let Some(dialect) = &self.client.dialect else { return self.read_plain(grant, response) };
+        if response.body().len() > MAX_ANSWER {
+            return self.read_plain(grant, response);
+        }
+        let translated = dialect.translate(grant.target, response.clone(), self.client.clock.wall())?;
+        let read = self.read_plain(grant, &translated.response)?;
+        Ok(translated.extras.into_iter().fold(read, |read, (name, value)| read.with_extra(name, value)))
+    }
+
+    fn read_plain(&self, grant: &Grant<'_>, response: &Response<Bytes>) -> Result<TokenResponse, TokenError> {
+        let mut reader = self.reader();
+        reader.requested = Some(grant.scope);
+        reader.keep_refresh_token = grant.keep_refresh_token;
+        reader.read(response)
+    }
+
     /// What understands the answer.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader {
@@ -179,7 +216,7 @@ impl Inner {
         let mut trial = self.auth.trial(single_use);
         loop {
             let proof = self.auth.prove(&trial, &audience, limit).await?;
-            let answered = self.send(&endpoint, &params, &proof, limit).await?;
+            let answered = self.send(target, &endpoint, &params, &proof, limit).await?;
             if answered.reader().refuses_client(&answered.response) {
                 if self.auth.next(&mut trial, &proof, limit).await {
                     continue;
@@ -193,14 +230,15 @@ impl Inner {
 
     async fn send(
         &self,
+        target: Target,
         endpoint: &Endpoint,
         params: &Params,
         proof: &Proof,
         limit: Limit<'_>,
     ) -> Result<Answered<'_>, TokenError> {
-        let secrets = params.secrets().chain(proof.params.secrets()).chain(&proof.hidden).cloned();
-        let redactor = self.redactor.and(secrets);
-        let request = self.request(endpoint, params.clone(), proof)?;
+        let outline = self.outline(target, params.clone(), proof)?;
+        let redactor = self.redactor.and(outline.params.secrets().chain(&proof.hidden).cloned());
+        let request = request(&outline, endpoint)?;
         match race(self.http.send(request), limit.passed()).await {
             Some(Ok(response)) => {
                 tracing::Span::current().record("status", response.status().as_u16());
@@ -215,25 +253,32 @@ impl Inner {
         }
     }
 
-    fn request(&self, endpoint: &Endpoint, mut params: Params, proof: &Proof) -> Result<Request<Bytes>, TokenError> {
+    /// Everything that goes into a request.
+    fn outline(&self, target: Target, mut params: Params, proof: &Proof) -> Result<Outline, TokenError> {
         params.insert_behind_grant_type(proof.params.clone());
-        if self.skip_empty {
-            params.drop_empty();
-        }
-        let encoded = params.encode(self.format, endpoint.uri()).ok_or_else(|| {
-            TokenError::new(TokenErrorKind::Misconfigured, "the parameters of the token request do not fit into a URL")
-        })?;
-        let mut request = Request::new(encoded.body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = encoded.uri;
-        *request.headers_mut() = self.headers.clone();
-        if let Some(content_type) = encoded.content_type {
-            request.headers_mut().insert(CONTENT_TYPE, content_type);
-        }
+        let mut headers = self.headers.clone();
         if let Some(authorization) = &proof.header {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+            headers.insert(AUTHORIZATION, authorization.clone());
         }
-        Ok(request)
+        let mut outline = Outline { method: Method::POST, params, headers, format: self.format };
+        self.shape(target, &mut outline)?;
+        if self.skip_empty {
+            outline.params.drop_empty();
+        }
+        Ok(outline)
+    }
+
+    #[cfg(feature = "provider")]
+    fn shape(&self, target: Target, outline: &mut Outline) -> Result<(), TokenError> {
+        match &self.dialect {
+            Some(dialect) if matches!(target, Target::Token | Target::Refresh) => dialect.shape(target, outline),
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(not(feature = "provider"))]
+    fn shape(&self, _: Target, _: &mut Outline) -> Result<(), TokenError> {
+        Ok(())
     }
 
     /// For whom assertions are that the client makes now.
@@ -247,6 +292,20 @@ impl Inner {
             AssertionAudience::Custom(audience) => audience.clone(),
         })
     }
+}
+
+fn request(outline: &Outline, endpoint: &Endpoint) -> Result<Request<Bytes>, TokenError> {
+    let encoded = outline.params.encode(outline.format, endpoint.uri()).ok_or_else(|| {
+        TokenError::new(TokenErrorKind::Misconfigured, "the parameters of the token request do not fit into a URL")
+    })?;
+    let mut request = Request::new(encoded.body);
+    *request.method_mut() = outline.method.clone();
+    *request.uri_mut() = encoded.uri;
+    *request.headers_mut() = outline.headers.clone();
+    if let Some(content_type) = encoded.content_type {
+        request.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    Ok(request)
 }
 
 impl fmt::Debug for OAuthClient {

@@ -7,7 +7,7 @@ use crate::{TokenError, TokenErrorKind};
 
 /// What a client wants of an authorization server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     /// Where grants are exchanged for tokens.
     Token,
     /// Where refresh tokens are; the token endpoint, unless a server has another one for that.

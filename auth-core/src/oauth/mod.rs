@@ -6,6 +6,7 @@ mod authorize;
 mod builder;
 mod client;
 mod client_auth;
+mod dialect;
 mod endpoints;
 mod failure;
 mod form;
@@ -36,3 +37,18 @@ pub use self::revoke::TokenTypeHint;
 
 #[cfg(feature = "command")]
 pub(crate) use self::response::read_document;
+
+#[cfg(feature = "provider")]
+pub(crate) use self::client::Answered;
+#[cfg(feature = "provider")]
+pub(crate) use self::dialect::{Dialect, Outline, Translated};
+#[cfg(feature = "provider")]
+pub(crate) use self::endpoints::Target;
+#[cfg(feature = "provider")]
+pub(crate) use self::failure::transport_failure;
+#[cfg(feature = "provider")]
+pub(crate) use self::form::decode as decode_form;
+#[cfg(feature = "provider")]
+pub(crate) use self::redact::Redactor;
+#[cfg(feature = "provider")]
+pub(crate) use self::request::{Grant, Params};

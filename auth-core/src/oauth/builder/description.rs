@@ -34,6 +34,8 @@ pub struct OAuthClientBuilder {
     pub(super) clock: Clock,
     pub(super) timeout: Duration,
     pub(super) plaintext: PlaintextOptions,
+    #[cfg(feature = "provider")]
+    pub(super) dialect: Option<Arc<dyn crate::oauth::Dialect>>,
 }
 
 impl OAuthClientBuilder {
@@ -60,7 +62,16 @@ impl OAuthClientBuilder {
             clock: Clock::system(),
             timeout: Duration::from_secs(15),
             plaintext: PlaintextOptions::default(),
+            #[cfg(feature = "provider")]
+            dialect: None,
         }
+    }
+
+    /// Departs from the standard in requests and answers of the token endpoint as `dialect` does.
+    #[cfg(feature = "provider")]
+    pub(crate) fn dialect(mut self, dialect: Arc<dyn crate::oauth::Dialect>) -> Self {
+        self.dialect = Some(dialect);
+        self
     }
 
     /// The client.
@@ -103,6 +114,8 @@ impl OAuthClientBuilder {
             clock: self.clock,
             timeout: self.timeout,
             redactor,
+            #[cfg(feature = "provider")]
+            dialect: self.dialect,
         })))
     }
 }
