@@ -192,6 +192,12 @@ impl Answered<'_> {
         reader.read(response)
     }
 
+    /// The error that the answer means, which is no success.
+    #[cfg(feature = "provider")]
+    pub(crate) fn refusal(&self) -> TokenError {
+        self.reader().read_refusal(&self.response)
+    }
+
     /// What understands the answer.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader {
@@ -244,7 +250,7 @@ impl Inner {
                 tracing::Span::current().record("status", response.status().as_u16());
                 Ok(Answered { client: self, endpoint: endpoint.clone(), redactor, response })
             }
-            Some(Err(error)) => Err(transport_failure(endpoint, &redactor, error).handed_over()),
+            Some(Err(error)) => Err(transport_failure(endpoint.site(), &redactor, error).handed_over()),
             None => Err(TokenError::new(
                 TokenErrorKind::TimedOut,
                 format!("{} did not answer within {:?}", endpoint.site(), self.timeout),

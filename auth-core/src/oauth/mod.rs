@@ -39,11 +39,11 @@ pub use self::revoke::TokenTypeHint;
 pub(crate) use self::response::read_document;
 
 #[cfg(feature = "provider")]
-pub(crate) use self::client::Answered;
-#[cfg(feature = "provider")]
 pub(crate) use self::dialect::{Dialect, Outline, Translated};
 #[cfg(feature = "provider")]
 pub(crate) use self::endpoints::Target;
+#[cfg(feature = "provider")]
+pub(crate) use self::grant::{Agreed, Grantor, Once, Renewal};
 #[cfg(feature = "provider")]
 pub(crate) use self::failure::transport_failure;
 #[cfg(feature = "provider")]

@@ -48,6 +48,10 @@ pub use self::static_code::{StaticCode, StaticCodeSource};
 pub use self::token_exchange::{TokenExchange, TokenExchangeSource};
 pub use self::token_type::TokenType;
 
-pub(in crate::oauth) use self::once::Once;
-pub(in crate::oauth) use self::renewal::{Grantor, Renewal};
-pub(in crate::oauth) use self::terms::{Agreed, Terms, check_resource};
+pub(in crate::oauth) use self::terms::{Terms, check_resource};
+#[cfg(feature = "provider")]
+pub(crate) use self::once::Once;
+#[cfg(feature = "provider")]
+pub(crate) use self::renewal::{Grantor, Renewal};
+#[cfg(feature = "provider")]
+pub(crate) use self::terms::Agreed;

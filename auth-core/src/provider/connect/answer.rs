@@ -17,8 +17,7 @@ const MAX_MEMBERS: usize = 5000;
 
 /// An answer of a provider, opened for paths and predicates.
 pub(super) struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
+    response: Response<Bytes>,
     json: Option<Value>,
     text: Zeroizing<String>,
 }
@@ -30,19 +29,19 @@ impl Answer {
         let strict = check_strict(body, MAX_DEPTH, MAX_MEMBERS).is_ok();
         let json = if strict { serde_json::from_slice(body).ok() } else { form(response.headers(), body) };
         Self {
-            status: response.status(),
-            headers: response.headers().clone(),
+            response: response.clone(),
             json,
             text: Zeroizing::new(String::from_utf8_lossy(body).into_owned()),
         }
     }
 
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
+    /// The answer as it came.
+    pub(super) fn response(&self) -> &Response<Bytes> {
+        &self.response
     }
 
-    pub(super) fn headers(&self) -> &HeaderMap {
-        &self.headers
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
     }
 
     /// The body as JSON: null if it is none.
@@ -68,7 +67,7 @@ impl Answer {
     pub(super) fn first(&self, sources: &[Source]) -> Option<Value> {
         sources.iter().find_map(|source| match source {
             Source::Body(path) => self.value(path),
-            Source::Header(name) => self.headers.get(name).and_then(|value| value.to_str().ok()).map(Value::from),
+            Source::Header(name) => self.response.headers().get(name).and_then(|value| value.to_str().ok()).map(Value::from),
             Source::Cookie(name) => self.cookie(name).map(Value::from),
         })
     }
@@ -78,7 +77,7 @@ impl Answer {
     }
 
     pub(super) fn holds(&self, predicate: &Predicate) -> bool {
-        predicate.holds(self.status.as_u16(), &self.headers, self.json.as_ref(), &self.text)
+        predicate.holds(self.status().as_u16(), self.response.headers(), self.json.as_ref(), &self.text)
     }
 
     /// The values that `captures` keep.
@@ -99,7 +98,7 @@ impl Answer {
 
     /// The value of a cookie that the answer sets.
     fn cookie(&self, name: &str) -> Option<&str> {
-        let set = self.headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let set = self.response.headers().get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
         set.filter_map(|line| line.split(';').next()?.split_once('='))
             .find(|(own, _)| own.trim() == name)
             .map(|(_, value)| value.trim())

@@ -81,10 +81,10 @@ impl Dialect for ProviderDialect {
         for (name, value) in extra.into_iter().flatten() {
             match &value.value {
                 nested @ (ParamValue::List(_) | ParamValue::Table(_)) => {
-                    request.params.push_json(name.clone(), scope.json(name, nested)?);
+                    request.params.push_json(name.clone(), &scope.json(name, nested)?);
                 }
                 plain @ (ParamValue::Integer(_) | ParamValue::Bool(_)) if method.token.format == RequestFormat::Json => {
-                    request.params.push_json(name.clone(), scope.json(name, plain)?);
+                    request.params.push_json(name.clone(), &scope.json(name, plain)?);
                 }
                 plain => request.params.set(name.clone(), scope.param(name, plain)?),
             }

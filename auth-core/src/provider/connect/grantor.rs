@@ -1,17 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
-
-use http::header::HeaderMap;
 
 use super::answer::Answer;
 use super::client::{scopes, signed};
-use super::dialect::ProviderDialect;
 use super::runner::{Runner, Task};
 use super::scope::{Scope, unfillable};
 use crate::oauth::{Grant, Grantor, OAuthClient, Once, Params, Target};
 use crate::provider::filled::FilledProvider;
-use crate::provider::kind::{AuthKind, UrlKey};
+use crate::provider::kind::AuthKind;
 use crate::{Clock, ScopeSet, Secret, SourceRequest, TokenError, TokenErrorKind, TokenResponse};
 
 /// Obtains the first tokens, as the kind of the method has it, with the further steps that the provider wants.
@@ -87,8 +83,8 @@ impl ProviderGrantor {
         assertion: Option<Secret>,
     ) -> Result<TokenResponse, TokenError> {
         let method = self.filled.method();
-        let answered = client.ask(grant).await?;
-        let first = Answer::new(answered.response());
+        let answered = client.ask(&grant).await?;
+        let first = Answer::new(&answered.response);
         let failed = method.response.error_when.as_ref().is_some_and(|when| first.holds(when));
         if failed || !first.status().is_success() {
             return Err(answered.refusal());
@@ -112,9 +108,8 @@ impl ProviderGrantor {
             let answer = self.runner.run(task, &scope).await?;
             let captured = answer.captured(&step.capture).map_err(|name| missing(&self.filled, name))?;
             if index + 1 == method.steps.len() {
-                let dialect = ProviderDialect::new(Arc::clone(&self.filled), self.clock.clone());
                 kept.extend(captured);
-                let response = dialect.judge(&answered, &answer, self.clock.wall())?;
+                let response = answered.read_other(&grant, answer.response())?;
                 return Ok(kept.into_iter().fold(response, |response, (name, value)| response.with_extra(name, value)));
             }
             answers.push(answer);

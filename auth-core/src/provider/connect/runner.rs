@@ -46,7 +46,7 @@ impl Runner {
     pub(super) async fn run(&self, task: Task<'_>, scope: &Scope<'_>) -> Result<Answer, TokenError> {
         let request = request(&task, scope)?;
         let site = request.uri().authority().map_or_else(String::new, ToString::to_string);
-        let redactor = self.redactor.with(secrets(&request).iter().map(Secret::expose_secret));
+        let redactor = self.redactor.and(secrets(&request));
         let response = match within(&self.clock, self.timeout, self.http.send(request)).await {
             Some(Ok(response)) => response,
             Some(Err(error)) => return Err(transport_failure(&site, &redactor, error)),
@@ -124,7 +124,7 @@ fn request(task: &Task<'_>, scope: &Scope<'_>) -> Result<Request<Bytes>, TokenEr
     for (name, value) in &spec.params {
         match &value.value {
             ParamValue::Text(_) => params.push(name.clone(), scope.param(name, &value.value)?),
-            other => params.push_json(name.clone(), scope.json(name, other)?),
+            other => params.push_json(name.clone(), &scope.json(name, other)?),
         }
     }
     let mut request = Request::new(Bytes::new());
