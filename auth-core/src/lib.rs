@@ -11,7 +11,7 @@
 //! # let (token_url, id) = ("https://login.example.com/oauth/token", "orders");
 //! let tokens = ClientCredentials::new(token_url, id, Secret::env("ALUMA_SECRET")?).cached()?;
 //! let mut request = http::Request::get("https://api.example.com/orders").body(())?;
-//! tokens.current().await?.credential.apply(&mut request);
+//! tokens.current().await?.credential.apply(&mut request)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -73,7 +73,7 @@ pub use self::cache::{
 };
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
-pub use self::credential::{Basic, Credential, Placement};
+pub use self::credential::{Basic, Credential, Placement, RequestSigner, SigningRequest};
 #[cfg(feature = "dpop")]
 pub use self::dpop::{DpopKey, DpopNonces};
 pub use self::error::{
