@@ -35,6 +35,8 @@
 //! | `oauth` | yes | `OAuthClient`, `ClientCredentials` |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `metrics` | no | counters and gauges of the caches |
+//! | `spec` | no | `VerifierSpec`: verifiers as an operator describes them |
+//! | `provider` | no | `ProviderSpec`: systems that we call, as provider files describe them |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
