@@ -39,6 +39,8 @@
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
 //! | `metrics` | no | counters and gauges of the caches |
+//! | `spec` | no | `VerifierSpec`: verifiers as an operator describes them |
+//! | `provider` | no | `ProviderSpec`: systems that we call, as provider files describe them |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
