@@ -33,8 +33,11 @@
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport`, the default HTTP client: hyper and rustls |
 //! | `oauth` | yes | `OAuthClient`, `ClientCredentials` |
+//! | `authorization-code` | yes | `AuthorizationRequest`: a user's authorization by the authorization code grant |
+//! | `loopback` | no | `NativeLogin`: the same for programs on the user's own machine |
 //! | `password-grant` | no | `Password`, the legacy grant |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
+//! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
 //! | `metrics` | no | counters and gauges of the caches |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -42,7 +45,11 @@
 mod cache;
 mod challenge;
 mod clock;
+#[cfg(any(feature = "spec", feature = "provider"))]
+mod config;
 mod credential;
+#[cfg(feature = "dpop")]
+mod dpop;
 mod error;
 mod http;
 #[cfg(feature = "jwt")]
@@ -52,6 +59,8 @@ mod json;
 #[cfg(feature = "oauth")]
 mod oauth;
 mod origin;
+#[cfg(feature = "provider")]
+mod provider;
 mod scope;
 mod secret;
 mod source;
@@ -65,8 +74,12 @@ pub use self::cache::{
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::{Basic, Credential, Placement};
-pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
-#[cfg(feature = "spec")]
+#[cfg(feature = "dpop")]
+pub use self::dpop::{DpopKey, DpopNonces};
+pub use self::error::{
+    BoxError, ConfigError, ConfigErrorKind, FailureClass, SigningError, SigningErrorKind, TokenError, TokenErrorKind,
+};
+#[cfg(any(feature = "spec", feature = "provider"))]
 pub use self::error::{ConfigErrors, ConfigMistake};
 #[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 pub use self::http::Dangerous;
@@ -79,16 +92,29 @@ pub use self::oauth::JwtAssertion;
 pub use self::oauth::OnBehalfOf;
 #[cfg(feature = "oauth")]
 pub use self::oauth::{
-    BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, OAuthClient, OAuthClientBuilder, TokenTypeHint,
+    AssertionAudience, BasicHalf, BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, FileSecret,
+    OAuthClient, OAuthClientBuilder, SecretSource, TokenTypeHint,
+};
+#[cfg(feature = "authorization-code")]
+pub use self::oauth::{
+    AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
+    IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo, StartedAuthorization, TransactionStore,
 };
 #[cfg(feature = "oauth")]
 pub use self::oauth::{
     JwtBearer, JwtBearerSource, RefreshToken, RefreshTokenSource, Rotation, StaticCode, StaticCodeSource,
     TokenExchange, TokenExchangeSource, TokenType,
 };
+#[cfg(feature = "loopback")]
+pub use self::oauth::{NativeLogin, open_system_browser};
 #[cfg(feature = "password-grant")]
 pub use self::oauth::{Password, PasswordSource};
 pub use self::origin::Origin;
+#[cfg(feature = "provider")]
+pub use self::provider::{
+    AuthKind, AuthMethod, FieldFormat, FieldScope, FieldSource, FieldSpec, FieldType, FilledProvider, ProviderSpec,
+    ProviderSpecs, ProviderValues,
+};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 #[cfg(feature = "command")]

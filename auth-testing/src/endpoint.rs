@@ -14,25 +14,28 @@ pub enum Endpoint {
     Introspection,
     /// Revocation (RFC 7009).
     Revocation,
-    /// Everything at a [`ResourceServer`](crate::ResourceServer).
+    /// The authorization endpoint (RFC 6749 section 3.1).
+    Authorization,
+    /// Pushed authorization requests (RFC 9126).
+    PushedAuthorization,
+    /// The device authorization endpoint (RFC 8628 section 3.1).
+    DeviceAuthorization,
+    /// The page at which the user of a device enters the user code.
+    Activation,
+    /// The client registration endpoint (RFC 7591).
+    Registration,
+    /// Everything at a [`ResourceServer`](crate::ResourceServer) but its metadata.
     Resource,
+    /// The metadata of a resource server (RFC 9728).
+    ResourceMetadata,
     /// A path at an authorization server that it does not have.
     Unknown,
 }
 
 impl Endpoint {
-    pub(crate) const COUNT: usize = 8;
+    pub(crate) const COUNT: usize = Self::Unknown as usize + 1;
 
     pub(crate) fn index(self) -> usize {
-        match self {
-            Self::Token => 0,
-            Self::Jwks => 1,
-            Self::OAuthMetadata => 2,
-            Self::OpenIdMetadata => 3,
-            Self::Introspection => 4,
-            Self::Revocation => 5,
-            Self::Resource => 6,
-            Self::Unknown => 7,
-        }
+        self as usize
     }
 }

@@ -2,6 +2,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -108,6 +110,30 @@ impl RecordedRequest {
         self.0.params.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
+    /// The header of its client assertion, a JSON object, unchecked.
+    #[must_use]
+    pub fn assertion_header(&self) -> Option<String> {
+        jwt_part(self.param("client_assertion")?, 0)
+    }
+
+    /// The claims of its client assertion, a JSON object, unchecked.
+    #[must_use]
+    pub fn assertion_claims(&self) -> Option<String> {
+        jwt_part(self.param("client_assertion")?, 1)
+    }
+
+    /// The header of its DPoP proof, a JSON object, unchecked.
+    #[must_use]
+    pub fn proof_header(&self) -> Option<String> {
+        jwt_part(self.header("dpop")?, 0)
+    }
+
+    /// The claims of its DPoP proof, a JSON object, unchecked.
+    #[must_use]
+    pub fn proof_claims(&self) -> Option<String> {
+        jwt_part(self.header("dpop")?, 1)
+    }
+
     /// Its body, secrets included. Empty if it was not read.
     #[must_use]
     pub fn body(&self) -> &Bytes {
@@ -125,6 +151,11 @@ impl RecordedRequest {
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status.get().copied()
     }
+}
+
+/// A part of a JWT, decoded.
+fn jwt_part(jwt: &str, index: usize) -> Option<String> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(jwt.split('.').nth(index)?).ok()?).ok()
 }
 
 impl fmt::Debug for RecordedRequest {

@@ -3,9 +3,11 @@
 
 mod support;
 
+use std::time::Duration;
+
 use serde_json::json;
 use tower_auth_core::Secret;
-use tower_auth_testing::{AuthorizationServer, TestClient};
+use tower_auth_testing::{AuthorizationServer, Endpoint, Fault, RefreshPolicy, TestClient, TestClock};
 
 use support::{basic, form, introspect, send, server, text, token};
 
@@ -83,4 +85,57 @@ async fn the_client_credentials_grant_gives_refresh_tokens_where_described_so() 
     let server = AuthorizationServer::builder().client_with(client).build().unwrap();
     let (_, answer) = token(&server, "grant_type=client_credentials").await;
     assert_eq!(refresh(&server, text(&answer, "refresh_token"), "").await.0, 200);
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_used_refresh_token_can_change() {
+    let server = scoped();
+    let first = issued(&server);
+    server.set_refresh_policy(RefreshPolicy::Repeat);
+    assert_eq!(text(&refresh(&server, &first, "").await.1, "refresh_token"), first);
+    server.set_refresh_policy(RefreshPolicy::Keep);
+    assert_eq!(refresh(&server, &first, "").await.1.get("refresh_token"), None);
+    server.set_refresh_policy(RefreshPolicy::Exhaust);
+    let (status, answer) = refresh(&server, &first, "").await;
+    assert_eq!((status, answer.get("refresh_token")), (200, None));
+    server.set_refresh_policy(RefreshPolicy::Rotate);
+    assert_eq!(text(&refresh(&server, &first, "").await.1, "error"), "invalid_grant");
+}
+
+#[tokio::test]
+async fn reuse_is_forgiven_for_as_long_as_the_grace_lasts() {
+    let time = TestClock::new();
+    let server = server(|builder| builder.clock(time.clock()).reuse_grace(Duration::from_secs(10)));
+    let first = issued(&server);
+    let (_, answer) = refresh(&server, &first, "").await;
+    time.advance(Duration::from_secs(9)).await;
+    let (status, again) = refresh(&server, &first, "").await;
+    assert_eq!(status, 200);
+    assert_ne!(text(&again, "refresh_token"), text(&answer, "refresh_token"));
+    time.advance(Duration::from_secs(1)).await;
+    for spent in [first.as_str(), text(&again, "refresh_token")] {
+        assert_eq!(text(&refresh(&server, spent, "").await.1, "error"), "invalid_grant");
+    }
+}
+
+#[tokio::test]
+async fn presentations_are_counted_when_they_have_an_effect() {
+    let server = scoped();
+    let (first, other) = (issued(&server), issued(&server));
+    let secret = |text: &str| Secret::from(text);
+    assert_eq!((server.presentations(&secret(&first)), server.max_presentations()), (0, 0));
+    server.fault(Endpoint::Token, Fault::status(http::StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(refresh(&server, &first, "").await.0, 503);
+    assert_eq!(server.max_presentations(), 0);
+
+    // The answer is lost: the token is spent, and its second use is seen.
+    server.fault(Endpoint::Token, Fault::lost_answer());
+    let body = format!("grant_type=refresh_token&refresh_token={first}");
+    let request = form(&server.token_url(), &basic("orders", "secret"), &body);
+    assert!(server.http_client().send(request).await.is_err());
+    assert_eq!(server.max_presentations(), 1);
+    assert_eq!(text(&refresh(&server, &first, "").await.1, "error"), "invalid_grant");
+    assert_eq!(refresh(&server, &other, "").await.0, 200);
+    assert_eq!((server.presentations(&secret(&first)), server.presentations(&secret(&other))), (2, 1));
+    assert_eq!((server.max_presentations(), server.presentations(&secret("unknown"))), (2, 0));
 }

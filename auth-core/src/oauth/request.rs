@@ -116,6 +116,11 @@ impl Params {
         self.0.splice(at..at, other.0);
     }
 
+    #[cfg(feature = "authorization-code")]
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.retain(|(own, _)| own != name);
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(own, _)| own == name)
     }

@@ -86,6 +86,17 @@ impl Reader<'_> {
         self.refusal(response.status(), response.headers(), answer.and_then(|answer| answer.failure()))
     }
 
+    /// Whether the server refused the client itself (RFC 6749 section 5.2), not the grant, and said so plainly.
+    pub(super) fn refuses_client(&self, response: &Response<Bytes>) -> bool {
+        let is_refusal = matches!(response.status().as_u16(), 400 | 401) && response.body().len() <= MAX_ANSWER;
+        is_refusal
+            && self
+                .answer(response)
+                .ok()
+                .and_then(|answer| answer.failure())
+                .is_some_and(|it| it.code == "invalid_client")
+    }
+
     fn token_response(&self, response: &Response<Bytes>, answer: &Answer<'_>) -> Result<TokenResponse, TokenError> {
         let Some(secret) = answer.secret("access_token") else {
             return Err(self.unparsable(response, "neither a token nor an error"));

@@ -9,6 +9,12 @@ mod caller;
 mod codes;
 mod endpoint;
 mod exchange;
+#[cfg(feature = "authorization-code")]
+mod authorize;
+mod client_auth;
+mod endpoint;
+#[cfg(feature = "loopback")]
+mod native;
 mod outcome;
 #[cfg(feature = "password-grant")]
 mod password;

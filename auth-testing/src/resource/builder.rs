@@ -1,11 +1,15 @@
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
+use serde_json::value::RawValue;
 use tower_auth_core::{Clock, Secret};
 
 use super::ResourceServer;
-use crate::AuthorizationServer;
+use super::judge::StepUp;
+use crate::{AuthorizationServer, DpopNonce};
 
 /// Describes a [`ResourceServer`].
 #[must_use = "a description does nothing before `build`"]
@@ -19,6 +23,12 @@ pub struct ResourceServerBuilder {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
     pub(super) reads_body: bool,
+    pub(super) requires_dpop: bool,
+    pub(super) dpop_nonce: DpopNonce,
+    pub(super) step_up: Option<StepUp>,
+    pub(super) resource: Option<String>,
+    pub(super) publishes_metadata: bool,
+    pub(super) metadata: BTreeMap<String, Option<String>>,
 }
 
 /// What a refusal says in `WWW-Authenticate`.
@@ -41,6 +51,12 @@ impl ResourceServerBuilder {
             status: StatusCode::OK,
             body: Bytes::from_static(b"{\"ok\":true}"),
             reads_body: true,
+            requires_dpop: false,
+            dpop_nonce: DpopNonce::Off,
+            step_up: None,
+            resource: None,
+            publishes_metadata: false,
+            metadata: BTreeMap::new(),
         }
     }
 
@@ -66,6 +82,75 @@ impl ResourceServerBuilder {
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
+    }
+
+    /// Takes no token but with a DPoP proof (RFC 9449), and asks for one in its challenge. Without this a token that is bound to a DPoP key needs its proof,
+    /// others must come without.
+    pub fn require_dpop(mut self) -> Self {
+        self.requires_dpop = true;
+        self
+    }
+
+    /// Demands a nonce in DPoP proofs (RFC 9449 section 9).
+    pub fn dpop_nonce(mut self, policy: DpopNonce) -> Self {
+        self.dpop_nonce = policy;
+        self
+    }
+
+    /// Answers 401 with `insufficient_user_authentication` (RFC 9470) to a token whose user did not authenticate in one of the ways `acr_values`
+    /// (`acr`), or longer than `max_age` ago (`auth_time`). Empty and `None` leave that open. Tokens of [`accept`](Self::accept) are
+    /// good enough.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_auth_testing::{AuthorizationServer, ResourceServer};
+    ///
+    /// let issuer = AuthorizationServer::builder().client("app", "secret").build()?;
+    /// let api = ResourceServer::builder().issuer(&issuer).step_up(["mfa"], Some(Duration::from_secs(300))).build();
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    pub fn step_up<'a>(mut self, acr_values: impl IntoIterator<Item = &'a str>, max_age: Option<Duration>) -> Self {
+        let acr_values = acr_values.into_iter().map(str::to_owned).collect();
+        self.step_up = Some(StepUp { acr_values, max_age });
+        self
+    }
+
+    /// Publishes metadata (RFC 9728), and names their URL in challenges.
+    pub fn publish_metadata(mut self) -> Self {
+        self.publishes_metadata = true;
+        self
+    }
+
+    /// Publishes metadata as the resource `identifier`, an `https` URL.
+    ///
+    /// ```
+    /// use tower_auth_testing::{AuthorizationServer, ResourceServer};
+    ///
+    /// let issuer = AuthorizationServer::builder().client("orders", "secret").build()?;
+    /// let api = ResourceServer::builder().issuer(&issuer).resource("https://api.test/orders").build();
+    /// assert_eq!(api.metadata_url(), "https://api.test/.well-known/oauth-protected-resource/orders");
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    pub fn resource(mut self, identifier: impl Into<String>) -> Self {
+        self.resource = Some(identifier.into());
+        self.publish_metadata()
+    }
+
+    /// Publishes metadata with a member set to a JSON text, such as a wrong `resource`.
+    ///
+    /// # Panics
+    /// When `json` is no JSON.
+    pub fn metadata(mut self, member: impl Into<String>, json: impl Into<String>) -> Self {
+        let json = json.into();
+        assert!(serde_json::from_str::<&RawValue>(&json).is_ok(), "a member of the metadata is JSON");
+        self.metadata.insert(member.into(), Some(json));
+        self.publish_metadata()
+    }
+
+    /// Publishes metadata without a member.
+    pub fn omit_metadata(mut self, member: impl Into<String>) -> Self {
+        self.metadata.insert(member.into(), None);
+        self.publish_metadata()
     }
 
     /// The `WWW-Authenticate` of every 401, in place of one by the book.

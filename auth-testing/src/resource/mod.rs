@@ -1,6 +1,8 @@
 //! An API that wants a token.
 
 mod builder;
+mod judge;
+mod metadata;
 mod resource_server;
 mod service;
 

@@ -4,20 +4,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use tower_auth_core::{Clock, Secret};
 
 use super::ResourceServerBuilder;
 use super::builder::Challenge;
+use super::judge::Denied;
+use crate::dpop::{Nonces, ProofChecker};
 use crate::fault::{ConnectionLost, FaultPlan, Reply, play};
 use crate::listen::{ListeningServer, Port, Wire};
 use crate::record::Recorder;
-use crate::server::Standing;
-use crate::{Endpoint, Fault, RecordedRequest};
+use crate::{DpopNonce, Endpoint, Fault, RecordedRequest};
 
-/// An API that wants a Bearer token: in memory as a tower service over any body, or on a loopback socket.
+/// An API that wants a Bearer or DPoP token: in memory as a tower service over any body, or on a loopback socket.
 ///
 /// It answers 200 to a token that it accepts, 401 to any other and to none, and records every request with its body.
 ///
@@ -39,13 +40,24 @@ use crate::{Endpoint, Fault, RecordedRequest};
 /// # }).unwrap();
 /// ```
 ///
+/// # What it checks
+/// 1. There is one `Authorization` header, `Bearer` or `DPoP`; `DPoP` alone if that is [required](ResourceServerBuilder::require_dpop).
+/// 2. The token is one that it [accepts](ResourceServerBuilder::accept), or an active one of its issuer.
+/// 3. A token that is bound to a DPoP key comes as `DPoP`, one that is not does not. The proof is right in every point of RFC 9449 section 4.3,
+///    `ath` included, and by that key.
+/// 4. A token that is bound to a certificate comes over a connection with that certificate (RFC 8705 section 3).
+/// 5. It is for the audience, the user showed enough of who they are (RFC 9470), and it has the scope.
+///
 /// # Clone
 /// Clones are one server.
 #[derive(Clone)]
 pub struct ResourceServer(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    settings: ResourceServerBuilder,
+    pub(super) settings: ResourceServerBuilder,
+    pub(super) proofs: ProofChecker,
+    /// Where it listens, in the order of that.
+    origins: Mutex<Vec<String>>,
     clock: Clock,
     faults: FaultPlan,
     recorder: Recorder,
@@ -64,6 +76,8 @@ impl ResourceServer {
         let issuers = settings.issuer.as_ref().map(|issuer| issuer.clock());
         let clock = settings.clock.clone().or(issuers).unwrap_or_default();
         Self(Arc::new(Inner {
+            proofs: ProofChecker::new(Nonces::new(settings.dpop_nonce)),
+            origins: Mutex::default(),
             settings,
             clock,
             faults: FaultPlan::default(),
@@ -97,7 +111,21 @@ impl ResourceServer {
         Ok(self.serve(Port::bind(Wire::Tls(ca.acceptor()?)).await?))
     }
 
+    /// As [`listen_tls`](Self::listen_tls), and asks clients for a certificate, without insisting: what a token is bound to must be shown
+    /// (RFC 8705 section 3).
+    ///
+    /// # Errors
+    /// As [`listen_tls`](Self::listen_tls).
+    ///
+    /// # Panics
+    /// As [`listen`](Self::listen).
+    #[cfg(feature = "tls")]
+    pub async fn listen_mtls(&self, ca: &crate::TestCa) -> io::Result<ListeningServer> {
+        Ok(self.serve(Port::bind(Wire::Tls(ca.asking_acceptor()?)).await?))
+    }
+
     fn serve(&self, port: Port) -> ListeningServer {
+        self.0.origins.lock().unwrap_or_else(PoisonError::into_inner).push(port.origin());
         let server = self.clone();
         port.serve(move |request| server.handle(request))
     }
@@ -110,6 +138,28 @@ impl ResourceServer {
     /// Answers 401 to `token` from now on, as an API does that learned of a revocation.
     pub fn refuse(&self, token: impl Into<Secret>) {
         self.0.refused_tokens.lock().unwrap_or_else(PoisonError::into_inner).push(token.into());
+    }
+
+    /// Demands a DPoP nonce of its own from now on, or no longer.
+    pub fn set_dpop_nonce(&self, policy: DpopNonce) {
+        self.0.proofs.nonces.set_policy(policy);
+    }
+
+    /// Makes a new DPoP nonce, and takes the old one no more.
+    pub fn rotate_dpop_nonce(&self) -> String {
+        self.0.proofs.nonces.rotate()
+    }
+
+    /// The resource identifier (RFC 9728 section 1.2): the given one, else the URL of the first socket, else `https://api.test`.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        self.0.resource()
+    }
+
+    /// Where the metadata is, if it is published.
+    #[must_use]
+    pub fn metadata_url(&self) -> String {
+        self.0.metadata_url()
     }
 
     /// Makes something go wrong.
@@ -128,7 +178,12 @@ impl ResourceServer {
         self.0.recorder.all()
     }
 
-    /// How many requests came, those that met a fault included.
+    /// Makes something go wrong with the metadata.
+    pub fn metadata_fault(&self, fault: Fault) {
+        self.0.faults.add(Endpoint::ResourceMetadata, fault);
+    }
+
+    /// How many requests came, those that met a fault included and those for the metadata not.
     #[must_use]
     pub fn request_count(&self) -> usize {
         self.0.recorder.count(Endpoint::Resource)
@@ -152,27 +207,37 @@ impl Inner {
 
     /// Records a request and answers it, or does what a fault says.
     pub(super) async fn respond(&self, head: &Parts, body: Bytes) -> Result<Reply, ConnectionLost> {
-        let record = RecordedRequest::new(Endpoint::Resource, head, Vec::new(), body, None);
+        let is_metadata = head.method == Method::GET && self.is_metadata(&head.uri);
+        let endpoint = if is_metadata { Endpoint::ResourceMetadata } else { Endpoint::Resource };
+        let record = RecordedRequest::new(endpoint, head, Vec::new(), body, None);
         self.recorder.add(record.clone());
-        let fault = self.faults.take(Endpoint::Resource);
-        let reply = play(fault, &self.clock, || self.answer(&head.headers)).await?;
+        let fault = self.faults.take(endpoint);
+        let work = || if is_metadata { self.metadata() } else { self.answer(head) };
+        let reply = play(fault, &self.clock, work).await?;
         record.set_status(reply.response.status());
         Ok(reply)
     }
 
-    fn answer(&self, headers: &HeaderMap) -> Response<Bytes> {
-        let verdict = match bearer(headers) {
-            Some(token) => self.judge(&token),
-            None => Err((StatusCode::UNAUTHORIZED, "Bearer realm=\"test\"".to_owned())),
-        };
+    /// Where it listens.
+    pub(super) fn origins(&self) -> Vec<String> {
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a test turned the server against `token`.
+    pub(super) fn refuses(&self, token: &Secret) -> bool {
+        let refused = self.refused_tokens.lock().unwrap_or_else(PoisonError::into_inner).contains(token);
+        refused || self.refuses_all.load(Ordering::SeqCst)
+    }
+
+    fn answer(&self, head: &Parts) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
-        match verdict {
+        match self.judge(head) {
             Ok(()) => {
                 *response.status_mut() = self.settings.status;
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 *response.body_mut() = self.settings.body.clone();
             }
-            Err((status, challenge)) => {
+            Err(Denied { status, challenge }) => {
                 self.refusals.fetch_add(1, Ordering::SeqCst);
                 *response.status_mut() = status;
                 if let Some(challenge) = self.challenge(status, &challenge) {
@@ -180,36 +245,8 @@ impl Inner {
                 }
             }
         }
+        self.proofs.nonces.tell(response.headers_mut());
         response
-    }
-
-    /// Whether `token` opens the door; if not, status and challenge (RFC 6750 section 3.1).
-    fn judge(&self, token: &Secret) -> Result<(), (StatusCode, String)> {
-        let invalid = || (StatusCode::UNAUTHORIZED, "Bearer realm=\"test\", error=\"invalid_token\"".to_owned());
-        let refused = self.refused_tokens.lock().unwrap_or_else(PoisonError::into_inner).contains(token);
-        if refused || self.refuses_all.load(Ordering::SeqCst) {
-            return Err(invalid());
-        }
-        if self.settings.accepted.contains(token) {
-            return Ok(());
-        }
-        let issuer = self.settings.issuer.as_ref().ok_or_else(invalid)?;
-        let Standing::Active { scope, audience } = issuer.shared().standing(token.expose_secret()) else {
-            return Err(invalid());
-        };
-        if self.settings.audience.as_ref().is_some_and(|wanted| !audience.contains(wanted)) {
-            return Err(invalid());
-        }
-        match &self.settings.scope {
-            Some(wanted) if !scope.contains(wanted) => {
-                let challenge = format!(
-                    "Bearer realm=\"test\", error=\"insufficient_scope\", scope=\"{}\"",
-                    wanted.escape_default()
-                );
-                Err((StatusCode::FORBIDDEN, challenge))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn challenge(&self, status: StatusCode, standard: &str) -> Option<HeaderValue> {
@@ -219,14 +256,6 @@ impl Inner {
             _ => HeaderValue::from_str(standard).ok(),
         }
     }
-}
-
-/// The token of a request; `None` also if there are two.
-fn bearer(headers: &HeaderMap) -> Option<Secret> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (value, None) = (values.next()?, values.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::from(token))
 }
 
 impl fmt::Debug for ResourceServer {

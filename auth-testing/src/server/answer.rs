@@ -1,5 +1,7 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, REFERRER_POLICY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -7,14 +9,14 @@ use serde_json::json;
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
-    code: &'static str,
+    code: Cow<'static, str>,
     description: String,
     challenge: bool,
 }
 
 impl Refusal {
-    pub(super) fn new(code: &'static str, description: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, description: description.into(), challenge: false }
+    pub(super) fn new(code: impl Into<Cow<'static, str>>, description: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: code.into(), description: description.into(), challenge: false }
     }
 
     pub(super) fn invalid_request(description: impl Into<String>) -> Self {
@@ -25,10 +27,20 @@ impl Refusal {
     pub(super) fn invalid_client(description: impl Into<String>, by_header: bool) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
-            code: "invalid_client",
+            code: "invalid_client".into(),
             description: description.into(),
             challenge: by_header,
         }
+    }
+
+    /// The error code.
+    pub(super) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// What it says to people.
+    pub(super) fn description(&self) -> &str {
+        &self.description
     }
 
     pub(super) fn response(self) -> Response<Bytes> {
@@ -69,5 +81,15 @@ pub(super) fn bare(status: StatusCode, text: String) -> Response<Bytes> {
 pub(super) fn wrong_method(allowed: &'static str) -> Response<Bytes> {
     let mut response = bare(StatusCode::METHOD_NOT_ALLOWED, String::new());
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// A page that no cache keeps, and from which no link tells where it came from.
+pub(super) fn page(status: StatusCode, text: &str) -> Response<Bytes> {
+    let mut response = bare(status, text.to_owned());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

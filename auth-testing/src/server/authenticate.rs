@@ -1,11 +1,14 @@
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use tower_auth_core::{Basic, ClientAuth, Secret};
+use tower_auth_core::{Basic, Secret};
 
 use super::TestClient;
 use super::answer::Refusal;
+use super::assertion::claimed_subject;
+use super::auth_method::AuthMethod;
 use super::params::decode;
 use super::received::Received;
 use super::shared::Shared;
@@ -22,62 +25,68 @@ enum Shown {
 impl Shared {
     /// The client that a request comes from. One method of authentication is allowed in a request (RFC 6749 section 2.3), and it must be one
     /// of the client's.
-    pub(super) fn authenticate(&self, request: &Received) -> Result<&TestClient, Refusal> {
+    pub(super) fn authenticate(&self, request: &Received) -> Result<Arc<TestClient>, Refusal> {
         let id = request.param("client_id");
         let secret = request.param("client_secret").map(Secret::from);
-        if request.param("client_assertion").is_some() {
-            return Err(Refusal::invalid_client("assertions are not supported", false));
+        if request.param("client_assertion").is_some() || request.param("client_assertion_type").is_some() {
+            if secret.is_some() || !matches!(shown(&request.head.headers)?, Shown::Nothing) {
+                return Err(Refusal::invalid_request("two methods of client authentication"));
+            }
+            return self.by_assertion(request, id);
         }
         match (shown(&request.head.headers)?, secret) {
             (Shown::Unreadable, _) => Err(Refusal::invalid_client("the credential is no Basic pair", true)),
             (Shown::Header(pair), None) => {
-                let client = self.by_header(&pair, &[ClientAuth::Basic, ClientAuth::BasicRaw])?;
+                let client = self.by_header(&pair, &[AuthMethod::Basic, AuthMethod::BasicRaw])?;
                 match id {
                     Some(id) if id != client.id => Err(Refusal::invalid_request("two client ids")),
                     _ => Ok(client),
                 }
             }
             (Shown::Header(pair), Some(secret)) => {
-                let client = self.by_header(&pair, &[ClientAuth::Both]).map_err(|refusal| {
-                    let known = self.parts.clients.get(pair.user()).is_some_and(|c| c.auth.contains(&ClientAuth::Both));
+                let client = self.by_header(&pair, &[AuthMethod::Both]).map_err(|refusal| {
+                    let known = self.client(pair.user()).is_some_and(|client| client.may_use(AuthMethod::Both));
                     if known { refusal } else { Refusal::invalid_request("two methods of client authentication") }
                 })?;
-                if id == Some(client.id.as_str()) && client.secret.as_ref() == Some(&secret) {
+                if id == Some(client.id.as_str()) && client.secrets.contains(&secret) {
                     Ok(client)
                 } else {
                     Err(Refusal::invalid_client("header and body differ", true))
                 }
             }
             (Shown::Nothing, Some(secret)) => {
-                let client = id.and_then(|id| self.parts.clients.get(id));
+                let client = id.and_then(|id| self.client(id));
                 client
-                    .filter(|client| client.auth.contains(&ClientAuth::Body) && client.secret.as_ref() == Some(&secret))
+                    .filter(|client| client.may_use(AuthMethod::Body) && client.secrets.contains(&secret))
                     .ok_or_else(|| Refusal::invalid_client("unknown client, wrong secret or wrong method", false))
             }
             (Shown::Nothing, None) => {
-                let client = id.and_then(|id| self.parts.clients.get(id));
+                if let Some(verdict) = id.and_then(|id| self.by_certificate(request, id)) {
+                    return verdict;
+                }
+                let client = id.and_then(|id| self.client(id));
                 client
-                    .filter(|client| client.auth.contains(&ClientAuth::None))
+                    .filter(|client| client.may_use(AuthMethod::None))
                     .ok_or_else(|| Refusal::invalid_client("no client authentication", false))
             }
         }
     }
 
     /// The client of a pair, by those of `methods` that the client may use.
-    fn by_header(&self, pair: &Basic, methods: &[ClientAuth]) -> Result<&TestClient, Refusal> {
+    fn by_header(&self, pair: &Basic, methods: &[AuthMethod]) -> Result<Arc<TestClient>, Refusal> {
         methods
             .iter()
             .find_map(|method| {
                 let (id, secret) = match method {
                     // Both halves are form-encoded (RFC 6749 section 2.3.1).
-                    ClientAuth::Basic => (
+                    AuthMethod::Basic => (
                         Cow::from(decode(pair.user().as_bytes())?),
                         Secret::from(decode(pair.password().expose_secret().as_bytes())?),
                     ),
                     _ => (Cow::from(pair.user()), pair.password().clone()),
                 };
-                let client = self.parts.clients.get(&*id)?;
-                (client.auth.contains(method) && client.secret.as_ref() == Some(&secret)).then_some(client)
+                let client = self.client(&id)?;
+                (client.may_use(*method) && client.secrets.contains(&secret)).then_some(client)
             })
             .ok_or_else(|| Refusal::invalid_client("unknown client, wrong secret or wrong method", true))
     }
@@ -87,7 +96,10 @@ impl Shared {
 pub(super) fn claimed_id(request: &Received) -> Option<String> {
     match shown(&request.head.headers) {
         Ok(Shown::Header(pair)) => Some(decode(pair.user().as_bytes()).unwrap_or_else(|| pair.user().to_owned())),
-        _ => request.param("client_id").map(str::to_owned),
+        _ => {
+            let id = request.param("client_id").map(str::to_owned);
+            id.or_else(|| claimed_subject(request.param("client_assertion")?))
+        }
     }
 }
 

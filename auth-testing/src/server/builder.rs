@@ -1,13 +1,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use http::Uri;
 use serde_json::value::RawValue;
 use tower_auth_core::jose::Algorithm;
 use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Secret};
 
+use super::policy::Policy;
+use super::register::Registration;
 use super::shared::Parts;
-use super::{AuthorizationServer, TestClient, TokenFormat};
+use super::{AuthorizationServer, Consent, Quirk, RefreshPolicy, TestClient, TokenFormat};
+use crate::{DpopNonce, TokenMinter};
 
 /// Describes an [`AuthorizationServer`].
 #[must_use = "a description does nothing before `build`"]
@@ -17,9 +21,10 @@ pub struct AuthorizationServerBuilder {
     resources: BTreeMap<String, TokenFormat>,
     algorithms: Vec<Algorithm>,
     clock: Clock,
-    json_bodies: bool,
-    query_params: bool,
-    rotate: bool,
+    policy: Policy,
+    refresh: RefreshPolicy,
+    consent: Consent,
+    quirks: Vec<Quirk>,
     metadata: BTreeMap<String, Option<String>>,
 }
 
@@ -34,9 +39,10 @@ impl AuthorizationServerBuilder {
             resources: BTreeMap::new(),
             algorithms: vec![Algorithm::Es256],
             clock: Clock::system(),
-            json_bodies: false,
-            query_params: false,
-            rotate: true,
+            policy: Policy::default(),
+            refresh: RefreshPolicy::default(),
+            consent: Consent::default(),
+            quirks: Vec::new(),
             metadata: BTreeMap::new(),
         }
     }
@@ -80,19 +86,132 @@ impl AuthorizationServerBuilder {
 
     /// Takes JSON objects beside forms at the token endpoint.
     pub fn accept_json_bodies(mut self) -> Self {
-        self.json_bodies = true;
+        self.policy.json_bodies = true;
         self
     }
 
     /// Takes parameters in the URL at the token endpoint, as the standard forbids (RFC 6749 section 2.3.1).
     pub fn accept_query_params(mut self) -> Self {
-        self.query_params = true;
+        self.policy.query_params = true;
         self
     }
 
     /// Lets refresh tokens be used again and again instead of rotating them.
-    pub fn keep_refresh_tokens(mut self) -> Self {
-        self.rotate = false;
+    pub fn keep_refresh_tokens(self) -> Self {
+        self.refresh_policy(RefreshPolicy::Keep)
+    }
+
+    /// What becomes of refresh tokens that are used.
+    pub fn refresh_policy(mut self, policy: RefreshPolicy) -> Self {
+        self.refresh = policy;
+        self
+    }
+
+    /// How long a refresh token may come again after its rotation without an end of its family, as some servers allow for clients whose
+    /// answer got lost. Each time it gets a new one. Not at all by default.
+    pub fn reuse_grace(mut self, grace: Duration) -> Self {
+        self.policy.reuse_grace = grace;
+        self
+    }
+
+    /// How long authorization codes are good, in place of a minute.
+    pub fn code_lifetime(mut self, lifetime: Duration) -> Self {
+        self.policy.code_lifetime = lifetime;
+        self
+    }
+
+    /// How long a device waits between polls, in place of 5 seconds; whole seconds. Each poll before that adds 5 seconds.
+    pub fn device_interval(mut self, interval: Duration) -> Self {
+        self.policy.device_interval = interval;
+        self
+    }
+
+    /// How long the codes of a device are good, in place of 10 minutes.
+    pub fn device_lifetime(mut self, lifetime: Duration) -> Self {
+        self.policy.device_lifetime = lifetime;
+        self
+    }
+
+    /// How long a pushed authorization request is good, in place of a minute.
+    pub fn pushed_request_lifetime(mut self, lifetime: Duration) -> Self {
+        self.policy.request_lifetime = lifetime;
+        self
+    }
+
+    /// Refuses authorization requests that were not pushed, and says so in the metadata (RFC 9126 section 5).
+    pub fn require_pushed_requests(mut self) -> Self {
+        self.policy.requires_pushed = true;
+        self
+    }
+
+    /// Demands a nonce in DPoP proofs (RFC 9449 section 8).
+    pub fn dpop_nonce(mut self, policy: DpopNonce) -> Self {
+        self.policy.dpop_nonce = policy;
+        self
+    }
+
+    /// Takes assertions that `issuer` signs (RFC 7523), and its tokens in exchange (RFC 8693).
+    ///
+    /// ```
+    /// use tower_auth_testing::{AuthorizationServer, TokenMinter};
+    ///
+    /// let partner = TokenMinter::new("https://partner.test");
+    /// let server = AuthorizationServer::builder().client("orders", "secret").trust(&partner).build()?;
+    /// let assertion = partner.token().typ("JWT").subject("alice").audience(&server.issuer()).sign();
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    pub fn trust(mut self, issuer: &TokenMinter) -> Self {
+        self.policy.trusted.push(issuer.clone());
+        self
+    }
+
+    /// Adds a user with a password. Once there is one the server knows the password grant (RFC 6749 section 4.3), which nobody should use.
+    ///
+    /// ```
+    /// use tower_auth_testing::AuthorizationServer;
+    ///
+    /// let server = AuthorizationServer::builder().client("old", "secret").user("alice", "password").build()?;
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    pub fn user(mut self, name: impl Into<String>, password: impl Into<Secret>) -> Self {
+        self.policy.users.insert(name.into(), password.into());
+        self
+    }
+
+    /// Lets everybody register clients (RFC 7591).
+    ///
+    /// ```
+    /// use tower_auth_testing::AuthorizationServer;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let server = AuthorizationServer::builder().open_registration().build()?;
+    /// let request = http::Request::post(server.registration_url())
+    ///     .header("content-type", "application/json")
+    ///     .body(r#"{"redirect_uris":["https://app.test/callback"]}"#.into())?;
+    /// assert_eq!(server.http_client().send(request).await?.status(), 201);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn open_registration(mut self) -> Self {
+        self.policy.registration = Registration::Everybody;
+        self
+    }
+
+    /// Lets whoever has the initial access token `token` register clients.
+    pub fn registration_token(mut self, token: impl Into<Secret>) -> Self {
+        self.policy.registration = Registration::Holder(token.into());
+        self
+    }
+
+    /// What the user says to whoever comes to the authorization endpoint over HTTP, in place of [`Consent::approve`].
+    pub fn consent(mut self, consent: Consent) -> Self {
+        self.consent = consent;
+        self
+    }
+
+    /// Makes the server odd.
+    pub fn quirk(mut self, quirk: Quirk) -> Self {
+        self.quirks.push(quirk);
         self
     }
 
@@ -111,8 +230,8 @@ impl AuthorizationServerBuilder {
     /// The server.
     ///
     /// # Errors
-    /// When the issuer is not a URL with a host and without query and fragment; a client is there twice, has a broken scope, a member that is
-    /// not JSON or an algorithm that the server has no key for; or there is no algorithm, or a symmetric one.
+    /// When the issuer is not a URL with a host and without query and fragment; a client is there twice, has a broken scope, a redirect URI that
+    /// is relative or has a fragment, a member that is not JSON, a key that is not public, a method of authentication with another way to describe it, or an algorithm that the server has no key for; or there is no algorithm, or a symmetric one.
     pub fn build(self) -> Result<AuthorizationServer, ConfigError> {
         let issuer = self.issuer.as_deref().unwrap_or(DEFAULT_ISSUER);
         let path = issuer_path(issuer)?;
@@ -130,7 +249,7 @@ impl AuthorizationServerBuilder {
                 return Err(invalid(ConfigErrorKind::InvalidOption, &message));
             }
         }
-        AuthorizationServer::from_parts(Parts {
+        let server = AuthorizationServer::from_parts(Parts {
             issuer: issuer.to_owned(),
             issuer_is_given: self.issuer.is_some(),
             path,
@@ -138,11 +257,13 @@ impl AuthorizationServerBuilder {
             resources: self.resources,
             algorithms: self.algorithms,
             clock: self.clock,
-            json_bodies: self.json_bodies,
-            query_params: self.query_params,
-            rotate: self.rotate,
+            policy: self.policy,
+            refresh: self.refresh,
+            consent: self.consent,
             metadata: self.metadata,
-        })
+        })?;
+        self.quirks.into_iter().for_each(|quirk| server.set_quirk(quirk, true));
+        Ok(server)
     }
 }
 

@@ -1,25 +1,59 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
 use tower_auth_core::ScopeSet;
 
-/// Expired access tokens are forgotten when there are so many.
-const MAX_ACCESS: usize = 10_000;
+use super::device::DeviceGrant;
+use super::pushed::PushedRequest;
 
-/// The tokens that a server issued.
+/// What has expired is forgotten when there is so much of it.
+const MAX_KEPT: usize = 10_000;
+
+/// What a server issued: access tokens, refresh tokens, codes.
 #[derive(Default)]
 pub(super) struct Grants {
     access: HashMap<String, AccessGrant>,
     refresh: HashMap<String, RefreshGrant>,
+    codes: HashMap<String, CodeGrant>,
+    devices: HashMap<String, DeviceGrant>,
+    pushed: HashMap<String, PushedRequest>,
     families: u64,
 }
 
-/// What stands behind an access token.
-pub(super) struct AccessGrant {
+/// What was granted: to whom, for what, and bound to which key.
+#[derive(Clone, Default)]
+pub(super) struct Basis {
     pub(super) client_id: String,
     pub(super) subject: String,
     pub(super) scope: ScopeSet,
     pub(super) audience: Vec<String>,
+    pub(super) authentication: Option<Authentication>,
+    pub(super) binding: Binding,
+    /// Who acts for the subject (RFC 8693 section 4.1).
+    pub(super) act: Option<Value>,
+}
+
+/// How and when the user showed who they are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Authentication {
+    pub(crate) acr: Option<String>,
+    /// Seconds since 1970.
+    pub(crate) time: u64,
+}
+
+/// The keys that a token is good with alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Binding {
+    /// The thumbprint of a DPoP key.
+    pub(crate) jkt: Option<String>,
+    /// The thumbprint of a client certificate.
+    pub(crate) x5t: Option<String>,
+}
+
+/// What stands behind an access token.
+pub(super) struct AccessGrant {
+    pub(super) basis: Basis,
     pub(super) issued: SystemTime,
     pub(super) lifetime: Duration,
     /// The refresh tokens that it was issued with.
@@ -30,15 +64,41 @@ pub(super) struct AccessGrant {
 /// What stands behind a refresh token.
 #[derive(Clone)]
 pub(super) struct RefreshGrant {
-    pub(super) client_id: String,
-    pub(super) subject: String,
-    pub(super) scope: ScopeSet,
-    pub(super) audience: Vec<String>,
+    pub(super) basis: Basis,
     /// Those that came from one another by rotation.
     pub(super) family: u64,
-    /// It was exchanged for a newer one.
-    pub(super) spent: bool,
+    /// When it was first exchanged for a newer one.
+    pub(super) spent: Option<SystemTime>,
     pub(super) revoked: bool,
+    /// How often its client asked for something with it.
+    pub(super) presented: usize,
+}
+
+/// What stands behind an authorization code.
+#[derive(Clone)]
+pub(super) struct CodeGrant {
+    pub(super) basis: Basis,
+    /// The redirect URI, if the authorization request named one.
+    pub(super) redirect_uri: Option<String>,
+    pub(super) challenge: Option<String>,
+    /// The key that the tokens are to be bound to.
+    pub(super) jkt: Option<String>,
+    pub(super) expires: SystemTime,
+    /// Of the tokens that come from it.
+    pub(super) family: u64,
+    pub(super) spent: bool,
+}
+
+impl Binding {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.jkt.is_none() && self.x5t.is_none()
+    }
+
+    /// The claim `cnf` (RFC 7800).
+    pub(crate) fn claim(&self) -> Value {
+        let members = [("jkt", &self.jkt), ("x5t#S256", &self.x5t)];
+        members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value.clone()?)))).collect()
+    }
 }
 
 impl AccessGrant {
@@ -53,7 +113,7 @@ impl AccessGrant {
 
 impl Grants {
     pub(super) fn add_access(&mut self, token: String, grant: AccessGrant) {
-        if self.access.len() >= MAX_ACCESS {
+        if self.access.len() >= MAX_KEPT {
             let now = grant.issued;
             self.access.retain(|_, grant| grant.is_active(now));
         }
@@ -62,6 +122,43 @@ impl Grants {
 
     pub(super) fn add_refresh(&mut self, token: String, grant: RefreshGrant) {
         self.refresh.insert(token, grant);
+    }
+
+    pub(super) fn add_code(&mut self, code: String, grant: CodeGrant, now: SystemTime) {
+        if self.codes.len() >= MAX_KEPT {
+            self.codes.retain(|_, grant| now < grant.expires);
+        }
+        self.codes.insert(code, grant);
+    }
+
+    pub(super) fn add_device(&mut self, device_code: String, grant: DeviceGrant, now: SystemTime) {
+        if self.devices.len() >= MAX_KEPT {
+            self.devices.retain(|_, grant| now < grant.expires);
+        }
+        self.devices.insert(device_code, grant);
+    }
+
+    pub(super) fn add_pushed(&mut self, request_uri: String, request: PushedRequest, now: SystemTime) {
+        if self.pushed.len() >= MAX_KEPT {
+            self.pushed.retain(|_, request| now < request.expires);
+        }
+        self.pushed.insert(request_uri, request);
+    }
+
+    /// The device with `device_code`.
+    pub(super) fn device(&mut self, device_code: &str) -> Option<&mut DeviceGrant> {
+        self.devices.get_mut(device_code)
+    }
+
+    /// The device whose user was shown `user_code`.
+    pub(super) fn device_of(&mut self, user_code: &str) -> Option<&mut DeviceGrant> {
+        self.devices.values_mut().find(|device| device.is_for(user_code))
+    }
+
+    /// A pushed request of the client `client_id`, which is used up by that.
+    pub(super) fn take_pushed(&mut self, request_uri: &str, client_id: &str, now: SystemTime) -> Option<PushedRequest> {
+        self.pushed.get(request_uri).filter(|request| request.client_id == client_id)?;
+        self.pushed.remove(request_uri).filter(|request| now < request.expires)
     }
 
     pub(super) fn new_family(&mut self) -> u64 {
@@ -77,11 +174,34 @@ impl Grants {
         self.refresh.get(token)
     }
 
-    /// Marks a refresh token as exchanged.
-    pub(super) fn spend(&mut self, token: &str) {
+    /// Counts a use of a refresh token.
+    pub(super) fn present(&mut self, token: &str) {
         if let Some(grant) = self.refresh.get_mut(token) {
-            grant.spent = true;
+            grant.presented += 1;
         }
+    }
+
+    /// The highest number of uses of a refresh token.
+    pub(super) fn max_presentations(&self) -> usize {
+        self.refresh.values().map(|grant| grant.presented).max().unwrap_or(0)
+    }
+
+    /// Marks a refresh token as exchanged.
+    pub(super) fn spend(&mut self, token: &str, now: SystemTime) {
+        if let Some(grant) = self.refresh.get_mut(token) {
+            grant.spent.get_or_insert(now);
+        }
+    }
+
+    /// A code of the client `client_id`, which is used up by that. One that was so before ends what came from it (RFC 6749 section 4.1.2).
+    pub(super) fn take_code(&mut self, code: &str, client_id: &str) -> Option<CodeGrant> {
+        let grant = self.codes.get_mut(code).filter(|grant| grant.basis.client_id == client_id)?;
+        let family = grant.family;
+        if std::mem::replace(&mut grant.spent, true) {
+            self.revoke_family(family);
+            return None;
+        }
+        Some(grant.clone())
     }
 
     /// Revokes a token; with a refresh token its whole family. False if it is unknown.

@@ -49,6 +49,39 @@ pub(super) fn decode(half: &[u8]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The first value of `name` that is not empty: an empty one is as good as absent (RFC 6749 section 3.1).
+pub(super) fn first<'a>(params: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let (_, value) = params.iter().find(|(own, value)| own == name && !value.is_empty())?;
+    Some(value)
+}
+
+/// Every value of `name` that is not empty.
+pub(super) fn every<'a>(params: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> {
+    params.iter().filter(move |(own, value)| own == name && !value.is_empty()).map(|(_, value)| value.as_str())
+}
+
+/// Whether a parameter is there twice that may be there once: all but `resource` (RFC 8707 section 2) and `audience` (RFC 8693
+/// section 2.1).
+pub(super) fn has_repeated(params: &[(String, String)]) -> bool {
+    params.iter().enumerate().any(|(index, (name, _))| {
+        let may_repeat = name == "resource" || name == "audience";
+        !may_repeat && params[..index].iter().any(|(earlier, _)| earlier == name)
+    })
+}
+
+/// A half of a pair, encoded.
+pub(super) fn encode(half: &str) -> String {
+    let mut text = String::with_capacity(half.len());
+    for byte in half.bytes() {
+        match byte {
+            b' ' => text.push('+'),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => text.push(char::from(byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }

@@ -52,16 +52,10 @@ impl Received {
 
     /// The parameter `name`; one with an empty value is as good as absent (RFC 6749 section 3.2).
     pub(super) fn param(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.params.iter().find(|(own, value)| own == name && !value.is_empty())?;
-        Some(value)
+        params::first(&self.params, name)
     }
 
-    /// Every value of `name` that is not empty.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.params.iter().filter(move |(own, value)| own == name && !value.is_empty()).map(|(_, value)| value.as_str())
-    }
-
-    /// The rules for every endpoint that takes parameters; what is allowed beside forms is the caller's choice.
+    /// The rules for every endpoint that takes parameters from clients; what is allowed beside forms is the caller's choice.
     pub(super) fn check(&self, json: bool, query: bool) -> Result<(), Refusal> {
         let refuse = |what: &str| Err(Refusal::invalid_request(what));
         if let Some(broken) = self.broken {
@@ -76,12 +70,23 @@ impl Received {
         if self.has_query && !query {
             return refuse("parameters belong into the body, not into the URL");
         }
-        for (index, (name, _)) in self.params.iter().enumerate() {
-            // RFC 6749 section 3.2, but RFC 8707 section 2 and RFC 8693 section 2.1.
-            let may_repeat = name == "resource" || name == "audience";
-            if !may_repeat && self.params[..index].iter().any(|(earlier, _)| earlier == name) {
-                return refuse("a parameter is there twice");
-            }
+        self.check_once()
+    }
+
+    /// The rules for endpoints that a user agent comes to: the parameters are in the URL, or in a form.
+    pub(super) fn check_user_agent(&self) -> Result<(), Refusal> {
+        if let Some(broken) = self.broken {
+            return Err(Refusal::invalid_request(broken));
+        }
+        match self.format {
+            Format::Form | Format::Empty => self.check_once(),
+            Format::Json | Format::Other => Err(Refusal::invalid_request("the body is no form")),
+        }
+    }
+
+    fn check_once(&self) -> Result<(), Refusal> {
+        if params::has_repeated(&self.params) {
+            return Err(Refusal::invalid_request("a parameter is there twice"));
         }
         Ok(())
     }

@@ -41,7 +41,14 @@ impl Shared {
             Endpoint::OpenIdMetadata => self.metadata(request, true),
             Endpoint::Introspection => self.introspection(request),
             Endpoint::Revocation => self.revocation(request),
-            Endpoint::Resource | Endpoint::Unknown => bare(StatusCode::NOT_FOUND, String::new()),
+            Endpoint::Authorization => self.authorization(request),
+            Endpoint::PushedAuthorization => self.pushed_authorization(request),
+            Endpoint::DeviceAuthorization => self.device_authorization(request),
+            Endpoint::Activation => self.activation(request),
+            Endpoint::Registration => self.registration(request),
+            Endpoint::Resource | Endpoint::ResourceMetadata | Endpoint::Unknown => {
+                bare(StatusCode::NOT_FOUND, String::new())
+            }
         }
     }
 

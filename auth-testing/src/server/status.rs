@@ -2,6 +2,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::json;
 
+use super::Quirk;
 use super::answer::{Refusal, bare, json_response, wrong_method};
 use super::received::Received;
 use super::shared::Shared;
@@ -30,31 +31,39 @@ impl Shared {
     fn introspect(&self, request: &Received) -> Result<Response<Bytes>, Refusal> {
         request.check(false, false)?;
         let asking = self.authenticate(request)?;
-        if asking.secret.is_none() {
+        if !asking.is_confidential() {
             return Err(Refusal::invalid_client("introspection is for confidential clients", false));
         }
         let token = request.param("token").ok_or_else(|| Refusal::invalid_request("token is missing"))?;
         let now = self.clock().wall();
         let grants = self.grants();
         let answer = if let Some(grant) = grants.access(token).filter(|grant| grant.is_active(now)) {
-            json!({
+            let basis = &grant.basis;
+            let mut answer = json!({
                 "active": true,
                 "iss": self.minter.issuer(),
-                "sub": grant.subject,
-                "client_id": grant.client_id,
-                "aud": grant.audience,
-                "scope": grant.scope.to_string(),
-                "token_type": "Bearer",
+                "sub": basis.subject,
+                "client_id": basis.client_id,
+                "aud": basis.audience,
+                "scope": basis.scope.to_string(),
+                "token_type": if basis.binding.jkt.is_some() { "DPoP" } else { "Bearer" },
                 "iat": seconds(grant.issued),
                 "exp": seconds(grant.expires()),
-            })
-        } else if let Some(grant) = grants.refresh(token).filter(|grant| !grant.spent && !grant.revoked) {
+            });
+            if !basis.binding.is_empty() {
+                answer["cnf"] = basis.binding.claim();
+            }
+            if let Some(act) = &basis.act {
+                answer["act"] = act.clone();
+            }
+            answer
+        } else if let Some(grant) = grants.refresh(token).filter(|grant| grant.spent.is_none() && !grant.revoked) {
             json!({
                 "active": true,
                 "iss": self.minter.issuer(),
-                "sub": grant.subject,
-                "client_id": grant.client_id,
-                "scope": grant.scope.to_string(),
+                "sub": grant.basis.subject,
+                "client_id": grant.basis.client_id,
+                "scope": grant.basis.scope.to_string(),
             })
         } else {
             // Nothing says why (RFC 7662 section 2.2).
@@ -70,11 +79,14 @@ impl Shared {
         let mut grants = self.grants();
         let owner = grants
             .access(token)
-            .map(|grant| grant.client_id.clone())
-            .or_else(|| grants.refresh(token).map(|grant| grant.client_id.clone()));
+            .map(|grant| grant.basis.client_id.clone())
+            .or_else(|| grants.refresh(token).map(|grant| grant.basis.client_id.clone()));
         match owner {
             Some(owner) if owner != client.id => {
                 Err(Refusal::new("unauthorized_client", "the token belongs to another client"))
+            }
+            _ if self.quirks.has(Quirk::KeepsAccessTokens) && grants.access(token).is_some() => {
+                Err(Refusal::new("unsupported_token_type", "access tokens cannot be revoked here"))
             }
             // An unknown token is no error (RFC 7009 section 2.2).
             _ => {

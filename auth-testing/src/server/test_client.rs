@@ -6,6 +6,12 @@ use serde_json::value::RawValue;
 use tower_auth_core::jose::Algorithm;
 use tower_auth_core::{ClientAuth, ConfigError, ConfigErrorKind, ScopeSet, Secret};
 
+use super::answer::Refusal;
+use super::assertion::is_public_key;
+use super::auth_method::AuthMethod;
+use super::redirect::may_be_registered;
+use crate::TokenMinter;
+
 /// A client that an [`AuthorizationServer`](crate::AuthorizationServer) knows.
 ///
 /// ```
@@ -25,8 +31,26 @@ use tower_auth_core::{ClientAuth, ConfigError, ConfigErrorKind, ScopeSet, Secret
 #[must_use = "a client is known to no server before it is given to one"]
 pub struct TestClient {
     pub(super) id: String,
-    pub(super) secret: Option<Secret>,
-    pub(super) auth: Vec<ClientAuth>,
+    pub(super) secrets: Vec<Secret>,
+    pub(super) auth: Vec<AuthMethod>,
+    /// Whether a method was named that needs more than its name.
+    bare_method: bool,
+    pub(super) redirect_uris: Vec<String>,
+    pub(super) pkce_required: bool,
+    pub(super) requires_pushed: bool,
+    pub(super) requires_dpop: bool,
+    pub(super) requires_certificate: bool,
+    /// The subject of its certificate (RFC 4514).
+    pub(super) tls_subject: Option<String>,
+    /// The thumbprints of certificates that it made itself.
+    pub(super) tls_thumbprints: Vec<String>,
+    /// Public keys, each a JWK as JSON text.
+    pub(super) keys: Vec<String>,
+    /// The issuer and the subject of tokens that stand for it.
+    pub(super) workload: Option<(TokenMinter, String)>,
+    /// Registered names; `None`: all.
+    pub(super) grants: Option<Vec<String>>,
+    pub(super) gives_refresh_tokens: bool,
     pub(super) scopes: Vec<String>,
     pub(super) audience: String,
     pub(super) lifetime: Duration,
@@ -53,8 +77,20 @@ impl TestClient {
     pub fn new(id: impl Into<String>, secret: impl Into<Secret>) -> Self {
         Self {
             id: id.into(),
-            secret: Some(secret.into()),
-            auth: vec![ClientAuth::Basic, ClientAuth::Body],
+            secrets: vec![secret.into()],
+            auth: vec![AuthMethod::Basic, AuthMethod::Body],
+            bare_method: false,
+            redirect_uris: Vec::new(),
+            pkce_required: true,
+            requires_pushed: false,
+            requires_dpop: false,
+            requires_certificate: false,
+            tls_subject: None,
+            tls_thumbprints: Vec::new(),
+            keys: Vec::new(),
+            workload: None,
+            grants: None,
+            gives_refresh_tokens: true,
             scopes: Vec::new(),
             audience: "test-audience".to_owned(),
             lifetime: Duration::from_secs(3600),
@@ -67,12 +103,126 @@ impl TestClient {
 
     /// A client without a secret. It cannot use the client credentials grant.
     pub fn public(id: impl Into<String>) -> Self {
-        Self { secret: None, auth: vec![ClientAuth::None], ..Self::new(id, "") }
+        Self { secrets: Vec::new(), auth: vec![AuthMethod::None], ..Self::new(id, "") }
     }
 
-    /// The ways in which it may authenticate, in place of Basic and body.
+    /// A confidential client without a secret. It cannot authenticate before it is said how: [`private_key_jwt`](Self::private_key_jwt),
+    /// [`workload`](Self::workload), [`tls_client_auth`](Self::tls_client_auth).
+    pub fn without_secret(id: impl Into<String>) -> Self {
+        Self { secrets: Vec::new(), auth: Vec::new(), ..Self::new(id, "") }
+    }
+
+    /// Lets it authenticate by assertions that its secret signs (`client_secret_jwt`), too. Only a secret at least as long as the hash can.
+    pub fn client_secret_jwt(mut self) -> Self {
+        self.auth.push(AuthMethod::SecretJwt);
+        self
+    }
+
+    /// Lets it authenticate by assertions that the private half of `jwk` signs (`private_key_jwt`), too; `jwk` is a public key as JSON text. Several
+    /// keys are good beside each other.
+    ///
+    /// ```
+    /// use tower_auth_core::jose::{Algorithm, SigningKey};
+    /// use tower_auth_testing::{AuthorizationServer, TestClient};
+    ///
+    /// let key = SigningKey::generate(Algorithm::Es256)?;
+    /// let orders = TestClient::without_secret("orders").private_key_jwt(key.public_jwk(Some("k1"))?);
+    /// let server = AuthorizationServer::builder().client_with(orders).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn private_key_jwt(mut self, jwk: impl Into<String>) -> Self {
+        self.keys.push(jwk.into());
+        if !self.auth.contains(&AuthMethod::PrivateKeyJwt) {
+            self.auth.push(AuthMethod::PrivateKeyJwt);
+        }
+        self
+    }
+
+    /// Lets it authenticate by tokens that `issuer` signs for `subject`, too: the identity of a workload. They may be used again and again.
+    ///
+    /// ```
+    /// use tower_auth_testing::{AuthorizationServer, TestClient, TokenMinter};
+    ///
+    /// let cluster = TokenMinter::new("https://cluster.test");
+    /// let orders = TestClient::without_secret("orders").workload(&cluster, "system:serviceaccount:shop:orders");
+    /// let server = AuthorizationServer::builder().client_with(orders).build()?;
+    /// let projected = cluster.token().subject("system:serviceaccount:shop:orders").audience(&server.issuer()).sign();
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    pub fn workload(mut self, issuer: &TokenMinter, subject: impl Into<String>) -> Self {
+        self.workload = Some((issuer.clone(), subject.into()));
+        self.auth.push(AuthMethod::Workload);
+        self
+    }
+
+    /// Lets it authenticate by a certificate with the subject `distinguished_name` (RFC 4514: `CN=orders`), which the authority of the listening server
+    /// signed (RFC 8705 section 2.1), too.
+    pub fn tls_client_auth(mut self, distinguished_name: impl Into<String>) -> Self {
+        self.tls_subject = Some(distinguished_name.into());
+        self.auth.push(AuthMethod::TlsSubject);
+        self
+    }
+
+    /// Lets it authenticate by a certificate of its own making, known by its SHA-256 thumbprint in base64url (RFC 8705 section 2.2), too. Several are
+    /// good beside each other.
+    pub fn self_signed_tls_client_auth(mut self, thumbprint: impl Into<String>) -> Self {
+        self.tls_thumbprints.push(thumbprint.into());
+        self.auth.push(AuthMethod::TlsSelfSigned);
+        self
+    }
+
+    /// Refuses its token requests over connections without a client certificate: its tokens are to be bound to one (RFC 8705 section 3.4).
+    pub fn require_certificate(mut self) -> Self {
+        self.requires_certificate = true;
+        self
+    }
+
+    /// Refuses its token requests without a DPoP proof (RFC 9449 section 5.2).
+    pub fn require_dpop(mut self) -> Self {
+        self.requires_dpop = true;
+        self
+    }
+
+    /// The ways in which it may authenticate, in place of those so far: Basic and body to begin with.
     pub fn auth(mut self, methods: impl IntoIterator<Item = ClientAuth>) -> Self {
-        self.auth = methods.into_iter().collect();
+        self.auth.clear();
+        for method in methods {
+            match AuthMethod::of(&method) {
+                Some(method) => self.auth.push(method),
+                None => self.bare_method = true,
+            }
+        }
+        self
+    }
+
+    /// Adds a redirect URI: absolute, without fragment. A request must name it letter by letter, but for the port of a literal loopback address
+    /// (RFC 8252 section 7.3).
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.redirect_uris.push(uri.into());
+        self
+    }
+
+    /// Lets it ask for codes without a code challenge, as old servers do. One that it sends is checked all the same.
+    pub fn pkce_optional(mut self) -> Self {
+        self.pkce_required = false;
+        self
+    }
+
+    /// Refuses its authorization requests that were not pushed (RFC 9126 section 6).
+    pub fn require_pushed_requests(mut self) -> Self {
+        self.requires_pushed = true;
+        self
+    }
+
+    /// The grants that it may use, by the names that stand in `grant_type`, in place of all.
+    pub fn grants<'a>(mut self, grants: impl IntoIterator<Item = &'a str>) -> Self {
+        self.grants = Some(grants.into_iter().map(str::to_owned).collect());
+        self
+    }
+
+    /// Leaves refresh tokens out of answers that would have one, but for those of the refresh token grant itself.
+    pub fn without_refresh_tokens(mut self) -> Self {
+        self.gives_refresh_tokens = false;
         self
     }
 
@@ -125,6 +275,28 @@ impl TestClient {
         self
     }
 
+    pub(super) fn may_use(&self, method: AuthMethod) -> bool {
+        self.auth.contains(&method)
+    }
+
+    /// Whether it can keep a secret.
+    pub(super) fn is_confidential(&self) -> bool {
+        self.auth.iter().any(|method| *method != AuthMethod::None)
+    }
+
+    pub(super) fn allowed_scope(&self) -> ScopeSet {
+        ScopeSet::new(&self.scopes).expect("the builder checked the scopes")
+    }
+
+    pub(super) fn check_grant(&self, grant: &str) -> Result<(), Refusal> {
+        match &self.grants {
+            Some(grants) if !grants.iter().any(|own| own == grant) => {
+                Err(Refusal::new("unauthorized_client", "the client may not use the grant"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn check(&self, signing: &[Algorithm]) -> Result<(), ConfigError> {
         let invalid = |what: String| Err(ConfigError::new(ConfigErrorKind::InvalidOption, what));
         ScopeSet::new(&self.scopes)?;
@@ -132,6 +304,18 @@ impl TestClient {
             if json.as_ref().is_some_and(|json| serde_json::from_str::<&RawValue>(json).is_err()) {
                 return invalid(format!("the answer's member {member:?} of the client {:?} is not JSON", self.id));
             }
+        }
+        if let Some(uri) = self.redirect_uris.iter().find(|uri| !may_be_registered(uri)) {
+            return invalid(format!(
+                "the redirect URI {uri:?} of the client {:?} is not absolute or has a fragment",
+                self.id
+            ));
+        }
+        if !self.keys.iter().all(|key| is_public_key(key)) {
+            return invalid(format!("a key of the client {:?} is no public one", self.id));
+        }
+        if self.bare_method {
+            return invalid(format!("a method of authentication of the client {:?} needs more than its name", self.id));
         }
         match self.algorithm {
             Some(algorithm) if !signing.contains(&algorithm) => {

@@ -2,25 +2,32 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde_json::json;
 use serde_json::value::RawValue;
-use tower_auth_core::ScopeSet;
+use serde_json::{Value, json};
 
 use super::answer::{Refusal, json_response, wrong_method};
-use super::grants::{AccessGrant, RefreshGrant, random};
+use super::caller::Caller;
+use super::device::DEVICE_CODE;
+use super::exchange::TOKEN_EXCHANGE;
+use super::grants::{AccessGrant, Basis, Binding, RefreshGrant, random};
+use super::jwt_bearer::JWT_BEARER;
 use super::received::Received;
 use super::shared::Shared;
 use super::{TestClient, TokenFormat};
 
-/// What is granted: to whom and for what.
-pub(super) struct Granted {
-    pub(super) subject: String,
-    pub(super) scope: ScopeSet,
-    pub(super) audience: Vec<String>,
+/// What the token endpoint is to issue.
+#[derive(Default)]
+pub(super) struct Issue {
+    /// What the access token is for.
+    pub(super) basis: Basis,
     /// The refresh tokens that it belongs to.
     pub(super) family: Option<u64>,
-    /// The scope of a new refresh token of that family, if there is to be one.
-    pub(super) refresh_scope: Option<ScopeSet>,
+    /// What a new refresh token of that family is for, if there is to be one.
+    pub(super) refresh: Option<Basis>,
+    /// A refresh token that the answer repeats.
+    pub(super) again: Option<String>,
+    /// What a token exchange issued.
+    pub(super) issued_type: Option<&'static str>,
 }
 
 impl Shared {
@@ -28,139 +35,138 @@ impl Shared {
         if !request.is_post() {
             return wrong_method("POST");
         }
-        self.grant(request).unwrap_or_else(Refusal::response)
+        let mut response = self.grant(request).unwrap_or_else(Refusal::response);
+        self.proofs.nonces.tell(response.headers_mut());
+        response
     }
 
     fn grant(&self, request: &Received) -> Result<Response<Bytes>, Refusal> {
-        request.check(self.parts.json_bodies, self.parts.query_params)?;
-        let client = self.authenticate(request)?;
-        match request.param("grant_type") {
-            None => Err(Refusal::invalid_request("grant_type is missing")),
-            Some("client_credentials") => self.client_credentials(client, request),
-            Some("refresh_token") => self.refresh_token(client, request),
-            Some(_) => Err(Refusal::new("unsupported_grant_type", "this server does not know the grant")),
-        }
+        request.check(self.parts.policy.json_bodies, self.parts.policy.query_params)?;
+        let client = self.caller(request)?;
+        let grant = request.param("grant_type").ok_or_else(|| Refusal::invalid_request("grant_type is missing"))?;
+        let run = match grant {
+            "client_credentials" => Self::client_credentials,
+            "refresh_token" => Self::refresh_token,
+            "authorization_code" => Self::authorization_code,
+            DEVICE_CODE => Self::device_code,
+            JWT_BEARER => Self::jwt_bearer,
+            TOKEN_EXCHANGE => Self::token_exchange,
+            "password" if !self.parts.policy.users.is_empty() => Self::password,
+            _ => return Err(Refusal::new("unsupported_grant_type", "this server does not know the grant")),
+        };
+        client.check_grant(grant)?;
+        run(self, &client, request)
     }
 
-    fn client_credentials(&self, client: &TestClient, request: &Received) -> Result<Response<Bytes>, Refusal> {
-        if client.secret.is_none() {
+    fn client_credentials(&self, client: &Caller, request: &Received) -> Result<Response<Bytes>, Refusal> {
+        if !client.is_confidential() {
             return Err(Refusal::new("unauthorized_client", "this grant is for confidential clients"));
         }
-        let scope = requested_scope(request)?.unwrap_or_else(|| allowed_scope(client));
-        if !client.scopes.is_empty() && !allowed_scope(client).contains_all(&scope) {
-            return Err(Refusal::new("invalid_scope", "the client may not ask for one of the scopes"));
-        }
-        let audience = self.requested_audience(request)?;
+        let basis = Basis {
+            client_id: client.id.clone(),
+            subject: client.id.clone(),
+            scope: self.requested_scope(client, &request.params)?,
+            audience: self.requested_audience(&request.params)?,
+            ..Basis::default()
+        };
         let family = client.refreshable.then(|| self.grants().new_family());
-        let refresh_scope = family.map(|_| scope.clone());
-        let granted = Granted { subject: client.id.clone(), scope, audience, family, refresh_scope };
-        Ok(self.issue(client, &granted))
-    }
-
-    /// Resources and audiences that a request names.
-    pub(super) fn requested_audience(&self, request: &Received) -> Result<Vec<String>, Refusal> {
-        let resources = request.all("resource");
-        let known = |resource: &str| self.parts.resources.is_empty() || self.parts.resources.contains_key(resource);
-        resources
-            .map(|resource| {
-                if known(resource) {
-                    Ok(resource.to_owned())
-                } else {
-                    Err(Refusal::new("invalid_target", "the resource is not known"))
-                }
-            })
-            .chain(request.all("audience").map(|audience| Ok(audience.to_owned())))
-            .collect()
+        let refresh = family.map(|_| basis.clone());
+        Ok(self.issue(client, Issue { basis, family, refresh, ..Issue::default() }))
     }
 
     /// Issues what was granted (RFC 6749 section 5.1).
-    pub(super) fn issue(&self, client: &TestClient, granted: &Granted) -> Response<Bytes> {
-        let access = self.access_token(client, granted);
+    pub(super) fn issue(&self, client: &Caller, mut issue: Issue) -> Response<Bytes> {
+        issue.basis.binding = self.token_binding(client);
+        if let Some(basis) = &mut issue.refresh {
+            // A confidential client's refresh tokens are bound to its authentication (RFC 9449 section 5).
+            basis.binding = if client.is_confidential() { Binding::default() } else { client.binding.clone() };
+        }
+        let kind = if issue.basis.binding.jkt.is_some() { "DPoP" } else { "Bearer" };
+        let access = self.access_token(client, &issue);
         let mut members = BTreeMap::from([
             ("access_token", json!(access)),
-            ("token_type", json!("Bearer")),
+            ("token_type", json!(kind)),
             ("expires_in", json!(client.lifetime.as_secs())),
         ]);
-        if !granted.scope.is_empty() {
-            members.insert("scope", json!(granted.scope.to_string()));
+        if let Some(issued) = issue.issued_type {
+            members.insert("issued_token_type", json!(issued));
         }
-        if let Some(refresh_token) = self.new_refresh_token(&client.id, granted) {
+        if !issue.basis.scope.is_empty() {
+            members.insert("scope", json!(issue.basis.scope.to_string()));
+        }
+        let renewed = issue.family.zip(issue.refresh).map(|(family, basis)| self.new_refresh_token(family, basis));
+        if let Some(refresh_token) = renewed.or(issue.again) {
             members.insert("refresh_token", json!(refresh_token));
         }
+        self.token_answer(client, members)
+    }
+
+    /// The answer of `members`, changed as the client's description says.
+    pub(super) fn token_answer(&self, client: &TestClient, members: BTreeMap<&str, Value>) -> Response<Bytes> {
         let members = members.into_iter().map(|(name, value)| (name.to_owned(), value.to_string()));
         json_response(StatusCode::OK, overridden(members, &client.answer))
     }
 
-    fn access_token(&self, client: &TestClient, granted: &Granted) -> String {
-        let audience = match &granted.audience[..] {
+    fn access_token(&self, client: &Caller, issue: &Issue) -> String {
+        let mut basis = issue.basis.clone();
+        if basis.audience.is_empty() {
             // Without a named resource a token is for a default one (RFC 9068 section 3).
-            [] => vec![client.audience.clone()],
-            named => named.to_vec(),
-        };
-        let format = audience.iter().find_map(|named| self.parts.resources.get(named)).copied();
+            basis.audience = vec![client.audience.clone()];
+        }
+        let format = basis.audience.iter().find_map(|named| self.parts.resources.get(named)).copied();
         let token = match format.unwrap_or(client.format) {
             TokenFormat::Opaque => random("at-"),
-            TokenFormat::Jwt => {
-                let mut mint = self.minter.token().subject(&granted.subject).client_id(&client.id);
-                mint = match &audience[..] {
-                    [only] => mint.audience(only),
-                    several => mint.audiences(several.iter().map(String::as_str)),
-                };
-                if !granted.scope.is_empty() {
-                    mint = mint.scopes(granted.scope.iter());
-                }
-                if let Some(algorithm) = client.algorithm {
-                    mint = mint.algorithm(algorithm);
-                }
-                mint.lifetime(client.lifetime).sign()
-            }
+            TokenFormat::Jwt => self.signed(client, &basis),
         };
         let grant = AccessGrant {
-            client_id: client.id.clone(),
-            subject: granted.subject.clone(),
-            scope: granted.scope.clone(),
-            audience,
+            basis,
             issued: self.clock().wall(),
             lifetime: client.lifetime,
-            family: granted.family,
+            family: issue.family,
             revoked: false,
         };
         self.grants().add_access(token.clone(), grant);
         token
     }
 
-    /// The refresh token that goes with what was granted, if one does.
-    pub(super) fn new_refresh_token(&self, client_id: &str, granted: &Granted) -> Option<String> {
-        let (family, scope) = granted.family.zip(granted.refresh_scope.clone())?;
-        let token = random("rt-");
-        let grant = RefreshGrant {
-            client_id: client_id.to_owned(),
-            subject: granted.subject.clone(),
-            scope,
-            audience: granted.audience.clone(),
-            family,
-            spent: false,
-            revoked: false,
+    fn signed(&self, client: &TestClient, basis: &Basis) -> String {
+        let mut mint = self.minter.token().subject(&basis.subject).client_id(&client.id);
+        mint = match &basis.audience[..] {
+            [only] => mint.audience(only),
+            several => mint.audiences(several.iter().map(String::as_str)),
         };
+        if !basis.scope.is_empty() {
+            mint = mint.scopes(basis.scope.iter());
+        }
+        if !basis.binding.is_empty() {
+            mint = mint.claim("cnf", &basis.binding.claim());
+        }
+        if let Some(authentication) = &basis.authentication {
+            mint = mint.claim("auth_time", &authentication.time);
+            if let Some(acr) = &authentication.acr {
+                mint = mint.claim("acr", acr);
+            }
+        }
+        if let Some(act) = &basis.act {
+            mint = mint.claim("act", act);
+        }
+        if let Some(algorithm) = client.algorithm {
+            mint = mint.algorithm(algorithm);
+        }
+        mint.lifetime(client.lifetime).sign()
+    }
+
+    /// A new refresh token of `family`.
+    pub(super) fn new_refresh_token(&self, family: u64, basis: Basis) -> String {
+        let token = random("rt-");
+        let grant = RefreshGrant { basis, family, spent: None, revoked: false, presented: 0 };
         self.grants().add_refresh(token.clone(), grant);
-        Some(token)
+        token
     }
 }
 
-/// The scopes that a request names; `None` if it names none.
-pub(super) fn requested_scope(request: &Received) -> Result<Option<ScopeSet>, Refusal> {
-    request
-        .param("scope")
-        .map(|text| text.parse().map_err(|_| Refusal::new("invalid_scope", "the scope is not well-formed")))
-        .transpose()
-}
-
-fn allowed_scope(client: &TestClient) -> ScopeSet {
-    ScopeSet::new(&client.scopes).expect("the builder checked the scopes")
-}
-
 /// A JSON object of `members`, changed by `changes`; all values are JSON texts.
-pub(super) fn overridden(
+pub(crate) fn overridden(
     members: impl Iterator<Item = (String, String)>,
     changes: &BTreeMap<String, Option<String>>,
 ) -> String {

@@ -1,12 +1,17 @@
 //! Requests to the server in memory, as text.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test binary uses a part of it")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower_auth_core::Basic;
-use tower_auth_testing::{AuthorizationServer, AuthorizationServerBuilder};
+use tower_auth_core::jose::{SigningKey, TokenHeader};
+use tower_auth_testing::{AuthorizationServer, AuthorizationServerBuilder, TestClock};
 
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -56,4 +61,53 @@ pub async fn introspect(server: &AuthorizationServer, token: &str) -> Value {
 
 pub fn text<'a>(value: &'a Value, member: &str) -> &'a str {
     value[member].as_str().unwrap_or_default()
+}
+
+/// The verifier and the challenge of RFC 7636 appendix B.
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// The URL of an authorization request with the challenge and `more`, which begins with `&` or is empty.
+pub fn authorize_url(server: &AuthorizationServer, client: &str, more: &str) -> String {
+    format!(
+        "{}?response_type=code&client_id={client}&code_challenge={CHALLENGE}&code_challenge_method=S256{more}",
+        server.authorization_url()
+    )
+}
+
+/// A request to the token endpoint without a header: a public client's.
+pub async fn public_token(server: &AuthorizationServer, body: &str) -> (StatusCode, Value) {
+    send(server, form(&server.token_url(), "", body)).await
+}
+
+/// The claims of a JWT, unchecked.
+pub fn claims(jwt: &str) -> Value {
+    let payload = jwt.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+/// Seconds since 1970, as `time` says.
+pub fn now(time: &TestClock) -> u64 {
+    time.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// A text for `jti` that did not come before.
+pub fn unique() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("unique-{:016}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A DPoP proof, right unless `change` makes it wrong.
+pub fn proof(key: &SigningKey, time: &TestClock, method: &str, url: &str, change: impl FnOnce(&mut Value)) -> String {
+    let mut claims = json!({ "htm": method, "htu": url, "iat": now(time), "jti": unique() });
+    change(&mut claims);
+    let jwk: Value = serde_json::from_str(&key.public_jwk(None).unwrap()).unwrap();
+    let header = TokenHeader::new().typ("dpop+jwt").field("jwk", &jwk).unwrap();
+    key.sign(&header, &claims).unwrap()
+}
+
+/// `request` with a DPoP header.
+pub fn with_proof(mut request: Request<Bytes>, proof: &str) -> Request<Bytes> {
+    request.headers_mut().append("dpop", proof.parse().unwrap());
+    request
 }

@@ -47,3 +47,7 @@ pub use self::renewal::Rotation;
 pub use self::static_code::{StaticCode, StaticCodeSource};
 pub use self::token_exchange::{TokenExchange, TokenExchangeSource};
 pub use self::token_type::TokenType;
+
+pub(in crate::oauth) use self::once::Once;
+pub(in crate::oauth) use self::renewal::{Grantor, Renewal};
+pub(in crate::oauth) use self::terms::{Agreed, Terms, check_resource};

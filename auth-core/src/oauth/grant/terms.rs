@@ -88,7 +88,7 @@ impl OAuthClient {
 }
 
 /// An absolute URI without fragment (RFC 8707 section 2, RFC 3986 section 4.3).
-pub(super) fn check_resource(resource: &str) -> Result<(), ConfigError> {
+pub(in crate::oauth) fn check_resource(resource: &str) -> Result<(), ConfigError> {
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))

@@ -1,0 +1,8 @@
+//! The authorization code grant against endpoints in memory.
+
+mod finish;
+mod mix_up;
+mod pushed;
+mod start;
+mod store;
+mod support;

@@ -1,0 +1,48 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tower_auth_core::Secret;
+
+use super::register::Registration;
+use crate::{DpopNonce, TokenMinter};
+
+/// What a server allows, and how long things last, for its whole life.
+#[derive(Clone)]
+pub(super) struct Policy {
+    pub(super) json_bodies: bool,
+    pub(super) query_params: bool,
+    pub(super) code_lifetime: Duration,
+    pub(super) device_interval: Duration,
+    pub(super) device_lifetime: Duration,
+    /// Of a pushed request.
+    pub(super) request_lifetime: Duration,
+    pub(super) requires_pushed: bool,
+    pub(super) registration: Registration,
+    /// Whose assertions and tokens are taken beside its own.
+    pub(super) trusted: Vec<TokenMinter>,
+    /// Those who may use the password grant.
+    pub(super) users: BTreeMap<String, Secret>,
+    /// To begin with.
+    pub(super) dpop_nonce: DpopNonce,
+    /// How long a refresh token may come again after its rotation.
+    pub(super) reuse_grace: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            json_bodies: false,
+            query_params: false,
+            code_lifetime: Duration::from_secs(60),
+            device_interval: Duration::from_secs(5),
+            device_lifetime: Duration::from_secs(600),
+            request_lifetime: Duration::from_secs(60),
+            requires_pushed: false,
+            registration: Registration::Nobody,
+            trusted: Vec::new(),
+            users: BTreeMap::new(),
+            dpop_nonce: DpopNonce::Off,
+            reuse_grace: Duration::ZERO,
+        }
+    }
+}
