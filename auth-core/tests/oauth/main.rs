@@ -12,7 +12,6 @@ mod exchange;
 #[cfg(feature = "authorization-code")]
 mod authorize;
 mod client_auth;
-mod endpoint;
 #[cfg(feature = "loopback")]
 mod native;
 mod outcome;
