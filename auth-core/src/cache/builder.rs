@@ -97,6 +97,13 @@ impl TokenCacheBuilder {
         self
     }
 
+    /// Lets `by` make the credential of a response.
+    #[cfg(feature = "provider")]
+    pub(crate) fn present_by(mut self, by: Arc<super::Present>) -> Self {
+        self.presentation.by = Some(by);
+        self
+    }
+
     /// How long a token is taken to live if its source does not say. If not set, such a token is used until it is refused.
     pub fn default_lifetime(mut self, lifetime: Duration) -> Self {
         self.margins.default_lifetime = Some(lifetime);

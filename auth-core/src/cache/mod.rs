@@ -29,3 +29,6 @@ pub use self::snapshot::Generation;
 pub use self::status::{CacheState, CacheStatus};
 pub use self::steering::Invalidation;
 pub use self::token_cache::{Current, TokenCache};
+
+#[cfg(feature = "provider")]
+pub(crate) use self::presentation::Present;

@@ -1,4 +1,9 @@
+#[cfg(feature = "provider")]
+use std::sync::Arc;
+
 use crate::credential::{Credential, Placement};
+#[cfg(feature = "provider")]
+use crate::TokenResponse;
 use crate::{ConfigError, Token};
 #[cfg(feature = "dpop")]
 use crate::{ConfigErrorKind, DpopKey, TokenKind};
@@ -11,9 +16,25 @@ pub(super) struct Presentation {
     pub(super) key: Option<DpopKey>,
     #[cfg(feature = "dpop")]
     pub(super) allows_bearer: bool,
+    /// What makes the credential in place of the placement.
+    #[cfg(feature = "provider")]
+    pub(super) by: Option<Arc<Present>>,
 }
 
+/// Makes the credential of a response.
+#[cfg(feature = "provider")]
+pub(crate) type Present = dyn Fn(&TokenResponse) -> Result<Credential, ConfigError> + Send + Sync;
+
 impl Presentation {
+    /// The credential that `response`, whose token is `token`, makes.
+    #[cfg(feature = "provider")]
+    pub(super) fn of_response(&self, response: &TokenResponse, token: &Token) -> Result<Credential, ConfigError> {
+        match &self.by {
+            Some(by) => by(response),
+            None => self.credential(token),
+        }
+    }
+
     /// The credential that `token` makes.
     pub(super) fn credential(&self, token: &Token) -> Result<Credential, ConfigError> {
         #[cfg(feature = "dpop")]

@@ -116,6 +116,9 @@ impl Snapshot {
             Some(Expiry { monotonic: received.at + lifetime, wall: received.wall.checked_add(lifetime)? })
         });
         let token = received.response.token().clone().with_expiry(expiry);
+        #[cfg(feature = "provider")]
+        let credential = presentation.of_response(&received.response, &token)?;
+        #[cfg(not(feature = "provider"))]
         let credential = presentation.credential(&token)?;
         let shards =
             (0..shards).map(|_| Shard { fresh_until: AtomicU64::new(0), credential: credential.detached() }).collect();

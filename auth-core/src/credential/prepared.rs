@@ -43,6 +43,22 @@ enum Part {
     Header(HeaderName, HeaderValue),
     /// `name=value`, percent-encoded.
     Query(Secret),
+    /// In front of the path.
+    #[cfg(feature = "provider")]
+    Path(Secret),
+    /// `name=value`, beside the cookies that are there.
+    #[cfg(feature = "provider")]
+    Cookie(Secret),
+}
+
+/// A part of a described credential.
+#[cfg(feature = "provider")]
+pub(crate) enum Piece {
+    Header(HeaderName, Secret),
+    Query(String, Secret),
+    /// A path that begins with a slash, percent-encoded, for the front of the request's own.
+    Path(Secret),
+    Cookie(String, Secret),
 }
 
 impl Credential {
@@ -102,6 +118,32 @@ impl Credential {
         }))
     }
 
+    /// A credential of several parts.
+    #[cfg(feature = "provider")]
+    pub(crate) fn of_pieces(pieces: Vec<Piece>) -> Result<Self, ConfigError> {
+        let parts = pieces.into_iter().map(|piece| {
+            Ok(match piece {
+                Piece::Header(name, value) => Part::Header(name, sensitive(value.expose_secret())?),
+                Piece::Query(name, value) => Part::Query(query_pair(&name, &value)),
+                Piece::Path(prefix) => Part::Path(prefix),
+                Piece::Cookie(name, value) => {
+                    let pair = Zeroizing::new(format!("{name}={}", value.expose_secret()));
+                    let fits = pair.bytes().all(|byte| matches!(byte, b'!'..=b'~') && !b"\",;\\".contains(&byte));
+                    if !fits {
+                        return Err(unusable());
+                    }
+                    Part::Cookie(Secret::from(pair.as_str()))
+                }
+            })
+        });
+        let parts = parts.collect::<Result<Vec<_>, ConfigError>>()?;
+        Ok(Self(match <[Part; 1]>::try_from(parts) {
+            Ok([Part::Header(name, value)]) => Repr::Header(name, value),
+            Ok(single) => Repr::Parts(Box::new(single)),
+            Err(parts) => Repr::Parts(parts.into()),
+        }))
+    }
+
     /// A credential that is made of each request.
     pub fn signer(signer: impl RequestSigner) -> Self {
         Self(Repr::Signed(Arc::new(signer)))
@@ -146,6 +188,13 @@ impl Credential {
                             let uri = std::mem::take(request.uri_mut());
                             *request.uri_mut() = with_query(uri, pair);
                         }
+                        #[cfg(feature = "provider")]
+                        Part::Path(prefix) => {
+                            let uri = std::mem::take(request.uri_mut());
+                            *request.uri_mut() = with_prefix(uri, prefix);
+                        }
+                        #[cfg(feature = "provider")]
+                        Part::Cookie(pair) => add_cookie(request.headers_mut(), pair),
                     }
                 }
             }
@@ -255,6 +304,10 @@ impl Credential {
                             Part::Header(name, value)
                         }
                         Part::Query(pair) => Part::Query(pair.expose_secret().into()),
+                        #[cfg(feature = "provider")]
+                        Part::Path(prefix) => Part::Path(prefix.clone()),
+                        #[cfg(feature = "provider")]
+                        Part::Cookie(pair) => Part::Cookie(pair.clone()),
                     })
                     .collect(),
             ),
@@ -276,6 +329,10 @@ impl fmt::Debug for Credential {
                     match part {
                         Part::Header(name, _) => list.entry(name),
                         Part::Query(_) => list.entry(&"query parameter"),
+                        #[cfg(feature = "provider")]
+                        Part::Path(_) => list.entry(&"path"),
+                        #[cfg(feature = "provider")]
+                        Part::Cookie(_) => list.entry(&"cookie"),
                     };
                 }
             }
@@ -337,6 +394,40 @@ fn with_query(uri: Uri, pair: &Secret) -> Uri {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(path_and_query);
     Uri::from_parts(parts).unwrap_or(uri)
+}
+
+/// `uri` with `prefix` in front of its path.
+#[cfg(feature = "provider")]
+fn with_prefix(uri: Uri, prefix: &Secret) -> Uri {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let text = format!("{}{}{query}", prefix.expose_secret().trim_end_matches('/'), uri.path());
+    let Ok(path_and_query) = PathAndQuery::try_from(text) else { return uri };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path_and_query);
+    Uri::from_parts(parts).unwrap_or(uri)
+}
+
+/// Adds `pair` to the cookies of a request, in place of one of that name.
+#[cfg(feature = "provider")]
+fn add_cookie(headers: &mut HeaderMap, pair: &Secret) {
+    use http::header::COOKIE;
+
+    let pair = pair.expose_secret();
+    let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+    let mut all = Zeroizing::new(String::new());
+    for line in headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok()) {
+        for other in line.split(';').map(str::trim).filter(|other| !other.is_empty()) {
+            if other.split_once('=').map_or(other, |(name, _)| name) != name {
+                all.push_str(other);
+                all.push_str("; ");
+            }
+        }
+    }
+    all.push_str(pair);
+    if let Ok(mut value) = HeaderValue::from_str(&all) {
+        value.set_sensitive(true);
+        headers.insert(COOKIE, value);
+    }
 }
 
 #[cfg(test)]

@@ -148,6 +148,18 @@ impl TokenResponse {
         self.extras.get(name)
     }
 
+    /// Every further value that the source kept, by name.
+    pub fn extras(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        self.extras.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Keeps a further value unless there is one of that name.
+    #[cfg(feature = "provider")]
+    pub(crate) fn or_extra(mut self, name: String, value: Secret) -> Self {
+        self.extras.entry(name).or_insert(value);
+        self
+    }
+
     /// The response's place in a shared sequence.
     #[must_use]
     pub fn sequence(&self) -> Option<u64> {

@@ -8,6 +8,12 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::oauth::{BasicHalf, ClientAuth, OAuthClient, OAuthClientBuilder};
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{ClientProof, UrlKey};
+#[cfg(feature = "http")]
+use crate::provider::kind::URL_KEYS;
+#[cfg(feature = "http")]
+use crate::provider::template::Name;
+#[cfg(feature = "http")]
+use crate::{HttpClient, HttpTransport};
 use crate::{Clock, Secret, SourceRequest, Token, TokenError, TokenErrorKind, TokenResponse};
 
 /// The client of the token endpoint that a description names.
@@ -38,7 +44,6 @@ pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Resul
         client = client.allow_loopback_http();
     }
     client = authenticate(client, filled, &options.clock)?;
-    client = certificate(client, filled, options)?;
     Ok(match &options.http {
         Some(http) => client.http_client(http.clone()),
         None => client,
@@ -114,24 +119,32 @@ pub(super) fn listed(
     Ok(list)
 }
 
+/// The transport of a connection whose program gave none.
+///
+/// # Security
+/// Where a value that a user gives decides the host, private addresses are out of reach.
 #[cfg(feature = "http")]
-fn certificate(
-    client: OAuthClientBuilder,
-    filled: &FilledProvider,
-    options: &Options,
-) -> Result<OAuthClientBuilder, ConfigError> {
-    let Some(pair) = filled.method().client_certificate.as_ref().filter(|_| options.http.is_none()) else {
-        return Ok(client);
-    };
-    let scope = Scope::new(filled, &options.clock);
-    let text = |template| scope.filling().text(template).map_err(|why| invalid(format!("the certificate: {why}")));
-    let chain = text(&pair.certificate.value)?;
-    Ok(client.client_certificate(chain.expose_secret().as_bytes(), text(&pair.key.value)?))
-}
-
-#[cfg(not(feature = "http"))]
-fn certificate(client: OAuthClientBuilder, _: &FilledProvider, _: &Options) -> Result<OAuthClientBuilder, ConfigError> {
-    Ok(client)
+pub(super) fn transport(filled: &FilledProvider, options: &Options) -> Result<HttpClient, ConfigError> {
+    let method = filled.method();
+    let mut transport = HttpTransport::new().clock(options.clock.clone());
+    if let Some(timeout) = method.limits.timeout {
+        transport = transport.total_timeout(timeout);
+    }
+    if let Some(pair) = &method.client_certificate {
+        let scope = Scope::new(filled, &options.clock);
+        let text = |template| scope.filling().text(template).map_err(|why| invalid(format!("the certificate: {why}")));
+        let chain = text(&pair.certificate.value)?;
+        transport = transport.client_certificate(chain.expose_secret().as_bytes(), text(&pair.key.value)?);
+    }
+    let chosen_by_user = URL_KEYS.iter().filter_map(|(_, key)| filled.url_of(*key)).any(|url| {
+        url.template.names().iter().any(|name| matches!(name, Name::Plain(name) if method.field(name).is_some()))
+    });
+    if options.loopback {
+        transport = transport.allow_loopback_http();
+    } else if chosen_by_user {
+        transport = transport.public_addresses_only();
+    }
+    transport.build()
 }
 
 fn text(secret: &Secret) -> String {

@@ -40,7 +40,8 @@ pub(super) fn credential(
                 let prefix = scope.filling().path(path).map_err(unfillable)?;
                 pieces.push(Piece::Path(prefix));
             }
-            Place::Body(path) => pieces.push(Piece::Body(path.names().map(str::to_owned).collect(), text(&scope, &spec.value)?)),
+            // A layer of its own puts it there: a credential sees no body.
+            Place::Body(_) => {}
         }
     }
     for (name, template) in &method.api_headers {
@@ -82,7 +83,8 @@ fn basic(filled: &FilledProvider, clock: &Clock) -> Result<Secret, ConfigError> 
         }
     };
     let pair = crate::Basic::new(user.expose_secret(), password)?;
-    Ok(pair.encoded())
+    let text = pair.header_text();
+    Ok(Secret::from(text.expose_secret().trim_start_matches("Basic ")))
 }
 
 /// Where credentials of a kind go unless the description says otherwise.
