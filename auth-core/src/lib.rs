@@ -81,11 +81,14 @@ pub use self::oauth::{
 };
 #[cfg(feature = "authorization-code")]
 pub use self::oauth::{
-    AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
-    IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo, StartedAuthorization, TransactionStore,
+    AuthorizationCallback, AuthorizationCode, AuthorizationCodeSource, AuthorizationError, AuthorizationErrorKind,
+    AuthorizationRequest, AuthorizationTransaction, IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo,
+    StartedAuthorization, TransactionStore,
 };
 #[cfg(feature = "loopback")]
 pub use self::oauth::{NativeLogin, open_system_browser};
+#[cfg(feature = "oauth")]
+pub use self::oauth::{RefreshToken, RefreshTokenSource, Rotation};
 pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;

@@ -6,14 +6,16 @@ use http::Uri;
 use super::push::push;
 use super::server::{Server, token_endpoint};
 use super::transaction::Details;
-use super::{AuthorizationError, AuthorizationTransaction, IssuerParameter, ReturnTo, pkce, redirect_uri};
+use super::{
+    AuthorizationCode, AuthorizationError, AuthorizationTransaction, IssuerParameter, ReturnTo, pkce, redirect_uri,
+};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::http::Dangerous;
-use crate::oauth::client_credentials::check_resource;
 use crate::oauth::endpoints::Target;
+use crate::oauth::grant::check_resource;
 use crate::oauth::request::Params;
 use crate::oauth::{BodyFormat, OAuthClient};
-use crate::{ScopeSet, Secret};
+use crate::{ScopeSet, Secret, TokenResponse};
 
 /// A request for a user's authorization by code (RFC 6749 section 4.1.1), with a proof key (RFC 7636).
 ///
@@ -318,6 +320,14 @@ impl AuthorizationRequest {
         }
         params.extend(&self.params);
         params
+    }
+
+    /// What keeps the grant of a finished authorization alive, for the resources of this request: a source for a
+    /// [`TokenCache`](crate::TokenCache).
+    pub fn keep_alive(&self, response: TokenResponse) -> AuthorizationCode {
+        self.resources
+            .iter()
+            .fold(AuthorizationCode::new(&self.client, response), |tokens, resource| tokens.resource(resource.as_str()))
     }
 
     /// The client.

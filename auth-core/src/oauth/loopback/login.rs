@@ -7,7 +7,7 @@ use http::Uri;
 use super::listener::Listener;
 use crate::clock::within;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::oauth::{AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, OAuthClient};
+use crate::oauth::{AuthorizationCode, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, OAuthClient};
 use crate::{BoxError, TokenResponse};
 
 /// A login from a program on the user's own machine (RFC 8252): its browser is sent to the authorization server, and the answer
@@ -127,6 +127,11 @@ impl NativeLogin {
             return Err(AuthorizationError::new(AuthorizationErrorKind::TimedOut, message));
         };
         transaction.finish(client, &callback).await
+    }
+
+    /// What keeps the grant of a finished login alive: a source for a [`TokenCache`](crate::TokenCache).
+    pub fn keep_alive(&self, response: TokenResponse) -> AuthorizationCode {
+        self.request.keep_alive(response)
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -3,6 +3,7 @@
 mod finish;
 mod mix_up;
 mod pushed;
+mod renewal;
 mod start;
 mod store;
 mod support;
