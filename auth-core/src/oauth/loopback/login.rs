@@ -43,11 +43,14 @@ use crate::{BoxError, TokenResponse};
 #[must_use = "a login does nothing before `login`"]
 pub struct NativeLogin {
     request: AuthorizationRequest,
-    show: Arc<dyn Fn(&Uri) -> Result<(), BoxError> + Send + Sync>,
+    show: Arc<Show>,
     path: String,
     port: u16,
     timeout: Duration,
 }
+
+/// Brings a URL before the user.
+type Show = dyn Fn(&Uri) -> Result<(), BoxError> + Send + Sync;
 
 impl NativeLogin {
     /// A login at the server of `client`, whose URL `show` brings before the user.
