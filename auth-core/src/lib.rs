@@ -36,6 +36,7 @@
 //! | `authorization-code` | yes | `AuthorizationRequest`: a user's authorization by the authorization code grant |
 //! | `loopback` | no | `NativeLogin`: the same for programs on the user's own machine |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
+//! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
 //! | `metrics` | no | counters and gauges of the caches |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -44,6 +45,8 @@ mod cache;
 mod challenge;
 mod clock;
 mod credential;
+#[cfg(feature = "dpop")]
+mod dpop;
 mod error;
 mod http;
 #[cfg(feature = "jwt")]
@@ -66,7 +69,11 @@ pub use self::cache::{
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::{Basic, Credential, Placement};
-pub use self::error::{BoxError, ConfigError, ConfigErrorKind, FailureClass, TokenError, TokenErrorKind};
+#[cfg(feature = "dpop")]
+pub use self::dpop::{DpopKey, DpopNonces};
+pub use self::error::{
+    BoxError, ConfigError, ConfigErrorKind, FailureClass, SigningError, SigningErrorKind, TokenError, TokenErrorKind,
+};
 #[cfg(feature = "spec")]
 pub use self::error::{ConfigErrors, ConfigMistake};
 #[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]

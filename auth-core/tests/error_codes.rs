@@ -4,7 +4,7 @@
 #[cfg(feature = "authorization-code")]
 use tower_auth_core::AuthorizationErrorKind;
 use tower_auth_core::jose::JoseError;
-use tower_auth_core::{ConfigErrorKind, RejectionKind, TokenErrorKind, TransportErrorKind};
+use tower_auth_core::{ConfigErrorKind, RejectionKind, SigningErrorKind, TokenErrorKind, TransportErrorKind};
 
 #[test]
 fn docs_list_every_code() {
@@ -12,6 +12,7 @@ fn docs_list_every_code() {
     let codes = (ConfigErrorKind::ALL.iter().map(|kind| kind.code()))
         .chain(TokenErrorKind::ALL.iter().map(|kind| kind.code()))
         .chain(TransportErrorKind::ALL.iter().map(|kind| kind.code()))
+        .chain(SigningErrorKind::ALL.iter().map(|kind| kind.code()))
         .chain(RejectionKind::ALL.iter().map(|kind| kind.code()))
         .chain([JoseError::BadSignature, JoseError::BadJson, JoseError::MissingMember("alg")].map(JoseError::code));
     for code in codes {

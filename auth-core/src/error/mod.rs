@@ -6,12 +6,14 @@
 mod config;
 #[cfg(feature = "spec")]
 mod config_errors;
+mod signing;
 mod text;
 mod token;
 
 pub use self::config::{ConfigError, ConfigErrorKind};
 #[cfg(feature = "spec")]
 pub use self::config_errors::{ConfigErrors, ConfigMistake};
+pub use self::signing::{SigningError, SigningErrorKind};
 pub use self::token::{FailureClass, TokenError, TokenErrorKind};
 
 pub(crate) use self::text::printable;

@@ -3,6 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::error::JoseError;
+use crate::Secret;
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
@@ -17,6 +18,26 @@ pub(super) fn private_key_der(pem: &str) -> Result<Zeroizing<Vec<u8>>, JoseError
     let base64: Zeroizing<Vec<u8>> = Zeroizing::new(body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
     STANDARD.decode(&*base64).map(Zeroizing::new).map_err(|_| JoseError::BadPem)
 }
+
+/// A PKCS#8 private key as PEM, in lines of 64 characters (RFC 7468 section 2).
+pub(super) fn private_key_pem(der: &[u8]) -> Secret {
+    let base64 = Zeroizing::new(STANDARD.encode(der));
+    // Reserved in full, so that no outgrown buffer with half a secret is left behind.
+    let mut pem = String::with_capacity(BEGIN.len() + END.len() + base64.len() + base64.len() / LINE + 3);
+    pem.push_str(BEGIN);
+    for (place, character) in base64.chars().enumerate() {
+        if place % LINE == 0 {
+            pem.push('\n');
+        }
+        pem.push(character);
+    }
+    pem.push('\n');
+    pem.push_str(END);
+    pem.push('\n');
+    Secret::new(pem)
+}
+
+const LINE: usize = 64;
 
 #[cfg(test)]
 mod tests {

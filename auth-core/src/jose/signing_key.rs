@@ -1,5 +1,6 @@
 use std::fmt;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, KeySize};
@@ -20,6 +21,7 @@ use super::pem;
 use super::public_numbers::PublicNumbers;
 use super::token_header::TokenHeader;
 use super::verifying_key::VerifyingKey;
+use crate::Secret;
 
 /// A key that signs tokens with one algorithm: client assertions, DPoP proofs, the tokens of a test server.
 ///
@@ -176,6 +178,23 @@ impl SigningKey {
             Pair::Hmac(key) => Ok(hmac::sign(key, signing_input).as_ref().to_vec()),
         }
         .map_err(|_| JoseError::CryptoFailed)
+    }
+
+    /// The private key in PKCS#8 PEM, as [`from_pkcs8_pem`](Self::from_pkcs8_pem) reads it: to be stored where secrets are.
+    ///
+    /// # Errors
+    /// [`JoseError::SymmetricKey`] for a shared secret, [`JoseError::CryptoFailed`] if the library fails.
+    pub fn to_pkcs8_pem(&self) -> Result<Secret, JoseError> {
+        let failed = |_| JoseError::CryptoFailed;
+        match &self.pair {
+            Pair::Rsa(pair, _) => {
+                let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
+                Ok(pem::private_key_pem(der.as_ref()))
+            }
+            Pair::Ecdsa(pair, _) => Ok(pem::private_key_pem(pair.to_pkcs8v1().map_err(failed)?.as_ref())),
+            Pair::Ed25519(pair) => Ok(pem::private_key_pem(pair.to_pkcs8v1().map_err(failed)?.as_ref())),
+            Pair::Hmac(_) => Err(JoseError::SymmetricKey),
+        }
     }
 
     /// The key that checks what this one signs.
