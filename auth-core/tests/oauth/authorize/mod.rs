@@ -1,5 +1,6 @@
 //! The authorization code grant against endpoints in memory.
 
+mod against_server;
 mod finish;
 mod mix_up;
 mod pushed;
