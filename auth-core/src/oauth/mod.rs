@@ -29,7 +29,7 @@ pub use self::authorize::{
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
 pub use self::client_auth::{AssertionAudience, BasicHalf, ClientAuth, FileSecret, SecretSource};
-pub use self::grant::{ClientCredentials, ClientCredentialsSource, RefreshToken, RefreshTokenSource, Rotation};
+pub use self::grant::*;
 #[cfg(feature = "loopback")]
 pub use self::loopback::{NativeLogin, open_system_browser};
 pub use self::request::BodyFormat;

@@ -142,6 +142,12 @@ impl Params {
         self.0.iter().filter(move |(name, value)| is_secret(name, value)).map(|(_, value)| value)
     }
 
+    /// The values of the parameters called `name`.
+    #[cfg(feature = "verify")]
+    pub(super) fn values_of(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.expose_secret())
+    }
+
     pub(super) fn drop_empty(&mut self) {
         self.0.retain(|(_, value)| !value.is_empty());
     }
