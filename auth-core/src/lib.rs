@@ -11,7 +11,7 @@
 //! # let (token_url, id) = ("https://login.example.com/oauth/token", "orders");
 //! let tokens = ClientCredentials::new(token_url, id, Secret::env("ALUMA_SECRET")?).cached()?;
 //! let mut request = http::Request::get("https://api.example.com/orders").body(())?;
-//! tokens.current().await?.credential.apply(&mut request);
+//! tokens.current().await?.credential.apply(&mut request)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -39,6 +39,8 @@
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
 //! | `metrics` | no | counters and gauges of the caches |
+//! | `spec` | no | `VerifierSpec`: verifiers as an operator describes them |
+//! | `provider` | no | `ProviderSpec`: systems that we call, as provider files describe them |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -73,7 +75,7 @@ pub use self::cache::{
 };
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
-pub use self::credential::{Basic, Credential, Placement};
+pub use self::credential::{Basic, Credential, Placement, RequestSigner, SigningRequest};
 #[cfg(feature = "dpop")]
 pub use self::dpop::{DpopKey, DpopNonces};
 pub use self::error::{

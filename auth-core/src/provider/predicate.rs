@@ -73,3 +73,44 @@ impl Condition {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shape(path: &str, condition: Condition) -> Predicate {
+        let body = Some((Path::parse(path).unwrap(), condition));
+        Predicate(vec![AnswerShape { body, ..AnswerShape::default() }])
+    }
+
+    #[test]
+    fn bodies_are_compared_as_text() {
+        let body = json!({"ok": false, "errors": [{"code": 602}], "message": "token expired"});
+        let holds = |path: &str, condition| shape(path, condition).holds(200, &HeaderMap::new(), Some(&body), "");
+        let equals = |text: &str| Condition::Equals(vec!["601".to_owned(), text.to_owned()]);
+        assert!(holds("ok", equals("false")) && holds("errors[0].code", equals("602")));
+        assert!(!holds("ok", equals("true")) && !holds("absent", equals("602")));
+        assert!(holds("message", Condition::Contains("expired".to_owned())));
+        assert!(holds("ok", Condition::Present(true)) && holds("absent", Condition::Present(false)));
+        let text = |condition| shape("", condition).holds(200, &HeaderMap::new(), None, "Session expired");
+        assert!(text(Condition::Contains("expired".to_owned())) && !text(Condition::Equals(vec!["x".to_owned()])));
+        assert!(!shape("a", Condition::Present(true)).holds(200, &HeaderMap::new(), None, "a"));
+    }
+
+    #[test]
+    fn all_parts_of_one_shape_must_hold_and_one_shape_is_enough() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-error", "Expired".parse().unwrap());
+        let name = HeaderName::from_static("x-error");
+        let header = Some((name, Condition::Equals(vec!["Expired".to_owned()])));
+        let both = AnswerShape { status: vec![(200, 200), (400, 403)], header, body: None };
+        let either = Predicate(vec![both.clone(), AnswerShape { status: vec![(401, 401)], ..AnswerShape::default() }]);
+        let holds = |status, headers: &HeaderMap| either.holds(status, headers, None, "");
+        assert!(holds(402, &headers) && holds(401, &HeaderMap::new()) && holds(200, &headers));
+        assert!(!holds(402, &HeaderMap::new()) && !holds(404, &headers));
+        assert!(!either.needs_body() && shape("a", Condition::Present(true)).needs_body());
+        assert!(Predicate::status(200, 299).holds(204, &headers, None, ""));
+    }
+}

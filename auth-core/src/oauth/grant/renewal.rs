@@ -116,7 +116,8 @@ impl<G: Grantor> Renewal<G> {
         if let Some(verdict) = &doubt.verdict {
             return Err(verdict.clone());
         }
-        if doubt.is_replayed || doubt.age(&clock) > self.agreed.reuse_grace {
+        let grace = self.agreed.reuse_grace;
+        if doubt.is_replayed || grace.is_zero() || doubt.age(&clock) > grace {
             return Err(self.unconfirmed());
         }
         doubt.is_replayed = true;
