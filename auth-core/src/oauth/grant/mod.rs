@@ -48,8 +48,9 @@ pub use self::static_code::{StaticCode, StaticCodeSource};
 pub use self::token_exchange::{TokenExchange, TokenExchangeSource};
 pub use self::token_type::TokenType;
 
-pub(in crate::oauth) use self::once::Once;
-pub(in crate::oauth) use self::renewal::{Grantor, Renewal};
-#[cfg(feature = "authorization-code")]
-pub(in crate::oauth) use self::terms::check_resource;
-pub(in crate::oauth) use self::terms::{Agreed, Terms};
+#[allow(unused_imports, reason = "features decide which grants are there")]
+pub(in crate::oauth) use self::{
+    once::Once,
+    renewal::{Grantor, Renewal},
+    terms::{Agreed, Terms, check_resource},
+};
