@@ -32,7 +32,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport`, the default HTTP client: hyper and rustls |
-//! | `oauth` | yes | `OAuthClient`, `ClientCredentials` |
+//! | `oauth` | yes | `OAuthClient`, `ClientCredentials`, `RefreshToken`, `StaticCode`, `JwtBearer`, `TokenExchange` |
 //! | `authorization-code` | yes | `AuthorizationRequest`: a user's authorization by the authorization code grant |
 //! | `loopback` | no | `NativeLogin`: the same for programs on the user's own machine |
 //! | `password-grant` | no | `Password`, the legacy grant |
@@ -99,8 +99,9 @@ pub use self::oauth::{
 };
 #[cfg(feature = "authorization-code")]
 pub use self::oauth::{
-    AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
-    IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo, StartedAuthorization, TransactionStore,
+    AuthorizationCallback, AuthorizationCode, AuthorizationCodeSource, AuthorizationError, AuthorizationErrorKind,
+    AuthorizationRequest, AuthorizationTransaction, IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo,
+    StartedAuthorization, TransactionStore,
 };
 #[cfg(feature = "oauth")]
 pub use self::oauth::{

@@ -23,8 +23,9 @@ mod revoke;
 
 #[cfg(feature = "authorization-code")]
 pub use self::authorize::{
-    AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
-    IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo, StartedAuthorization, TransactionStore,
+    AuthorizationCallback, AuthorizationCode, AuthorizationCodeSource, AuthorizationError, AuthorizationErrorKind,
+    AuthorizationRequest, AuthorizationTransaction, IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo,
+    StartedAuthorization, TransactionStore,
 };
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;

@@ -3,8 +3,6 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Token;
-#[cfg(feature = "authorization-code")]
-use crate::ScopeSet;
 use crate::Secret;
 
 /// What a token endpoint returned: the token, how long it lives, and what came with it.
@@ -93,15 +91,6 @@ impl TokenResponse {
     #[must_use]
     pub fn with_sequence(mut self, sequence: u64) -> Self {
         self.sequence = Some(sequence);
-        self
-    }
-
-    /// The same with `scope` as what was granted, unless the response says it itself (RFC 6749 section 5.1).
-    #[cfg(feature = "authorization-code")]
-    pub(crate) fn or_scope(mut self, scope: &ScopeSet) -> Self {
-        if self.token.scope().is_none() && !scope.is_empty() {
-            self.token = self.token.with_scope(scope.clone());
-        }
         self
     }
 

@@ -25,7 +25,7 @@ fn claims(token: &str) -> serde_json::Value {
     serde_json::from_slice(jws.claims().unwrap().raw).unwrap()
 }
 
-// R7523-2.1a, R7523-3a, R7523-3b, R7523bis-c
+// R7523-2.1a, R7523-3a, R7523bis-c
 #[tokio::test]
 async fn each_attempt_signs_a_new_assertion() {
     let (time, script) = (TestClock::new(), Script::new([Json(503, ""), Json(200, FIRST), Json(200, FIRST)]));

@@ -19,7 +19,7 @@ fn setup(answers: impl IntoIterator<Item = Answer>) -> (Script, StaticCodeSource
     (script, source)
 }
 
-// SYS-U4, R6749-4.1.3a
+// SYS-U4, SYS-U8
 #[tokio::test]
 async fn the_code_is_exchanged_once_and_then_the_refresh_token() {
     let script = Script::new([Json(200, FIRST), Json(200, BARE)]);

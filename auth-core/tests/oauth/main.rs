@@ -2,16 +2,16 @@
 #![cfg(feature = "oauth")]
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+#[cfg(feature = "authorization-code")]
+mod authorize;
 #[cfg(feature = "jwt")]
 mod bearer;
 #[cfg(feature = "jwt")]
 mod caller;
+mod client_auth;
 mod codes;
 mod endpoint;
 mod exchange;
-#[cfg(feature = "authorization-code")]
-mod authorize;
-mod client_auth;
 #[cfg(feature = "loopback")]
 mod native;
 mod outcome;

@@ -20,7 +20,7 @@ fn grant_types(script: &Script) -> Vec<String> {
     script.sent().iter().map(|sent| sent.get("grant_type").unwrap().to_owned()).collect()
 }
 
-// R6749-4.3a, SYS-U3
+// R6749-4.3a, X12
 #[tokio::test]
 async fn the_password_is_sent_until_tokens_come_and_then_never_again() {
     let (script, grant) = grant([Json(503, ""), Json(200, FIRST), Json(200, BARE), Json(400, DENIED)]);

@@ -71,7 +71,7 @@ fn more_scope_than_was_granted_is_refused_before_anything_is_sent() {
     assert_eq!(twice.unwrap_err().kind(), ConfigErrorKind::InvalidOption);
 }
 
-// R6749-6b, SYS-R9
+// R6749-6b
 #[tokio::test]
 async fn the_newest_refresh_token_is_used_and_a_missing_one_keeps_the_old() {
     let (script, _time, source) = setup([Json(200, SECOND), Json(200, KEPT), Json(200, THIRD), Json(200, THIRD)]);
@@ -120,7 +120,7 @@ async fn a_published_response_without_a_refresh_token_keeps_the_known_one() {
     assert_eq!(script.refresh_tokens(), ["r1", "r2"]);
 }
 
-// THREAT-S6, SYS-R3
+// X9
 #[tokio::test]
 async fn a_rotated_refresh_token_is_durable_before_its_access_token_is_seen() {
     let (script, time, source) = setup([Json(200, SECOND), Json(200, THIRD)]);
@@ -233,7 +233,7 @@ async fn a_dropped_exchange_leaves_the_outcome_open() {
     assert_eq!(script.count(), 1);
 }
 
-// SYS-R4, THREAT-S7
+// THREAT-S7
 #[tokio::test]
 async fn within_the_grace_a_token_is_replayed_once() {
     let (script, time) = (Script::new([Lost, Json(200, SECOND), Lost]), TestClock::new());
@@ -247,7 +247,7 @@ async fn within_the_grace_a_token_is_replayed_once() {
     assert_eq!(script.refresh_tokens(), ["r1", "r1", "r2"]);
 }
 
-// SYS-R4, THREAT-S7
+// THREAT-S7
 #[tokio::test]
 async fn a_replay_is_the_last_word() {
     for (answer, expected) in [(Json(400, DENIED), TokenErrorKind::Refused), (Lost, TokenErrorKind::Unconfirmed)] {

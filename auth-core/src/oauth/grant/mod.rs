@@ -48,10 +48,10 @@ pub use self::static_code::{StaticCode, StaticCodeSource};
 pub use self::token_exchange::{TokenExchange, TokenExchangeSource};
 pub use self::token_type::TokenType;
 
+#[allow(unused_imports, reason = "features decide which grants are there")]
+pub(crate) use self::{
+    once::Once,
+    renewal::{Grantor, Renewal},
+    terms::Agreed,
+};
 pub(in crate::oauth) use self::terms::{Terms, check_resource};
-#[cfg(feature = "provider")]
-pub(crate) use self::once::Once;
-#[cfg(feature = "provider")]
-pub(crate) use self::renewal::{Grantor, Renewal};
-#[cfg(feature = "provider")]
-pub(crate) use self::terms::Agreed;
