@@ -35,6 +35,8 @@
 //! | `oauth` | yes | `OAuthClient`, `ClientCredentials` |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
+//! | `sign-hmac` | no | `HmacSigner`: an HMAC over parts of the request |
+//! | `sign-aws` | no | `AwsSigner`: AWS Signature Version 4 |
 //! | `metrics` | no | counters and gauges of the caches |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -56,6 +58,8 @@ mod oauth;
 mod origin;
 mod scope;
 mod secret;
+#[cfg(any(feature = "sign-hmac", feature = "sign-aws"))]
+mod signing;
 mod source;
 mod token;
 #[cfg(feature = "verify")]
@@ -86,6 +90,10 @@ pub use self::oauth::{
 pub use self::origin::Origin;
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
+#[cfg(feature = "sign-aws")]
+pub use self::signing::AwsSigner;
+#[cfg(feature = "sign-hmac")]
+pub use self::signing::{HmacAlgorithm, HmacSigner, SignatureEncoding};
 #[cfg(feature = "command")]
 pub use self::source::CommandToken;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};
