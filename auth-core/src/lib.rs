@@ -38,6 +38,8 @@
 //! | `password-grant` | no | `Password`, the legacy grant |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
+//! | `sign-hmac` | no | `HmacSigner`: an HMAC over parts of the request |
+//! | `sign-aws` | no | `AwsSigner`: AWS Signature Version 4 |
 //! | `metrics` | no | counters and gauges of the caches |
 //! | `spec` | no | `VerifierSpec`: verifiers as an operator describes them |
 //! | `provider` | no | `ProviderSpec`: systems that we call, as provider files describe them |
@@ -65,6 +67,8 @@ mod origin;
 mod provider;
 mod scope;
 mod secret;
+#[cfg(any(feature = "sign-hmac", feature = "sign-aws"))]
+mod signing;
 mod source;
 mod token;
 #[cfg(feature = "verify")]
@@ -120,6 +124,10 @@ pub use self::provider::{
 };
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
+#[cfg(feature = "sign-aws")]
+pub use self::signing::AwsSigner;
+#[cfg(feature = "sign-hmac")]
+pub use self::signing::{HmacAlgorithm, HmacSigner, SignatureEncoding};
 #[cfg(feature = "command")]
 pub use self::source::CommandToken;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};

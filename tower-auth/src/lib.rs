@@ -24,6 +24,7 @@
 //! | `verify` | `ValidateLayer`; verification of Basic credentials and API keys |
 //! | `spec` | verifiers described in TOML or JSON |
 //! | `dpop` | tokens that are bound to a key (RFC 9449) |
+//! | `sign-hmac`, `sign-aws` | requests signed by an HMAC, or by AWS Signature Version 4 |
 //! | `command` | tokens that a program prints |
 //! | `reqwest` | `AuthLayer` as a reqwest client |
 //! | `metrics` | metrics through the `metrics` facade |
