@@ -119,9 +119,11 @@ pub use self::oauth::{Password, PasswordSource};
 pub use self::origin::Origin;
 #[cfg(feature = "provider")]
 pub use self::provider::{
-    AuthKind, AuthMethod, FieldFormat, FieldScope, FieldSource, FieldSpec, FieldType, FilledProvider, ProviderSpec,
-    ProviderSpecs, ProviderValues,
+    AuthKind, AuthMethod, Connection, ConnectionBuilder, FieldFormat, FieldScope, FieldSource, FieldSpec, FieldType,
+    FilledProvider, LoggedExchange, ProviderSpec, ProviderSpecs, ProviderValues, RequestLog,
 };
+#[cfg(all(feature = "provider", feature = "authorization-code"))]
+pub use self::provider::{ConnectionLogin, StartedLogin};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
 #[cfg(feature = "sign-aws")]

@@ -1,9 +1,9 @@
 #[cfg(feature = "provider")]
 use std::sync::Arc;
 
-use crate::credential::{Credential, Placement};
 #[cfg(feature = "provider")]
 use crate::TokenResponse;
+use crate::credential::{Credential, Placement};
 use crate::{ConfigError, Token};
 #[cfg(feature = "dpop")]
 use crate::{ConfigErrorKind, DpopKey, TokenKind};

@@ -267,6 +267,11 @@ impl State {
         is_newest
     }
 
+    #[cfg(feature = "provider")]
+    pub(super) fn last_response(&self) -> Option<Arc<crate::TokenResponse>> {
+        self.flow().previous.as_ref().map(|received| Arc::clone(&received.response))
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.flow().closed
     }

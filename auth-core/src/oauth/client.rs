@@ -175,7 +175,11 @@ impl Answered<'_> {
 
     /// The tokens that `response`, which came from somewhere else on the way to them, holds.
     #[cfg(feature = "provider")]
-    pub(crate) fn read_other(&self, grant: &Grant<'_>, response: &Response<Bytes>) -> Result<TokenResponse, TokenError> {
+    pub(crate) fn read_other(
+        &self,
+        grant: &Grant<'_>,
+        response: &Response<Bytes>,
+    ) -> Result<TokenResponse, TokenError> {
         let Some(dialect) = &self.client.dialect else { return self.read_plain(grant, response) };
         if response.body().len() > MAX_ANSWER {
             return self.read_plain(grant, response);

@@ -20,6 +20,9 @@ pub(crate) enum Target {
     PushedAuthorization,
     /// RFC 7009.
     Revocation,
+    /// RFC 7662.
+    #[cfg(feature = "provider")]
+    Introspection,
 }
 
 /// The endpoints that were configured.
@@ -36,6 +39,8 @@ impl Target {
             Self::DeviceAuthorization => "device authorization endpoint",
             Self::PushedAuthorization => "pushed authorization request endpoint",
             Self::Revocation => "revocation endpoint",
+            #[cfg(feature = "provider")]
+            Self::Introspection => "introspection endpoint",
         }
     }
 }

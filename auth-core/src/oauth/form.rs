@@ -17,7 +17,7 @@ pub(super) fn encode(text: &str, into: &mut WipedBuffer) {
 }
 
 /// `text`, encoded.
-pub(super) fn encoded(text: &str) -> Zeroizing<String> {
+pub(crate) fn encoded(text: &str) -> Zeroizing<String> {
     let mut buffer = WipedBuffer::with_capacity(text.len() * 3);
     encode(text, &mut buffer);
     buffer.into_text().unwrap_or_default()

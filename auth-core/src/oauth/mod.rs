@@ -11,6 +11,8 @@ mod endpoints;
 mod failure;
 mod form;
 mod grant;
+#[cfg(feature = "provider")]
+mod introspected;
 mod lifetime;
 mod limit;
 #[cfg(feature = "loopback")]
@@ -44,11 +46,11 @@ pub(crate) use self::dialect::{Dialect, Outline, Translated};
 #[cfg(feature = "provider")]
 pub(crate) use self::endpoints::Target;
 #[cfg(feature = "provider")]
-pub(crate) use self::grant::{Agreed, Grantor, Once, Renewal};
-#[cfg(feature = "provider")]
 pub(crate) use self::failure::transport_failure;
 #[cfg(feature = "provider")]
-pub(crate) use self::form::decode as decode_form;
+pub(crate) use self::form::{decode as decode_form, encoded as encode_form};
+#[cfg(feature = "provider")]
+pub(crate) use self::grant::{Agreed, Grantor, Once, Renewal};
 #[cfg(feature = "provider")]
 pub(crate) use self::redact::Redactor;
 #[cfg(feature = "provider")]

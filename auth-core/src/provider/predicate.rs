@@ -34,6 +34,12 @@ impl Predicate {
         self.0.iter().any(|shape| shape.body.is_some())
     }
 
+    /// Whether an answer with this head may be so, whatever its body.
+    pub(crate) fn may_hold(&self, status: u16, headers: &HeaderMap) -> bool {
+        let head = |shape: &AnswerShape| AnswerShape { body: None, ..shape.clone() };
+        self.0.iter().any(|shape| head(shape).holds(status, headers, None, ""))
+    }
+
     /// Whether an answer is so. `json` is the body if it is JSON, and `text` what it is otherwise.
     pub(crate) fn holds(&self, status: u16, headers: &HeaderMap, json: Option<&Value>, text: &str) -> bool {
         self.0.iter().any(|shape| shape.holds(status, headers, json, text))

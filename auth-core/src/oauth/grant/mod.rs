@@ -49,9 +49,10 @@ pub use self::token_exchange::{TokenExchange, TokenExchangeSource};
 pub use self::token_type::TokenType;
 
 #[allow(unused_imports, reason = "features decide which grants are there")]
+pub(in crate::oauth) use self::terms::{Terms, check_resource};
+#[allow(unused_imports, reason = "features decide which grants are there")]
 pub(crate) use self::{
     once::Once,
     renewal::{Grantor, Renewal},
     terms::Agreed,
 };
-pub(in crate::oauth) use self::terms::{Terms, check_resource};

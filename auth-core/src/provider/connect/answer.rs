@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::Secret;
 use crate::json::check_strict;
 use crate::oauth::decode_form;
-use crate::provider::model::{Capture, Source};
+use crate::provider::model::Source;
 use crate::provider::path::Path;
 use crate::provider::predicate::Predicate;
 
@@ -28,11 +28,7 @@ impl Answer {
         let body = response.body().strip_prefix(b"\xef\xbb\xbf").unwrap_or(response.body());
         let strict = check_strict(body, MAX_DEPTH, MAX_MEMBERS).is_ok();
         let json = if strict { serde_json::from_slice(body).ok() } else { form(response.headers(), body) };
-        Self {
-            response: response.clone(),
-            json,
-            text: Zeroizing::new(String::from_utf8_lossy(body).into_owned()),
-        }
+        Self { response: response.clone(), json, text: Zeroizing::new(String::from_utf8_lossy(body).into_owned()) }
     }
 
     /// The answer as it came.
@@ -67,7 +63,9 @@ impl Answer {
     pub(super) fn first(&self, sources: &[Source]) -> Option<Value> {
         sources.iter().find_map(|source| match source {
             Source::Body(path) => self.value(path),
-            Source::Header(name) => self.response.headers().get(name).and_then(|value| value.to_str().ok()).map(Value::from),
+            Source::Header(name) => {
+                self.response.headers().get(name).and_then(|value| value.to_str().ok()).map(Value::from)
+            }
             Source::Cookie(name) => self.cookie(name).map(Value::from),
         })
     }
@@ -78,22 +76,6 @@ impl Answer {
 
     pub(super) fn holds(&self, predicate: &Predicate) -> bool {
         predicate.holds(self.status().as_u16(), self.response.headers(), self.json.as_ref(), &self.text)
-    }
-
-    /// The values that `captures` keep.
-    ///
-    /// # Errors
-    /// The name of one that must be there and is not.
-    pub(super) fn captured<'c>(&self, captures: &'c [Capture]) -> Result<Vec<(String, Secret)>, &'c str> {
-        let mut kept = Vec::new();
-        for capture in captures {
-            match self.first_text(std::slice::from_ref(&capture.source)) {
-                Some(value) => kept.push((capture.name.clone(), value)),
-                None if capture.required => return Err(&capture.name),
-                None => {}
-            }
-        }
-        Ok(kept)
     }
 
     /// The value of a cookie that the answer sets.

@@ -111,12 +111,16 @@ impl ConnectionBuilder {
     /// When a chosen scope is none that the description offers, a URL needs values that are known only after connecting, a
     /// key or credential cannot be used, or no HTTP client can be made.
     pub fn build(mut self) -> Result<Connection, ConfigError> {
-        let method = self.filled.method();
+        let filled = Arc::clone(&self.filled);
+        let method = filled.method();
         if let Some(scope) = self.scopes.iter().find(|scope| {
             let available = method.available_scopes();
             !available.is_empty() && !available.iter().any(|own| own == *scope)
         }) {
-            return Err(invalid(format!("the scope {scope:?} is not one of: {}", method.available_scopes().join(", "))));
+            return Err(invalid(format!(
+                "the scope {scope:?} is not one of: {}",
+                method.available_scopes().join(", ")
+            )));
         }
         if self.scopes.is_empty() {
             self.scopes = listed(&self.filled, &self.options.clock, &method.token.default_scopes)

@@ -7,14 +7,14 @@ use super::scope::Scope;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::oauth::{BasicHalf, ClientAuth, OAuthClient, OAuthClientBuilder};
 use crate::provider::filled::FilledProvider;
-use crate::provider::kind::{ClientProof, UrlKey};
 #[cfg(feature = "http")]
 use crate::provider::kind::URL_KEYS;
+use crate::provider::kind::{ClientProof, UrlKey};
 #[cfg(feature = "http")]
 use crate::provider::template::Name;
+use crate::{Clock, Secret, SourceRequest, Token, TokenError, TokenErrorKind, TokenResponse};
 #[cfg(feature = "http")]
 use crate::{HttpClient, HttpTransport};
-use crate::{Clock, Secret, SourceRequest, Token, TokenError, TokenErrorKind, TokenResponse};
 
 /// The client of the token endpoint that a description names.
 pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Result<OAuthClientBuilder, ConfigError> {
@@ -29,6 +29,7 @@ pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Resul
         (UrlKey::Refresh, OAuthClientBuilder::refresh_endpoint),
         (UrlKey::Authorize, OAuthClientBuilder::authorization_endpoint),
         (UrlKey::Revoke, OAuthClientBuilder::revocation_endpoint),
+        (UrlKey::Introspect, OAuthClientBuilder::introspection_endpoint),
     ] {
         if let Some(url) = filled.url_of(key) {
             client = set(client, fixed(key, url.text.as_deref())?.to_owned());
@@ -62,20 +63,20 @@ fn authenticate(
         None => client,
     };
     let basic = if token.basic_form_encoded { ClientAuth::Basic } else { ClientAuth::BasicRaw };
+    if matches!(proof, ClientProof::PrivateKeyJwt | ClientProof::ClientSecretJwt) {
+        let (filled, clock) = (Arc::clone(filled), clock.clone());
+        return Ok(client.assertion(move |_: SourceRequest| {
+            let signed = signed(&filled, &clock);
+            async move { signed }
+        }));
+    }
     let client = client.client_auth(match proof {
         ClientProof::Basic => basic,
         ClientProof::Body => ClientAuth::Body,
         ClientProof::Both => ClientAuth::Both,
         ClientProof::None => ClientAuth::None,
         ClientProof::Auto => ClientAuth::Auto,
-        ClientProof::MutualTls => ClientAuth::TlsClientAuth,
-        ClientProof::PrivateKeyJwt | ClientProof::ClientSecretJwt => {
-            let (filled, clock) = (Arc::clone(filled), clock.clone());
-            return Ok(client.assertion(move |_: SourceRequest| {
-                let signed = signed(&filled, &clock);
-                async move { signed }
-            }));
-        }
+        ClientProof::MutualTls | ClientProof::PrivateKeyJwt | ClientProof::ClientSecretJwt => ClientAuth::TlsClientAuth,
     });
     let Some((user, password)) = &token.basic else { return Ok(client) };
     let scope = Scope::new(filled, clock);

@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::answer::Answer;
 use super::builder::Persist;
+use super::captures::keep;
 use super::credential::credential;
-use super::grantor::missing;
 use super::runner::{Runner, Task};
 use super::scope::{Scope, unfillable};
 use super::source::captured;
@@ -15,7 +15,7 @@ use crate::oauth::OAuthClient;
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{Refresh, UrlKey};
 use crate::provider::model::{Place, RequestSpec};
-use crate::{Clock, Credential, Secret, TokenCache, TokenError, TokenErrorKind, TokenResponse};
+use crate::{Clock, Credential, Secret, TokenCache, TokenError, TokenErrorKind, TokenResponse, TokenTypeHint};
 
 /// A described provider with its values, ready to be called: a token cache, or a credential that never changes, and what else
 /// the description says.
@@ -192,7 +192,7 @@ impl Connection {
         let mut found = BTreeMap::new();
         for spec in &self.0.filled.method().probe {
             let answer = self.run("probe", spec, Some(&credential)).await?;
-            found.extend(answer.captured(&spec.capture).map_err(|name| missing(&self.0.filled, name))?);
+            found.extend(keep(&self.0.filled, &answer, &spec.capture)?);
         }
         if let (Held::Cached { .. }, Some(response), false) = (&self.0.held, self.response(), found.is_empty()) {
             let response = found.iter().fold(TokenResponse::clone(&response), |response, (name, value)| {
@@ -222,7 +222,10 @@ impl Connection {
         if self.0.filled.url_of(UrlKey::Revoke).is_none() {
             return Ok(false);
         }
-        client.revoke_response(&response).await?;
+        match response.refresh_token() {
+            Some(token) => client.revoke(token, Some(TokenTypeHint::RefreshToken)).await?,
+            None => client.revoke(response.token().secret(), Some(TokenTypeHint::AccessToken)).await?,
+        }
         Ok(true)
     }
 
@@ -292,9 +295,8 @@ impl Connection {
             return Err(unfillable("the secondary token", "it is not described"));
         };
         let placement = if spec.placement.is_empty() { &method.placement } else { &spec.placement };
-        credential(&self.0.filled, placement, Some(token), &self.captured(), &self.0.clock).map_err(|error| {
-            TokenError::new(TokenErrorKind::Unparsable, "the token cannot be sent").with_source(error)
-        })
+        credential(&self.0.filled, placement, Some(token), &self.captured(), &self.0.clock)
+            .map_err(|error| TokenError::new(TokenErrorKind::Unparsable, "the token cannot be sent").with_source(error))
     }
 
     /// A late base URL must be `https`, as the others were found to be when the description was read.

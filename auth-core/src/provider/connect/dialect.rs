@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
+use super::captures::keep;
 use super::lifetime::lifetime;
 use super::scope::Scope;
 use crate::http::WipedBuffer;
@@ -15,7 +16,7 @@ use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{AuthKind, ExpiryKind, RequestFormat};
 use crate::provider::model::{GrantType, ParamPlace, ParamValue, Source};
 use crate::provider::path::Path;
-use crate::{Clock, Secret, TokenError, TokenErrorKind};
+use crate::{Clock, Secret, TokenError};
 
 /// Where an answer keeps when its refresh token ends.
 pub(super) const REFRESH_EXPIRES: &str = "refresh_expires_in";
@@ -83,7 +84,9 @@ impl Dialect for ProviderDialect {
                 nested @ (ParamValue::List(_) | ParamValue::Table(_)) => {
                     request.params.push_json(name.clone(), &scope.json(name, nested)?);
                 }
-                plain @ (ParamValue::Integer(_) | ParamValue::Bool(_)) if method.token.format == RequestFormat::Json => {
+                plain @ (ParamValue::Integer(_) | ParamValue::Bool(_))
+                    if method.token.format == RequestFormat::Json =>
+                {
                     request.params.push_json(name.clone(), &scope.json(name, plain)?);
                 }
                 plain => request.params.set(name.clone(), scope.param(name, plain)?),
@@ -178,10 +181,7 @@ impl ProviderDialect {
             members.remove("token_type");
         }
         self.put_lifetime(&mut members, answer, token.expose_secret(), now);
-        let mut extras = answer.captured(&rules.capture).map_err(|name| {
-            let message = format!("{} answered without {name:?}, which its description needs", self.filled.spec().display_name());
-            TokenError::new(TokenErrorKind::Unparsable, message)
-        })?;
+        let mut extras = keep(&self.filled, answer, &rules.capture)?;
         if let Some(end) = answer.first_text(&rules.refresh_expires) {
             extras.push((REFRESH_EXPIRES.to_owned(), end));
         }

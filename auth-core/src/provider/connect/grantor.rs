@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::answer::Answer;
+use super::captures::keep;
 use super::client::{scopes, signed};
 use super::runner::{Runner, Task};
 use super::scope::{Scope, unfillable};
@@ -106,7 +107,7 @@ impl ProviderGrantor {
                 lenient: false,
             };
             let answer = self.runner.run(task, &scope).await?;
-            let captured = answer.captured(&step.capture).map_err(|name| missing(&self.filled, name))?;
+            let captured = keep(&self.filled, &answer, &step.capture)?;
             if index + 1 == method.steps.len() {
                 kept.extend(captured);
                 let response = answered.read_other(&grant, answer.response())?;
@@ -142,7 +143,8 @@ impl ProviderGrantor {
         let mut wanted = scopes(&self.filled, &self.clock)?;
         wanted.extend(self.chosen_scopes.iter().cloned());
         ScopeSet::new(&wanted).map_err(|error| {
-            TokenError::new(TokenErrorKind::Misconfigured, "a scope of the description cannot be sent").with_source(error)
+            TokenError::new(TokenErrorKind::Misconfigured, "a scope of the description cannot be sent")
+                .with_source(error)
         })
     }
 }
@@ -155,9 +157,4 @@ fn grant_type(kind: AuthKind) -> Option<&'static str> {
         AuthKind::OAuth2JwtBearer => Some("urn:ietf:params:oauth:grant-type:jwt-bearer"),
         _ => None,
     }
-}
-
-pub(super) fn missing(filled: &FilledProvider, name: &str) -> TokenError {
-    let who = filled.spec().display_name();
-    TokenError::new(TokenErrorKind::Unparsable, format!("{who} answered without {name:?}, which its description needs"))
 }

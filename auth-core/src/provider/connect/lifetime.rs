@@ -50,7 +50,8 @@ fn in_words(text: &str) -> Option<f64> {
     if text.contains(':') {
         let parts: Vec<f64> = text.split(':').map(number).collect::<Option<_>>()?;
         let units = [1.0, 60.0, 3600.0, 86_400.0];
-        return (parts.len() <= units.len()).then(|| parts.iter().rev().zip(units).map(|(part, unit)| part * unit).sum());
+        return (parts.len() <= units.len())
+            .then(|| parts.iter().rev().zip(units).map(|(part, unit)| part * unit).sum());
     }
     // Both `PT1H30M` and `1 hour 30 minutes` are numbers with a unit behind each.
     let text = text.to_ascii_lowercase();

@@ -83,7 +83,9 @@ impl Runner {
             404 => (TokenErrorKind::Misconfigured, "check the URL, and the values in it"),
             408 | 500.. => (TokenErrorKind::ServerError, "the server failed; try again later"),
             429 => (TokenErrorKind::Throttled, "it asks for fewer requests"),
-            200..=399 => (TokenErrorKind::Refused, "the answer is not the expected one: check the values that were given"),
+            200..=399 => {
+                (TokenErrorKind::Refused, "the answer is not the expected one: check the values that were given")
+            }
             _ => (TokenErrorKind::Misconfigured, "check the values that were given"),
         };
         let shown = |sources| {

@@ -95,5 +95,8 @@ impl<'a> Scope<'a> {
 
 /// The error of a template that cannot be filled. Neither `what` nor `why` holds a value.
 pub(super) fn unfillable(what: &str, why: &str) -> TokenError {
-    TokenError::new(TokenErrorKind::Misconfigured, format!("{what} of the provider's description cannot be filled: {why}"))
+    TokenError::new(
+        TokenErrorKind::Misconfigured,
+        format!("{what} of the provider's description cannot be filled: {why}"),
+    )
 }

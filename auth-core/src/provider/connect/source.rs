@@ -2,14 +2,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::budget::Budget;
-use super::client::scopes;
-use super::dialect::ProviderDialect;
 use super::grantor::ProviderGrantor;
-use super::runner::{Runner, Task};
-use super::scope::Scope;
 use crate::oauth::{Agreed, Grant, Grantor, Params, Renewal, Target};
 use crate::provider::filled::FilledProvider;
-use crate::provider::kind::{ExpiryKind, Refresh, RequestFormat, UrlKey};
+use crate::provider::kind::ExpiryKind;
 use crate::{Clock, Lifetime, ScopeSet, Secret, SourceRequest, TokenError, TokenErrorKind, TokenResponse, TokenSource};
 
 /// Obtains and renews tokens as a description has it.
@@ -58,8 +54,10 @@ impl TokenSource for ProviderSource {
 impl ProviderSource {
     pub(super) fn grantor(&self) -> &ProviderGrantor {
         match &self.way {
-            Way::ByRefreshToken(renewal) => renewal.grantor(),
-            Way::Alone(grantor) | Way::Regrant(grantor) | Way::Never(grantor) | Way::ByAccessToken(grantor, _) => grantor,
+            Way::ByRefreshToken(renewal) => &renewal.grantor,
+            Way::Alone(grantor) | Way::Regrant(grantor) | Way::Never(grantor) | Way::ByAccessToken(grantor, _) => {
+                grantor
+            }
         }
     }
 
@@ -92,7 +90,10 @@ impl ProviderSource {
         let found = match asked {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(code = error.code(), "the lifetime of a token could not be asked; it is taken as unknown");
+                tracing::warn!(
+                    code = error.code(),
+                    "the lifetime of a token could not be asked; it is taken as unknown"
+                );
                 None
             }
         };
