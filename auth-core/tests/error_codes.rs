@@ -1,6 +1,8 @@
 //! Every error code is documented.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[cfg(feature = "authorization-code")]
+use tower_auth_core::AuthorizationErrorKind;
 use tower_auth_core::jose::JoseError;
 use tower_auth_core::{ConfigErrorKind, RejectionKind, SigningErrorKind, TokenErrorKind, TransportErrorKind};
 
@@ -14,6 +16,15 @@ fn docs_list_every_code() {
         .chain(RejectionKind::ALL.iter().map(|kind| kind.code()))
         .chain([JoseError::BadSignature, JoseError::BadJson, JoseError::MissingMember("alg")].map(JoseError::code));
     for code in codes {
+        assert!(docs.contains(&format!("| `{code}` |")), "docs/errors.md does not list {code}");
+    }
+}
+
+#[cfg(feature = "authorization-code")]
+#[test]
+fn docs_list_every_code_of_an_authorization() {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md")).unwrap();
+    for code in AuthorizationErrorKind::ALL.iter().map(|kind| kind.code()) {
         assert!(docs.contains(&format!("| `{code}` |")), "docs/errors.md does not list {code}");
     }
 }

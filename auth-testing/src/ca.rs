@@ -4,10 +4,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
+
+use crate::TestCertificate;
+use crate::acceptor::{Acceptor, AnyCertificate};
 
 /// A certificate authority for the length of a test.
 ///
@@ -53,8 +58,31 @@ impl TestCa {
         &self.pem
     }
 
+    /// A certificate for a client with the subject `CN=common_name`.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    #[must_use]
+    pub fn client_certificate(&self, common_name: &str) -> TestCertificate {
+        TestCertificate::new(common_name, |params, key| params.signed_by(key, &self.issuer))
+    }
+
     /// Accepts connections with a certificate for `127.0.0.1` and `localhost`.
-    pub(crate) fn acceptor(&self) -> io::Result<TlsAcceptor> {
+    pub(crate) fn acceptor(&self) -> io::Result<Acceptor> {
+        self.accepting(None)
+    }
+
+    /// As [`acceptor`](Self::acceptor), and asks for a client certificate.
+    pub(crate) fn asking_acceptor(&self) -> io::Result<Acceptor> {
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(self.pem.as_bytes()).map_err(io::Error::other)?;
+        roots.add(root).map_err(io::Error::other)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let chains = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        self.accepting(Some(chains.map_err(io::Error::other)?))
+    }
+
+    fn accepting(&self, chains: Option<Arc<dyn ClientCertVerifier>>) -> io::Result<Acceptor> {
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).map_err(io::Error::other)?;
         params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
@@ -62,14 +90,17 @@ impl TestCa {
         let chain = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
         let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).map_err(io::Error::other)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_single_cert(vec![CertificateDer::from(chain.der().to_vec())], key)
             .map_err(io::Error::other)?;
+        let mut config = match &chains {
+            None => config.with_no_client_auth(),
+            Some(chains) => config.with_client_cert_verifier(Arc::new(AnyCertificate(Arc::clone(chains)))),
+        }
+        .with_single_cert(vec![CertificateDer::from(chain.der().to_vec())], key)
+        .map_err(io::Error::other)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(TlsAcceptor::from(Arc::new(config)))
+        Ok(Acceptor { tls: TlsAcceptor::from(Arc::new(config)), chains })
     }
 }
 

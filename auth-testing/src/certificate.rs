@@ -7,10 +7,19 @@ use http::Extensions;
 /// The certificate that a client showed when it connected; in the extensions of its requests.
 #[derive(Clone)]
 pub(crate) struct PeerCertificate {
-    pub(crate) der: Bytes,
+    der: Bytes,
+    /// Whether the authority of the listening server signed it.
+    pub(crate) is_trusted: bool,
+    /// Its subject, as RFC 4514 writes it.
+    pub(crate) subject: Option<String>,
 }
 
 impl PeerCertificate {
+    #[cfg(feature = "tls")]
+    pub(crate) fn new(der: &[u8], is_trusted: bool) -> Self {
+        Self { der: Bytes::copy_from_slice(der), is_trusted, subject: crate::subject::subject(der) }
+    }
+
     pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
     }

@@ -22,6 +22,8 @@ pub enum Endpoint {
     DeviceAuthorization,
     /// The page at which the user of a device enters the user code.
     Activation,
+    /// The client registration endpoint (RFC 7591).
+    Registration,
     /// Everything at a [`ResourceServer`](crate::ResourceServer) but its metadata.
     Resource,
     /// The metadata of a resource server (RFC 9728).

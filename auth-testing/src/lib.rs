@@ -31,23 +31,30 @@
 //! | part | for |
 //! |---|---|
 //! | [`AuthorizationServer`] | whatever asks for tokens, keys, metadata or introspection |
+//! | [`TestClient`], [`Consent`] | who asks, by which method of authentication; what the user says |
 //! | [`Fault`] | what happens when one of these fails, hangs, or talks nonsense |
+//! | [`Quirk`], [`RefreshPolicy`], [`DpopNonce`] | what happens when a server is otherwise than the standards say, or stricter |
 //! | [`RecordedRequest`] | what was sent |
 //! | [`TokenMinter`], [`Mint`], [`Flaw`] | handlers and verifiers, without any server |
 //! | [`ResourceServer`] | whatever sends tokens |
 //! | [`TestClock`] | everything that waits or expires |
 //!
-//! The feature `tls`, off by default, adds `TestCa` and `listen_tls`: the socket forms over TLS.
+//! The feature `tls`, off by default, adds `TestCa`, `TestCertificate`, `listen_tls` and `listen_mtls`: the socket forms over TLS, with and without
+//! certificates of clients.
 //!
 //! Methods panic where a test is wrong about its own set-up, and say so in their documentation; what comes over the wire never
 //! makes one panic.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "tls")]
+mod acceptor;
 mod body;
 #[cfg(feature = "tls")]
 mod ca;
 mod certificate;
+#[cfg(feature = "tls")]
+mod client_certificate;
 mod clock;
 mod dpop;
 mod endpoint;
@@ -57,11 +64,15 @@ mod record;
 mod replay;
 mod resource;
 mod server;
+#[cfg(feature = "tls")]
+mod subject;
 mod token;
 
 pub use self::body::TestBody;
 #[cfg(feature = "tls")]
 pub use self::ca::TestCa;
+#[cfg(feature = "tls")]
+pub use self::client_certificate::TestCertificate;
 pub use self::clock::TestClock;
 pub use self::dpop::DpopNonce;
 pub use self::endpoint::Endpoint;

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::body::TestBody;
+use crate::certificate::PeerCertificate;
 use crate::fault::ConnectionLost;
 
 /// A test server on a loopback port, HTTP/1.1 and HTTP/2.
@@ -43,7 +44,7 @@ pub(crate) struct Port {
 pub(crate) enum Wire {
     Plain,
     #[cfg(feature = "tls")]
-    Tls(tokio_rustls::TlsAcceptor),
+    Tls(crate::acceptor::Acceptor),
 }
 
 impl Port {
@@ -84,12 +85,12 @@ impl Port {
                 let (wire, answer, watcher) = (self.wire.clone(), Arc::clone(&answer), graceful.watcher());
                 tokio::spawn(async move {
                     match wire {
-                        Wire::Plain => drive(stream, answer, watcher).await,
+                        Wire::Plain => drive(stream, answer, watcher, None).await,
                         #[cfg(feature = "tls")]
                         Wire::Tls(acceptor) => {
                             // A client that does not trust the certificate goes away by itself.
-                            if let Ok(stream) = acceptor.accept(stream).await {
-                                drive(stream, answer, watcher).await;
+                            if let Ok((stream, shown)) = acceptor.accept(stream).await {
+                                drive(stream, answer, watcher, shown).await;
                             }
                         }
                     }
@@ -101,13 +102,18 @@ impl Port {
 }
 
 /// Answers the requests of one connection.
-async fn drive<I, F, R>(stream: I, answer: Arc<F>, watcher: Watcher)
+async fn drive<I, F, R>(stream: I, answer: Arc<F>, watcher: Watcher, shown: Option<PeerCertificate>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
     R: Future<Output = Result<Response<TestBody>, ConnectionLost>> + Send + 'static,
 {
-    let service = service_fn(move |request| answer(request));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(shown) = shown.clone() {
+            request.extensions_mut().insert(shown);
+        }
+        answer(request)
+    });
     let connection =
         auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
     // How a connection ended is the client's business.

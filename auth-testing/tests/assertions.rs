@@ -193,7 +193,9 @@ async fn a_token_of_a_trusted_issuer_stands_for_its_workload() {
         token().audience("https://other.test"),
         token().claim("iss", "https://evil.test"),
     ] {
-        assert_eq!(try_with(&server, &bad.sign()).await, refused());
+        let bad = bad.sign();
+        assert_eq!(try_with(&server, &bad).await, refused());
+        assert_eq!(try_with(&server, &format!("{bad}&client_id=app")).await, refused());
     }
     for flaw in [Flaw::Expired, Flaw::NoExpiry, Flaw::WrongKey, Flaw::UnknownKey, Flaw::Unsigned, Flaw::TamperedClaims]
     {

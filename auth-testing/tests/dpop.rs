@@ -359,3 +359,22 @@ async fn proofs_are_for_the_socket_that_they_came_over() {
     }
     listening.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_proof_for_an_issuer_with_a_path_names_the_endpoint_as_it_is() {
+    let time = TestClock::new();
+    let key = key();
+    let builder = AuthorizationServer::builder().issuer("https://login.test/tenant").client("orders", "secret");
+    let server = builder.clock(time.clock()).build().unwrap();
+    assert_eq!(server.token_url(), "https://login.test/tenant/token");
+    let asking = |htu: &str| asked(&server, &proof(&key, &time, "POST", htu, |_| {}));
+    assert_eq!(send(&server, asking("https://LOGIN.test:443/tenant/token")).await.0, StatusCode::OK);
+    assert_eq!(send(&server, asking("https://login.test/token")).await.0, StatusCode::BAD_REQUEST);
+
+    let listening = server.listen().await.unwrap();
+    let http = HttpTransport::new().allow_loopback_http().bundled_roots().build().unwrap();
+    for (htu, status) in [(listening.url("/tenant/token"), 200), ("https://login.test/tenant/token".to_owned(), 400)] {
+        assert_eq!(http.send(asking(&htu)).await.unwrap().status().as_u16(), status, "{htu}");
+    }
+    listening.shutdown().await;
+}

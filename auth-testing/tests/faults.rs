@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tower_auth_core::{BoxError, HttpClient, HttpTransport, TransportError, TransportErrorKind};
-use tower_auth_testing::{AuthorizationServer, Endpoint, Fault, TestClock};
+use tower_auth_testing::{AuthorizationServer, Endpoint, Fault, TestClient, TestClock};
 
 use support::{basic, form, introspect, server, text};
 
@@ -157,4 +157,44 @@ async fn a_listening_server_stops_gracefully() {
     drop(server.listen().await.unwrap());
     tokio::task::yield_now().await;
     assert!(transport().send(request(&server)).await.is_err());
+}
+
+#[tokio::test]
+async fn every_endpoint_is_recorded_and_can_fail() {
+    let server = server(|builder| builder.open_registration());
+    let base = server.issuer();
+    for (endpoint, url) in [
+        (Endpoint::Token, server.token_url()),
+        (Endpoint::Jwks, server.jwks_url()),
+        (Endpoint::OAuthMetadata, format!("{base}/.well-known/oauth-authorization-server")),
+        (Endpoint::OpenIdMetadata, format!("{base}/.well-known/openid-configuration")),
+        (Endpoint::Introspection, server.introspection_url()),
+        (Endpoint::Revocation, server.revocation_url()),
+        (Endpoint::Authorization, server.authorization_url()),
+        (Endpoint::PushedAuthorization, server.pushed_authorization_url()),
+        (Endpoint::DeviceAuthorization, server.device_authorization_url()),
+        (Endpoint::Activation, format!("{base}/activate")),
+        (Endpoint::Registration, server.registration_url()),
+        (Endpoint::Unknown, format!("{base}/elsewhere")),
+    ] {
+        server.fault(endpoint, Fault::status(StatusCode::SERVICE_UNAVAILABLE).retry_after(5));
+        let failed = support::send_raw(&server, form(&url, "", "a=b")).await;
+        assert_eq!((failed.status().as_u16(), &failed.headers()["retry-after"]), (503, &"5".parse().unwrap()), "{url}");
+        assert_ne!(support::send_raw(&server, form(&url, "", "a=b")).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(server.request_count(endpoint), 2, "{url}");
+        assert_eq!(server.requests().last().map(|request| request.endpoint()), Some(endpoint), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_whose_answer_got_lost_is_used_up() {
+    let app = TestClient::public("app").redirect_uri("https://app.test/cb");
+    let server = AuthorizationServer::builder().client_with(app).build().unwrap();
+    let redirect = server.approve(&support::authorize_url(&server, "app", "")).unwrap();
+    let code = redirect.code().unwrap();
+    let body = format!("grant_type=authorization_code&client_id=app&code={code}&code_verifier={}", support::VERIFIER);
+    server.fault(Endpoint::Token, Fault::lost_answer());
+    assert!(server.http_client().send(form(&server.token_url(), "", &body)).await.is_err());
+    let (status, answer) = support::public_token(&server, &body).await;
+    assert_eq!((status.as_u16(), text(&answer, "error")), (400, "invalid_grant"));
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 use tower_auth_core::jose::{Algorithm, JwkSet};
-use tower_auth_testing::{AuthorizationServer, TestClient, TestClock, TokenFormat};
+use tower_auth_testing::{AuthorizationServer, Endpoint, Fault, Quirk, TestClient, TestClock, TokenFormat};
 
-use support::{basic, form, get, introspect, send, server, text, token};
+use support::{basic, form, get, introspect, send, send_raw, server, text, token};
 
 const CC: &str = "grant_type=client_credentials";
 
@@ -113,4 +113,87 @@ async fn another_origin_is_out_of_reach() {
         assert!(error.to_string().contains("not at this origin"), "{url}");
     }
     assert_eq!(server.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn metadata_can_change_while_the_server_runs() {
+    let server = server(|builder| builder.omit_metadata("jwks_uri"));
+    let url = "https://login.test/.well-known/oauth-authorization-server";
+    server.set_metadata("issuer", Some("\"https://evil.test\""));
+    server.set_metadata("token_endpoint", Some("\"http://169.254.169.254/token\""));
+    server.set_metadata("scopes_supported", Some(r#"["a"]"#));
+    server.set_metadata("revocation_endpoint", None);
+    let (_, document) = get(&server, url).await;
+    assert_eq!(text(&document, "issuer"), "https://evil.test");
+    assert_eq!(text(&document, "token_endpoint"), "http://169.254.169.254/token");
+    assert_eq!(document["scopes_supported"], json!(["a"]));
+    assert!(document.get("revocation_endpoint").is_none() && document.get("jwks_uri").is_none());
+}
+
+#[tokio::test]
+async fn metadata_offer_everything_that_there_is() {
+    let server = server(|builder| builder);
+    let (_, document) = get(&server, "https://login.test/.well-known/oauth-authorization-server").await;
+    for (member, url) in [
+        ("authorization_endpoint", server.authorization_url()),
+        ("token_endpoint", server.token_url()),
+        ("pushed_authorization_request_endpoint", server.pushed_authorization_url()),
+        ("device_authorization_endpoint", server.device_authorization_url()),
+        ("introspection_endpoint", server.introspection_url()),
+        ("revocation_endpoint", server.revocation_url()),
+        ("jwks_uri", server.jwks_url()),
+    ] {
+        assert_eq!(text(&document, member), url, "{member}");
+    }
+    for (member, expected) in [
+        ("response_types_supported", json!(["code"])),
+        ("code_challenge_methods_supported", json!(["S256"])),
+        ("authorization_response_iss_parameter_supported", json!(true)),
+        ("require_pushed_authorization_requests", json!(false)),
+    ] {
+        assert_eq!(document[member], expected, "{member}");
+    }
+    for grant in document["grant_types_supported"].as_array().unwrap() {
+        let (_, answer) = token(&server, &format!("grant_type={}", grant.as_str().unwrap())).await;
+        assert_ne!(text(&answer, "error"), "unsupported_grant_type", "{grant}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_may_be_where_openid_puts_them_alone() {
+    let server = AuthorizationServer::builder().issuer("https://login.test/tenant").build().unwrap();
+    let places = [
+        "https://login.test/.well-known/oauth-authorization-server/tenant",
+        "https://login.test/tenant/.well-known/openid-configuration",
+        "https://login.test/.well-known/openid-configuration/tenant",
+    ];
+    for (quirk, expected) in [
+        (None, [200, 200, 404]),
+        (Some(Quirk::OpenIdMetadataOnly), [404, 200, 404]),
+        (Some(Quirk::InsertedOpenIdMetadataOnly), [404, 404, 200]),
+    ] {
+        quirk.into_iter().for_each(|quirk| server.set_quirk(quirk, true));
+        for (place, status) in places.iter().zip(expected) {
+            assert_eq!(get(&server, place).await.0.as_u16(), status, "{quirk:?} {place}");
+        }
+        quirk.into_iter().for_each(|quirk| server.set_quirk(quirk, false));
+    }
+}
+
+#[tokio::test]
+async fn revocation_can_be_refused_or_put_off() {
+    let server = server(|builder| builder.quirk(Quirk::KeepsAccessTokens));
+    let (_, answer) = token(&server, CC).await;
+    let access = text(&answer, "access_token").to_owned();
+    let refresh = server.issue_refresh_token("orders", "alice", "a".parse().unwrap());
+    let revoke = |token: &str| form(&server.revocation_url(), &basic("orders", "secret"), &format!("token={token}"));
+    let (status, refused) = send(&server, revoke(&access)).await;
+    assert_eq!((status.as_u16(), text(&refused, "error")), (400, "unsupported_token_type"));
+    assert_eq!(introspect(&server, &access).await["active"], json!(true));
+    server.fault(Endpoint::Revocation, Fault::status(StatusCode::SERVICE_UNAVAILABLE).retry_after(30));
+    let later = send_raw(&server, revoke(refresh.expose_secret())).await;
+    assert_eq!((later.status().as_u16(), &later.headers()["retry-after"]), (503, &"30".parse().unwrap()));
+    assert_eq!(introspect(&server, refresh.expose_secret()).await["active"], json!(true));
+    assert_eq!(send(&server, revoke(refresh.expose_secret())).await.0, StatusCode::OK);
+    assert_eq!(introspect(&server, refresh.expose_secret()).await["active"], json!(false));
 }

@@ -175,7 +175,8 @@ impl State {
             wait = backoff::delay(error, flow.failures, fastrand::f64());
             flow.next_attempt = now + wait;
             flow.last_error = Some(error.clone());
-            if error.class() == FailureClass::Transient {
+            // An unknown outcome says nothing about the token that was refused either.
+            if error.class() == FailureClass::Transient || error.kind() == TokenErrorKind::Unconfirmed {
                 self.reinstate(&mut flow, now);
             } else {
                 // The grant or the client was refused as well: the token is not coming back.

@@ -42,6 +42,15 @@ impl Received {
         now.saturating_since(self.at).max(wall.duration_since(self.wall).unwrap_or_default())
     }
 
+    /// With the refresh token of `previous` if it brought none: the one that is known stays good (RFC 6749 section 6).
+    pub(super) fn with_refresh_token_of(mut self, previous: Option<&Self>) -> Self {
+        let known = previous.and_then(|previous| previous.response.refresh_token());
+        if let (None, Some(known)) = (self.response.refresh_token(), known) {
+            self.response = Arc::new(TokenResponse::clone(&self.response).with_refresh_token(known.clone()));
+        }
+        self
+    }
+
     /// Whether this is ahead of `other` by sequence if both have one, else by expiry if both have one and the other
     /// `is_usable` still, else by coming later.
     pub(super) fn is_newer_than(&self, other: &Self, is_usable: bool) -> bool {

@@ -29,7 +29,9 @@ pub(crate) use self::buffer::WipedBuffer;
 pub(crate) use self::endpoint::Endpoint;
 #[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
 pub(crate) use self::plaintext::PlaintextOptions;
-#[cfg(feature = "jwt")]
+#[cfg(any(feature = "oauth", feature = "jwt"))]
 pub(crate) use self::plaintext::PlaintextRules;
+#[cfg(feature = "authorization-code")]
+pub(crate) use self::plaintext::ip_literal;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 pub(crate) use self::retry_after::retry_after;

@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::builder::OAuthClientBuilder;
+use super::client_auth::{Authenticator, Proof};
 use super::endpoints::{Endpoints, Target};
+use super::failure::transport_failure;
+use super::limit::Limit;
 use super::redact::Redactor;
 use super::request::{Grant, Params};
 use super::response::Reader;
-use super::{BodyFormat, ClientAuth};
-use crate::clock::within;
-use crate::error::BoxError;
-use crate::http::{Endpoint, HttpClient, TransportError, TransportErrorKind};
-use crate::{Clock, ScopeSet, Secret, TokenError, TokenErrorKind, TokenResponse};
+use super::{AssertionAudience, BodyFormat, ClientAuth, OAuthClientBuilder};
+use crate::clock::race;
+use crate::http::{Endpoint, HttpClient};
+use crate::{Clock, TokenError, TokenErrorKind, TokenResponse};
 
 /// A client of one authorization server: where its token endpoint is, how the client proves who it is there, and in
 /// which way the server departs from the standard.
@@ -45,10 +46,9 @@ pub struct OAuthClient(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) client_id: String,
-    pub(super) secret: Secret,
-    pub(super) auth: ClientAuth,
-    /// `Authorization`, where the method has one.
-    pub(super) authorization: Option<HeaderValue>,
+    pub(super) auth: Authenticator,
+    /// The issuer identifier of the authorization server, if it is known.
+    pub(super) issuer: Option<String>,
     pub(super) endpoints: Endpoints,
     pub(super) format: BodyFormat,
     pub(super) headers: HeaderMap,
@@ -91,7 +91,7 @@ impl OAuthClient {
     }
 
     pub(super) fn auth(&self) -> ClientAuth {
-        self.0.auth
+        self.0.auth.method()
     }
 
     /// Sends one token request and reads the answer.
@@ -118,11 +118,11 @@ impl OAuthClient {
                 Target::Refresh => &self.0.refresh_params,
                 _ => &self.0.params,
             });
-            let endpoint = self.0.endpoint(grant.target).await?;
-            let response = self.0.post(&endpoint, params).await?;
-            let mut reader = self.0.reader(&endpoint, Some(grant.scope));
+            let answered = self.0.post(grant.target, params, grant.single_use).await?;
+            let mut reader = answered.reader();
+            reader.requested = Some(grant.scope);
             reader.keep_refresh_token = grant.keep_refresh_token;
-            reader.read(&response)
+            reader.read(&answered.response)
         };
         let result = result.instrument(span.clone()).await;
         span.record("outcome", result.as_ref().map_or_else(TokenError::code, |_| "ok"));
@@ -139,64 +139,84 @@ impl OAuthClient {
     ) -> Result<Answered<'_>, TokenError> {
         let (client_id, host) = (self.client_id(), self.site());
         let span = tracing::info_span!("oauth.request", name, %client_id, %host, status = Empty, outcome = Empty);
-        let result = async {
-            let endpoint = self.0.endpoint(target).await?;
-            let response = self.0.post(&endpoint, params).await?;
-            Ok(Answered { client: &self.0, endpoint, response })
-        };
-        let result: Result<_, TokenError> = result.instrument(span.clone()).await;
+        let result = self.0.post(target, params, false).instrument(span.clone()).await;
         span.record("outcome", result.as_ref().map_or_else(TokenError::code, |_| "ok"));
         result
     }
 }
 
-/// The answer of an endpoint other than the token endpoint.
+/// The answer of an endpoint.
 pub(super) struct Answered<'a> {
     client: &'a Inner,
     endpoint: Endpoint,
+    /// Knows the secrets of the request too.
+    redactor: Redactor,
     pub(super) response: Response<Bytes>,
 }
 
 impl Answered<'_> {
     /// What understands the answer.
     pub(super) fn reader(&self) -> Reader<'_> {
-        self.client.reader(&self.endpoint, None)
+        Reader {
+            site: self.endpoint.site(),
+            method: self.client.auth.method(),
+            redactor: &self.redactor,
+            now: self.client.clock.wall(),
+            requested: None,
+            separator: self.client.separator,
+            keep_refresh_token: true,
+        }
     }
 }
 
 impl Inner {
-    fn reader<'a>(&'a self, endpoint: &'a Endpoint, requested: Option<&'a ScopeSet>) -> Reader<'a> {
-        Reader {
-            site: endpoint.site(),
-            method: self.auth,
-            redactor: &self.redactor,
-            now: self.clock.wall(),
-            requested,
-            separator: self.separator,
-            keep_refresh_token: true,
+    /// Sends `params` with the client's authentication. What spends something that is good once (`single_use`) is sent again only
+    /// where the server has refused the client itself, and so has not looked at the rest.
+    async fn post(&self, target: Target, params: Params, single_use: bool) -> Result<Answered<'_>, TokenError> {
+        let limit = Limit::new(&self.clock, self.timeout);
+        let endpoint = self.endpoint(target).await?;
+        let audience = self.assertion_audience().await?;
+        let mut trial = self.auth.trial(single_use);
+        loop {
+            let proof = self.auth.prove(&trial, &audience, limit).await?;
+            let answered = self.send(&endpoint, &params, &proof, limit).await?;
+            if answered.reader().refuses_client(&answered.response) {
+                if self.auth.next(&mut trial, &proof, limit).await {
+                    continue;
+                }
+            } else if answered.response.status().is_success() {
+                self.auth.worked(&trial);
+            }
+            return Ok(answered);
         }
     }
 
-    /// Sends `params` with the client's authentication.
-    async fn post(&self, endpoint: &Endpoint, params: Params) -> Result<Response<Bytes>, TokenError> {
-        let request = self.request(endpoint, params)?;
-        match within(&self.clock, self.timeout, self.http.send(request)).await {
+    async fn send(
+        &self,
+        endpoint: &Endpoint,
+        params: &Params,
+        proof: &Proof,
+        limit: Limit<'_>,
+    ) -> Result<Answered<'_>, TokenError> {
+        let secrets = params.secrets().chain(proof.params.secrets()).chain(&proof.hidden).cloned();
+        let redactor = self.redactor.and(secrets);
+        let request = self.request(endpoint, params.clone(), proof)?;
+        match race(self.http.send(request), limit.passed()).await {
             Some(Ok(response)) => {
                 tracing::Span::current().record("status", response.status().as_u16());
-                Ok(response)
+                Ok(Answered { client: self, endpoint: endpoint.clone(), redactor, response })
             }
-            Some(Err(error)) => Err(self.transport_failure(endpoint, error)),
+            Some(Err(error)) => Err(transport_failure(endpoint, &redactor, error).handed_over()),
             None => Err(TokenError::new(
                 TokenErrorKind::TimedOut,
                 format!("{} did not answer within {:?}", endpoint.site(), self.timeout),
-            )),
+            )
+            .handed_over()),
         }
     }
 
-    fn request(&self, endpoint: &Endpoint, mut params: Params) -> Result<Request<Bytes>, TokenError> {
-        let mut proof = Params::default();
-        self.auth.add_params(&self.client_id, &self.secret, &mut proof);
-        params.insert_behind_grant_type(proof);
+    fn request(&self, endpoint: &Endpoint, mut params: Params, proof: &Proof) -> Result<Request<Bytes>, TokenError> {
+        params.insert_behind_grant_type(proof.params.clone());
         if self.skip_empty {
             params.drop_empty();
         }
@@ -210,74 +230,31 @@ impl Inner {
         if let Some(content_type) = encoded.content_type {
             request.headers_mut().insert(CONTENT_TYPE, content_type);
         }
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = &proof.header {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
         Ok(request)
     }
 
-    /// What a failed exchange means for the token.
-    fn transport_failure(&self, endpoint: &Endpoint, error: BoxError) -> TokenError {
-        let site = endpoint.site();
-        let Some(transport) = TransportError::find(&*error) else {
-            // Somebody else's error may quote the request: only its cleaned text is kept.
-            let mut text = error.to_string();
-            let mut next = error.source();
-            while let Some(source) = next {
-                text = format!("{text}: {source}");
-                next = source.source();
-            }
-            let source = ForeignError(self.redactor.clean(&text, MAX_FOREIGN));
-            let message = format!("the HTTP client could not send the token request to {site}");
-            return TokenError::new(TokenErrorKind::Unreachable, message).with_source(source);
-        };
-        let (kind, message) = match transport.kind() {
-            TransportErrorKind::Connect => (
-                TokenErrorKind::Unreachable,
-                format!("cannot connect to {site}: check the host of the token URL and the network"),
-            ),
-            TransportErrorKind::Tls => (
-                TokenErrorKind::Unreachable,
-                format!("there is no trusted TLS connection to {site}: check its certificate and the trusted roots"),
-            ),
-            TransportErrorKind::TimedOut => (TokenErrorKind::TimedOut, format!("{site} did not answer in time")),
-            TransportErrorKind::TooLarge => {
-                (TokenErrorKind::Unparsable, format!("{site} answered with more than the transport reads"))
-            }
-            TransportErrorKind::Encoded => {
-                (TokenErrorKind::Unparsable, format!("{site} answered with a compressed body, which nobody asked for"))
-            }
-            TransportErrorKind::Forbidden => (
-                TokenErrorKind::Misconfigured,
-                format!("the token request to {site} was not sent: a rule of the transport forbids it"),
-            ),
-            TransportErrorKind::Protocol => (TokenErrorKind::Unreachable, format!("the connection to {site} broke")),
-        };
-        TokenError::new(kind, message).with_source(transport.clone())
+    /// For whom assertions are that the client makes now.
+    async fn assertion_audience(&self) -> Result<String, TokenError> {
+        if !self.auth.method().uses_assertion() {
+            return Ok(String::new());
+        }
+        Ok(match &self.auth.assertion().audience {
+            AssertionAudience::Issuer => self.issuer.clone().unwrap_or_default(),
+            AssertionAudience::TokenEndpoint => self.endpoint(Target::Token).await?.uri().to_string(),
+            AssertionAudience::Custom(audience) => audience.clone(),
+        })
     }
 }
-
-/// How much of a foreign error's text is kept, in characters.
-const MAX_FOREIGN: usize = 300;
-
-/// What is left of an error of a user's own HTTP client.
-#[derive(Debug)]
-struct ForeignError(String);
-
-impl fmt::Display for ForeignError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ForeignError {}
 
 impl fmt::Debug for OAuthClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
         f.debug_struct("OAuthClient")
             .field("client_id", &inner.client_id)
-            .field("auth", &inner.auth)
+            .field("auth", &inner.auth.method())
             .field("endpoints", &inner.endpoints)
             .field("format", &inner.format)
             .field("params", &inner.params.names().collect::<Vec<_>>())

@@ -1,23 +1,37 @@
 //! The client of an OAuth 2.0 authorization server: client authentication, token requests and what comes back.
 
 mod answer;
+#[cfg(feature = "authorization-code")]
+mod authorize;
 mod builder;
 mod client;
 mod client_auth;
-mod client_credentials;
 mod endpoints;
+mod failure;
 mod form;
+mod grant;
 mod lifetime;
+mod limit;
+#[cfg(feature = "loopback")]
+mod loopback;
 mod redact;
 mod refusal;
 mod request;
 mod response;
 mod revoke;
 
+#[cfg(feature = "authorization-code")]
+pub use self::authorize::{
+    AuthorizationCallback, AuthorizationCode, AuthorizationCodeSource, AuthorizationError, AuthorizationErrorKind,
+    AuthorizationRequest, AuthorizationTransaction, IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo,
+    StartedAuthorization, TransactionStore,
+};
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
-pub use self::client_auth::ClientAuth;
-pub use self::client_credentials::{ClientCredentials, ClientCredentialsSource};
+pub use self::client_auth::{AssertionAudience, BasicHalf, ClientAuth, FileSecret, SecretSource};
+pub use self::grant::*;
+#[cfg(feature = "loopback")]
+pub use self::loopback::{NativeLogin, open_system_browser};
 pub use self::request::BodyFormat;
 pub use self::revoke::TokenTypeHint;
 

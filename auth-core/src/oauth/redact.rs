@@ -1,21 +1,37 @@
 use std::fmt;
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use super::form;
+use crate::Secret;
 use crate::error::printable;
 
 /// Takes our own secrets out of what a server sends back: some repeat the request in an error description.
-#[derive(Clone, Default)]
-pub(super) struct Redactor(Vec<Zeroizing<String>>);
+///
+/// Each secret is known as it is, form-encoded, escaped as JSON has it, and in base64. That is worked out when it is first
+/// needed, which most requests never do.
+#[derive(Default)]
+pub(super) struct Redactor {
+    secrets: Vec<Secret>,
+    forms: OnceLock<Vec<Zeroizing<String>>>,
+}
 
 impl Redactor {
-    /// Knows every text of `secrets` as it is, form-encoded, escaped as JSON has it, and in base64.
     pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { secrets: secrets.into_iter().map(Secret::from).collect(), forms: OnceLock::new() }
+    }
+
+    /// One that knows `more` besides.
+    pub(super) fn and(&self, more: impl IntoIterator<Item = Secret>) -> Self {
+        Self { secrets: self.secrets.iter().cloned().chain(more).collect(), forms: OnceLock::new() }
+    }
+
+    fn forms(&self) -> Vec<Zeroizing<String>> {
         let mut forms = Vec::new();
-        for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
+        for secret in self.secrets.iter().map(Secret::expose_secret).filter(|secret| !secret.is_empty()) {
             forms.push(Zeroizing::new(secret.to_owned()));
             let encoded = form::encoded(secret);
             let percent_spaces = Zeroizing::new(encoded.replace('+', "%20"));
@@ -33,19 +49,29 @@ impl Redactor {
         // The longest first: a secret may be part of another.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         forms.dedup();
-        Self(forms)
+        forms
     }
 
     /// What may be shown of `text`: printable ASCII, without our secrets, at most `max` characters.
     pub(super) fn clean(&self, text: &str, max: usize) -> String {
         // Filtered first, since a filter that comes later could join the parts of a secret.
         let mut text = printable(text, usize::MAX);
-        for form in &self.0 {
+        let forms = self.forms.get_or_init(|| self.forms());
+        for form in forms {
             if text.contains(form.as_str()) {
                 text = text.replace(form.as_str(), "[redacted]");
             }
         }
+        for form in forms.iter().filter(|form| form.len() >= MIN_CUT) {
+            text = without_beginnings(text, form);
+        }
         printable(text.trim(), max)
+    }
+}
+
+impl Clone for Redactor {
+    fn clone(&self) -> Self {
+        self.and([])
     }
 }
 
@@ -57,6 +83,26 @@ impl fmt::Debug for Redactor {
 
 /// The shortest rest of a text without its characters beyond ASCII that is still looked for.
 const MIN_REST: usize = 6;
+
+/// The shortest secret whose beginning alone is looked for, because a server may have cut its text in the middle of it, and how
+/// much of it that is at least.
+const MIN_CUT: usize = 20;
+const CUT: usize = 12;
+
+/// `text` without what `form` begins with.
+fn without_beginnings(text: String, form: &str) -> String {
+    let Some(beginning) = form.get(..CUT).filter(|beginning| text.contains(*beginning)) else { return text };
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, found)) = rest.split_once(beginning) {
+        kept.push_str(before);
+        kept.push_str("[redacted]");
+        let same = found.bytes().zip(form.bytes().skip(CUT)).take_while(|(theirs, ours)| theirs == ours).count();
+        rest = found.get(same..).unwrap_or_default();
+    }
+    kept.push_str(rest);
+    kept
+}
 
 /// `text` as it stands within a JSON string, with slashes as they are and escaped.
 fn json_escaped(text: &str) -> [Zeroizing<String>; 2] {
@@ -125,6 +171,18 @@ mod tests {
         for form in ["pässwörd-sésame", "p\u{c3}\u{a4}ssw\u{c3}\u{b6}rd-s\u{c3}\u{a9}same"] {
             assert_eq!(redactor.clean(&format!("wrong: {form}!"), 200), "wrong: [redacted]!", "{form}");
         }
+    }
+
+    // THREAT-L2, THREAT-L4
+    #[test]
+    fn a_secret_that_the_server_cut_is_found_by_its_beginning() {
+        let redactor = Redactor::default().and([Secret::from("rt-0123456789abcdefghij")]);
+        assert_eq!(redactor.clean("bad rt-0123456789abc", 200), "bad [redacted]");
+        assert_eq!(
+            redactor.clean("rt-0123456789abXY rt-012345678, rt-01234567", 200),
+            "[redacted]XY [redacted], rt-01234567"
+        );
+        assert_eq!(Redactor::new(["https://a.example"]).clean("see https://a.exam", 200), "see https://a.exam");
     }
 
     // THREAT-T7

@@ -21,12 +21,13 @@ struct Verdict {
 impl Reader<'_> {
     /// The error that a status and an error code mean, with what to do about it.
     pub(super) fn refusal(&self, status: StatusCode, headers: &HeaderMap, failure: Option<Failure>) -> TokenError {
+        let Verdict { kind, what, advice } =
+            self.verdict(status, failure.as_ref().map(|failure| failure.code.as_str()));
         let code = failure.as_ref().map(|failure| self.redactor.clean(&failure.code, MAX_CODE));
         let description = failure
             .and_then(|failure| failure.description)
             .map(|text| self.redactor.clean(&text, MAX_DESCRIPTION).replace('"', "'"))
             .filter(|text| !text.is_empty());
-        let Verdict { kind, what, advice } = self.verdict(status, code.as_deref());
 
         let mut message = format!("{} {what} (status {}", self.site, status.as_u16());
         if let Some(code) = &code {

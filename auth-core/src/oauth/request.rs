@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use http::Uri;
@@ -40,9 +41,52 @@ pub(super) struct Grant<'a> {
     /// Its own parameters; only `resource` may be there more than once (RFC 8707 section 2).
     pub(super) params: Params,
     pub(super) keep_refresh_token: bool,
+    /// Whether the request spends something that is good once: a code, a refresh token that may rotate. Such a request is never
+    /// sent a second time to try another way of authentication.
+    pub(super) single_use: bool,
 }
 
-/// Parameters in the order in which they are sent.
+/// Values of other parameters than these are held to be secret from here on, in bytes.
+pub(super) const MIN_SECRET: usize = 6;
+
+/// Parameters whose values are secret however short they are.
+const SECRET: &[&str] = &[
+    "actor_token",
+    "assertion",
+    "client_assertion",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "device_code",
+    "id_token_hint",
+    "password",
+    "refresh_token",
+    "subject_token",
+    "token",
+];
+
+/// Parameters whose values are names, which messages may repeat.
+const PUBLIC: &[&str] = &[
+    "actor_token_type",
+    "audience",
+    "authorization_details",
+    "client_assertion_type",
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "dpop_jkt",
+    "grant_type",
+    "redirect_uri",
+    "requested_token_type",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "subject_token_type",
+    "token_type_hint",
+];
+
+/// Parameters in the order in which they are sent. `Debug` does not show what they hold.
 #[derive(Clone, Default)]
 pub(super) struct Params(Vec<(Cow<'static, str>, Secret)>);
 
@@ -58,6 +102,10 @@ impl Params {
         self.0.push((name.into(), value.into()));
     }
 
+    pub(super) fn insert_first(&mut self, name: &'static str, value: impl Into<Secret>) {
+        self.0.insert(0, (Cow::Borrowed(name), value.into()));
+    }
+
     pub(super) fn extend(&mut self, other: &Self) {
         self.0.extend(other.0.iter().cloned());
     }
@@ -66,6 +114,11 @@ impl Params {
     pub(super) fn insert_behind_grant_type(&mut self, other: Self) {
         let at = usize::from(self.names().next() == Some("grant_type"));
         self.0.splice(at..at, other.0);
+    }
+
+    #[cfg(feature = "authorization-code")]
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.retain(|(own, _)| own != name);
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -78,6 +131,21 @@ impl Params {
 
     pub(super) fn values(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(_, value)| value.expose_secret())
+    }
+
+    /// The values that nobody may show. Where a name does not say, short ones are flags and versions: taking them out of a text
+    /// would spoil it.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let is_secret = |name: &str, value: &Secret| {
+            !PUBLIC.contains(&name) && (SECRET.contains(&name) || value.expose_secret().len() >= MIN_SECRET)
+        };
+        self.0.iter().filter(move |(name, value)| is_secret(name, value)).map(|(_, value)| value)
+    }
+
+    /// The values of the parameters called `name`.
+    #[cfg(feature = "verify")]
+    pub(super) fn values_of(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.expose_secret())
     }
 
     pub(super) fn drop_empty(&mut self) {
@@ -169,6 +237,12 @@ impl Params {
     /// About how long it all is.
     fn size(&self) -> usize {
         self.0.iter().map(|(name, value)| name.len() + value.expose_secret().len() + 6).sum()
+    }
+}
+
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
     }
 }
 

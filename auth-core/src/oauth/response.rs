@@ -56,6 +56,9 @@ fn with_companions(mut response: TokenResponse, refresh_token: Option<Secret>, a
     if let Some(id_token) = answer.secret("id_token") {
         response = response.with_id_token(id_token);
     }
+    if let Some(issued) = answer.secret("issued_token_type") {
+        response = response.with_extra("issued_token_type", issued);
+    }
     response
 }
 
@@ -81,6 +84,17 @@ impl Reader<'_> {
         let readable = response.body().len() <= MAX_ANSWER;
         let answer = Some(response).filter(|_| readable).and_then(|response| self.answer(response).ok());
         self.refusal(response.status(), response.headers(), answer.and_then(|answer| answer.failure()))
+    }
+
+    /// Whether the server refused the client itself (RFC 6749 section 5.2), not the grant, and said so plainly.
+    pub(super) fn refuses_client(&self, response: &Response<Bytes>) -> bool {
+        let is_refusal = matches!(response.status().as_u16(), 400 | 401) && response.body().len() <= MAX_ANSWER;
+        is_refusal
+            && self
+                .answer(response)
+                .ok()
+                .and_then(|answer| answer.failure())
+                .is_some_and(|it| it.code == "invalid_client")
     }
 
     fn token_response(&self, response: &Response<Bytes>, answer: &Answer<'_>) -> Result<TokenResponse, TokenError> {

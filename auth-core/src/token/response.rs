@@ -94,6 +94,13 @@ impl TokenResponse {
         self
     }
 
+    /// The same response for a token with another scope.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn with_granted_scope(mut self, scope: crate::ScopeSet) -> Self {
+        self.token = self.token.with_scope(scope);
+        self
+    }
+
     /// The access token.
     #[must_use]
     pub fn token(&self) -> &Token {

@@ -6,6 +6,10 @@
 
 use tower_auth_core as core;
 
+#[cfg(feature = "loopback")]
+mod authorization;
+#[cfg(feature = "loopback")]
+mod browser;
 mod clients;
 mod faults;
 mod provider;

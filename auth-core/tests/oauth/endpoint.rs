@@ -1,7 +1,10 @@
 //! A token endpoint in memory.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_auth_core::{BoxError, ClientCredentials, HttpClient};
@@ -20,11 +23,35 @@ impl Endpoint {
     where
         F: Fn() -> Result<Response<Bytes>, BoxError> + Clone + Send + Sync + 'static,
     {
+        Self::routed(move |_| answer())
+    }
+
+    /// Answers by what is asked.
+    pub(crate) fn routed<F>(answer: F) -> Self
+    where
+        F: Fn(&Request<Bytes>) -> Result<Response<Bytes>, BoxError> + Clone + Send + Sync + 'static,
+    {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&seen);
         let http = HttpClient::new(tower::service_fn(move |request: Request<Bytes>| {
+            let answer = answer(&request);
             shared.lock().unwrap().push(request);
-            std::future::ready(answer())
+            std::future::ready(answer)
+        }));
+        Self { http, seen }
+    }
+
+    /// Answers as `judge` decides.
+    pub(crate) fn judging<F>(judge: F) -> Self
+    where
+        F: Fn(&Request<Bytes>) -> Response<Bytes> + Clone + Send + Sync + 'static,
+    {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&seen);
+        let http = HttpClient::new(tower::service_fn(move |request: Request<Bytes>| {
+            let response = judge(&request);
+            shared.lock().unwrap().push(request);
+            std::future::ready(Ok::<_, BoxError>(response))
         }));
         Self { http, seen }
     }
@@ -64,4 +91,38 @@ pub(crate) fn response(status: u16, content_type: &str, body: &'static str) -> R
         .header("content-type", content_type)
         .body(Bytes::from_static(body.as_bytes()))
         .unwrap()
+}
+
+/// The pair of a Basic `Authorization`.
+pub(crate) fn basic(request: &Request<Bytes>) -> Option<(String, String)> {
+    let value = request.headers().get("authorization")?.to_str().unwrap();
+    let pair = STANDARD.decode(value.strip_prefix("Basic ")?).unwrap();
+    let pair = String::from_utf8(pair).unwrap();
+    let (user, password) = pair.split_once(':').unwrap();
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// The parameters in a form body.
+pub(crate) fn form(request: &Request<Bytes>) -> BTreeMap<String, String> {
+    let text = std::str::from_utf8(request.body()).unwrap();
+    let decode = |text: &str| {
+        let mut bytes = Vec::new();
+        let mut rest = text.bytes();
+        while let Some(byte) = rest.next() {
+            bytes.push(match byte {
+                b'+' => b' ',
+                b'%' => {
+                    let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                    u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+                }
+                other => other,
+            });
+        }
+        String::from_utf8(bytes).unwrap()
+    };
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap())
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
 }

@@ -169,3 +169,60 @@ fn debug_output_of_every_type_is_clean() {
     assert_clean(&shown, "debug output");
     assert!(shown.contains("orders") && shown.contains("login.example.com"), "{shown}");
 }
+
+// THREAT-L2, THREAT-L3, THREAT-L4
+#[tokio::test]
+async fn parameters_of_the_request_that_come_back_in_a_kibibyte_of_junk_are_not_shown() {
+    let (log, _guard) = Log::capture();
+    let values = [
+        ("refresh_token", "s3ntinel-refresh-0123456789"),
+        ("code", "s3nt"),
+        ("code_verifier", "s3ntinel-verifier-0123456789-0123456789-012345"),
+        ("password", "s3ntinel pässwörd"),
+        ("assertion", "s3ntinel.assertion.0123456789"),
+        ("subject_token", "s3ntinel.subject.0123456789"),
+        ("device_code", "s3ntinel-device"),
+        ("otp", "s3ntinel-otp"),
+    ];
+    for (name, value) in values {
+        for cut in [value.len(), 21] {
+            let echo: String = value.chars().take(cut).collect();
+            let body = format!(
+                r#"{{"error":"{echo}","error_description":"{echo} {:x<40}{echo}{:x<40}{echo}{:x<940}{echo}"}}"#,
+                "", "", ""
+            );
+            for status in [400, 401, 500, 200] {
+                let body = body.clone();
+                let endpoint =
+                    Endpoint::new(move || Ok(Response::builder().status(status).body(body.clone().into())?));
+                let tokens = ClientCredentials::new(URL, "orders", SECRET)
+                    .param(name, value)
+                    .http_client(endpoint.http)
+                    .build()
+                    .unwrap();
+                let error = tokens.request_token().await.unwrap_err();
+                let shown = everything(&error);
+                assert!(!shown.contains("s3nt") && shown.contains("[redacted]"), "{name}: {shown}");
+            }
+            let broken = Endpoint::new(move || Err(BoxError::from(format!("{value} {}", echo.clone()))));
+            let tokens = ClientCredentials::new(URL, "orders", SECRET)
+                .param(name, value)
+                .http_client(broken.http)
+                .build()
+                .unwrap();
+            let shown = everything(&tokens.request_token().await.unwrap_err());
+            assert!(!shown.contains("s3nt"), "{name}: {shown}");
+        }
+    }
+    assert!(!log.text().contains("s3nt"), "{}", log.text());
+}
+
+// THREAT-L2
+#[tokio::test]
+async fn names_in_a_request_are_no_secrets() {
+    let body = r#"{"error":"invalid_target","error_description":"https://api.example.com is unknown to orders"}"#;
+    let endpoint = Endpoint::json(400, body);
+    let tokens = grant().resource("https://api.example.com").http_client(endpoint.http).build().unwrap();
+    let error = tokens.request_token().await.unwrap_err();
+    assert!(error.to_string().contains("https://api.example.com is unknown to orders"), "{error}");
+}

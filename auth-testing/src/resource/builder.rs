@@ -122,6 +122,15 @@ impl ResourceServerBuilder {
     }
 
     /// Publishes metadata as the resource `identifier`, an `https` URL.
+    ///
+    /// ```
+    /// use tower_auth_testing::{AuthorizationServer, ResourceServer};
+    ///
+    /// let issuer = AuthorizationServer::builder().client("orders", "secret").build()?;
+    /// let api = ResourceServer::builder().issuer(&issuer).resource("https://api.test/orders").build();
+    /// assert_eq!(api.metadata_url(), "https://api.test/.well-known/oauth-protected-resource/orders");
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
     pub fn resource(mut self, identifier: impl Into<String>) -> Self {
         self.resource = Some(identifier.into());
         self.publish_metadata()

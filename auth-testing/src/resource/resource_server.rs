@@ -111,6 +111,19 @@ impl ResourceServer {
         Ok(self.serve(Port::bind(Wire::Tls(ca.acceptor()?)).await?))
     }
 
+    /// As [`listen_tls`](Self::listen_tls), and asks clients for a certificate, without insisting: what a token is bound to must be shown
+    /// (RFC 8705 section 3).
+    ///
+    /// # Errors
+    /// As [`listen_tls`](Self::listen_tls).
+    ///
+    /// # Panics
+    /// As [`listen`](Self::listen).
+    #[cfg(feature = "tls")]
+    pub async fn listen_mtls(&self, ca: &crate::TestCa) -> io::Result<ListeningServer> {
+        Ok(self.serve(Port::bind(Wire::Tls(ca.asking_acceptor()?)).await?))
+    }
+
     fn serve(&self, port: Port) -> ListeningServer {
         self.0.origins.lock().unwrap_or_else(PoisonError::into_inner).push(port.origin());
         let server = self.clone();

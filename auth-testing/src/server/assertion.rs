@@ -98,9 +98,10 @@ impl Shared {
         let audience: Vec<&str> = claims.aud.iter().flat_map(|aud| aud.iter()).collect();
         let issuer = self.minter.issuer();
         if self.quirks.has(Quirk::EndpointAudience) {
-            let endpoint = self.url_of(request.head.uri.path());
-            let token_url = format!("{}/token", self.base());
-            return audience.iter().any(|one| [&issuer, &endpoint, &token_url].iter().any(|own| *own == one));
+            let mut own = self.urls_of(request.head.uri.path());
+            own.extend(self.urls_of(&format!("{}/token", self.parts.path)));
+            own.push(issuer);
+            return audience.iter().any(|one| own.iter().any(|own| own == one));
         }
         audience == [issuer]
     }

@@ -12,6 +12,10 @@ pub(super) enum AuthMethod {
     PrivateKeyJwt,
     /// A token of another issuer.
     Workload,
+    /// A certificate of the server's authority.
+    TlsSubject,
+    /// A certificate that the client made itself.
+    TlsSelfSigned,
 }
 
 impl AuthMethod {
@@ -47,6 +51,8 @@ impl AuthMethod {
             Self::None => Some("none"),
             Self::SecretJwt => Some("client_secret_jwt"),
             Self::PrivateKeyJwt | Self::Workload => Some("private_key_jwt"),
+            Self::TlsSubject => Some("tls_client_auth"),
+            Self::TlsSelfSigned => Some("self_signed_tls_client_auth"),
             Self::Both => None,
         }
     }

@@ -61,6 +61,9 @@ impl Shared {
                     .ok_or_else(|| Refusal::invalid_client("unknown client, wrong secret or wrong method", false))
             }
             (Shown::Nothing, None) => {
+                if let Some(verdict) = id.and_then(|id| self.by_certificate(request, id)) {
+                    return verdict;
+                }
                 let client = id.and_then(|id| self.client(id));
                 client
                     .filter(|client| client.may_use(AuthMethod::None))

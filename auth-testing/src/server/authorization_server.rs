@@ -13,8 +13,8 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 
 /// An authorization server for tests: in memory, or on a loopback socket.
 ///
-/// Under its issuer it has `/authorize`, `/par`, `/device`, `/token` (authorization code, client credentials, device code, refresh
-/// token), `/jwks`, `/introspect`, `/revoke` and
+/// Under its issuer it has `/authorize`, `/par`, `/device`, `/token` (authorization code, client credentials, device code, JWT
+/// bearer, password, refresh token, token exchange), `/jwks`, `/introspect`, `/revoke`, `/register` and
 /// both metadata documents. Faults can be [scripted](Self::fault), every request is [recorded](Self::requests), and a [`Quirk`] makes it odd.
 ///
 /// ```
@@ -46,6 +46,8 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 ///    An assertion (RFC 7523) is of its type, signed by a key or the secret of the client, with a secret as long as the hash; `iss` and `sub` are the
 ///    client, `aud` is the issuer and nothing else, `exp` at most 5 minutes ahead, `jti` new, `typ` absent, `JWT` or
 ///    `client-authentication+jwt`. A token of a foreign issuer is signed by it, for this issuer, and of the subject described.
+///    A certificate of the connection is signed by the authority of the socket and has the client's subject, or has one of its thumbprints
+///    (RFC 8705 section 2).
 /// 5. A DPoP proof at the token endpoint, if there is one, is right in every point of RFC 9449 section 4.3: one header; `typ`, an asymmetric `alg`,
 ///    a public `jwk` and its signature; `htm`, `htu` without query and fragment, `iat` at most 5 minutes old, a new `jti` of 16 characters or more;
 ///    `nonce` where one is demanded.
@@ -55,12 +57,20 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 ///    every token that descends from the same grant. A public client's is bound to the DPoP key that it was issued with.
 /// 9. A device code belongs to the client, has not expired and was not used before. A poll before the interval has passed is told to slow
 ///    down, and the interval grows by 5 seconds.
-/// 10. A code belongs to the client, was not used before and is younger than a minute; `redirect_uri` is that of the authorization request, or
-///     absent in both; the DPoP key is that of `dpop_jkt`, if the request had one; `code_verifier` is well-formed and fits the challenge, and absent if there was none. A mistake of its own client uses a
-///     code up, a second use ends the family.
+/// 10. A code belongs to the client, was not used before and has not expired; `redirect_uri` is that of the authorization request, or
+///     absent in both; the DPoP key is that of `dpop_jkt`, if the request had one; `code_verifier` is well-formed and fits the challenge, and absent
+///     if there was none. A mistake of its own client uses a code up, a second use ends the family.
+///
+/// 11. An assertion is signed by a [trusted](AuthorizationServerBuilder::trust) issuer, or by the client itself, which then need not
+///     authenticate; it is for the issuer or the token endpoint, neither expired nor made for something else, and its `jti`, if any, is new.
+/// 12. A token in exchange is an active one of this server or a JWT of a trusted issuer, and of its type; `actor_token` comes with its type, and names
+///     whom `may_act` allows. Resources are absolute URIs without fragment; scopes are not wider than the subject token's.
+///
+/// Registration, where the builder allows it: known grants with fitting response types, a redirect URI for codes, each with `https`, a literal
+/// loopback address or a private-use scheme; a known method, for `private_key_jwt` with public keys by value.
 ///
 /// A pushed request is checked as the authorization endpoint checks it, and has no `request_uri`. The one that it gets is good once, for its client,
-/// for a minute; beside it nothing in the URL counts.
+/// until it expires; beside it nothing in the URL counts.
 ///
 /// At the authorization endpoint: the client is known and the redirect URI one of its own, else there is no redirect. Then `response_type` is
 /// `code`; there is a code challenge, with the method `S256`; scopes are the client's, resources known. What is wrong with these goes back to
@@ -110,8 +120,50 @@ impl AuthorizationServer {
         Ok(self.serve(Port::bind(Wire::Tls(ca.acceptor()?)).await?))
     }
 
+    /// As [`listen_tls`](Self::listen_tls), and asks clients for a certificate, without insisting (RFC 8705). One that `ca` signed is known by its subject,
+    /// any other by its thumbprint; which of them is a client's is said by [`TestClient`](crate::TestClient). Tokens are bound to the certificate
+    /// of the connection.
+    ///
+    /// Beside another listening socket the endpoints here stand in the metadata as `mtls_endpoint_aliases`.
+    ///
+    /// ```
+    /// use tower_auth_core::HttpTransport;
+    /// use tower_auth_testing::{AuthorizationServer, TestCa, TestClient};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let ca = TestCa::new();
+    /// let orders = TestClient::without_secret("orders").tls_client_auth("CN=orders");
+    /// let server = AuthorizationServer::builder().client_with(orders).build()?;
+    /// let listening = server.listen_mtls(&ca).await?;
+    /// let shown = ca.client_certificate("orders");
+    /// let http = HttpTransport::new().only_roots(ca.pem()).client_certificate(shown.pem(), shown.key_pem()).build()?;
+    ///
+    /// let request = http::Request::post(listening.url("/token"))
+    ///     .header("content-type", "application/x-www-form-urlencoded")
+    ///     .body("grant_type=client_credentials&client_id=orders".into())?;
+    /// assert_eq!(http.send(request).await?.status(), 200);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`listen_tls`](Self::listen_tls).
+    ///
+    /// # Panics
+    /// As [`listen`](Self::listen).
+    #[cfg(feature = "tls")]
+    pub async fn listen_mtls(&self, ca: &crate::TestCa) -> io::Result<ListeningServer> {
+        let port = Port::bind(Wire::Tls(ca.asking_acceptor()?)).await?;
+        self.0.listen_mtls_at(port.origin());
+        Ok(self.answer_at(port))
+    }
+
     fn serve(&self, port: Port) -> ListeningServer {
         self.0.listen_at(port.origin());
+        self.answer_at(port)
+    }
+
+    fn answer_at(&self, port: Port) -> ListeningServer {
         let shared = Arc::clone(&self.0);
         port.serve(move |request| {
             let shared = Arc::clone(&shared);
@@ -239,6 +291,18 @@ impl AuthorizationServer {
     }
 
     /// What becomes of refresh tokens that are used from now on.
+    ///
+    /// ```
+    /// use tower_auth_testing::{AuthorizationServer, Endpoint, Fault, RefreshPolicy};
+    ///
+    /// let server = AuthorizationServer::builder().client("orders", "secret").build()?;
+    /// let token = server.issue_refresh_token("orders", "alice", "orders:read".parse()?);
+    /// server.set_refresh_policy(RefreshPolicy::Rotate);
+    /// server.fault(Endpoint::Token, Fault::lost_answer());
+    /// // … the code under test refreshes; its token is spent, and the answer is lost …
+    /// assert!(server.presentations(&token) <= 1, "nobody may try it twice");
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
     pub fn set_refresh_policy(&self, policy: RefreshPolicy) {
         self.0.set_refresh_policy(policy);
     }

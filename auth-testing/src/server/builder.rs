@@ -8,9 +8,10 @@ use tower_auth_core::jose::Algorithm;
 use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Secret};
 
 use super::policy::Policy;
+use super::register::Registration;
 use super::shared::Parts;
 use super::{AuthorizationServer, Consent, Quirk, RefreshPolicy, TestClient, TokenFormat};
-use crate::DpopNonce;
+use crate::{DpopNonce, TokenMinter};
 
 /// Describes an [`AuthorizationServer`].
 #[must_use = "a description does nothing before `build`"]
@@ -146,6 +147,59 @@ impl AuthorizationServerBuilder {
     /// Demands a nonce in DPoP proofs (RFC 9449 section 8).
     pub fn dpop_nonce(mut self, policy: DpopNonce) -> Self {
         self.policy.dpop_nonce = policy;
+        self
+    }
+
+    /// Takes assertions that `issuer` signs (RFC 7523), and its tokens in exchange (RFC 8693).
+    ///
+    /// ```
+    /// use tower_auth_testing::{AuthorizationServer, TokenMinter};
+    ///
+    /// let partner = TokenMinter::new("https://partner.test");
+    /// let server = AuthorizationServer::builder().client("orders", "secret").trust(&partner).build()?;
+    /// let assertion = partner.token().typ("JWT").subject("alice").audience(&server.issuer()).sign();
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    pub fn trust(mut self, issuer: &TokenMinter) -> Self {
+        self.policy.trusted.push(issuer.clone());
+        self
+    }
+
+    /// Adds a user with a password. Once there is one the server knows the password grant (RFC 6749 section 4.3), which nobody should use.
+    ///
+    /// ```
+    /// use tower_auth_testing::AuthorizationServer;
+    ///
+    /// let server = AuthorizationServer::builder().client("old", "secret").user("alice", "password").build()?;
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    pub fn user(mut self, name: impl Into<String>, password: impl Into<Secret>) -> Self {
+        self.policy.users.insert(name.into(), password.into());
+        self
+    }
+
+    /// Lets everybody register clients (RFC 7591).
+    ///
+    /// ```
+    /// use tower_auth_testing::AuthorizationServer;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let server = AuthorizationServer::builder().open_registration().build()?;
+    /// let request = http::Request::post(server.registration_url())
+    ///     .header("content-type", "application/json")
+    ///     .body(r#"{"redirect_uris":["https://app.test/callback"]}"#.into())?;
+    /// assert_eq!(server.http_client().send(request).await?.status(), 201);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn open_registration(mut self) -> Self {
+        self.policy.registration = Registration::Everybody;
+        self
+    }
+
+    /// Lets whoever has the initial access token `token` register clients.
+    pub fn registration_token(mut self, token: impl Into<Secret>) -> Self {
+        self.policy.registration = Registration::Holder(token.into());
         self
     }
 

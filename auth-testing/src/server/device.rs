@@ -158,7 +158,7 @@ impl Shared {
         let family = Some(grants.new_family());
         drop(grants);
         let refresh = client.gives_refresh_tokens.then(|| basis.clone());
-        Ok(self.issue(client, Issue { basis, family, refresh, again: None }))
+        Ok(self.issue(client, Issue { basis, family, refresh, ..Issue::default() }))
     }
 }
 
@@ -173,12 +173,26 @@ impl AuthorizationServer {
     /// The user `test-user` enters `user_code` and grants what the device asks for. False if no device waits for it.
     ///
     /// ```
+    /// use http::Request;
+    /// use serde_json::Value;
     /// use tower_auth_testing::{AuthorizationServer, TestClient};
     ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// let server = AuthorizationServer::builder().client_with(TestClient::public("tv")).build()?;
-    /// // … the client under test asks for a device code at `server.device_authorization_url()` and shows its user code …
-    /// assert!(!server.approve_device("WDJB-MJHT"), "nobody asked for this code");
-    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// let post = |url: String, body: String| {
+    ///     let request = Request::post(url).header("content-type", "application/x-www-form-urlencoded");
+    ///     server.http_client().send(request.body(body.into()).unwrap())
+    /// };
+    /// let device = post(server.device_authorization_url(), "client_id=tv".to_owned()).await?;
+    /// let device: Value = serde_json::from_slice(device.body())?;
+    /// assert!(server.approve_device(device["user_code"].as_str().unwrap()));
+    ///
+    /// let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    /// let poll = format!("grant_type={grant}&client_id=tv&device_code={}", device["device_code"].as_str().unwrap());
+    /// assert_eq!(post(server.token_url(), poll).await?.status(), 200);
+    /// assert_eq!(server.device_polls(device["user_code"].as_str().unwrap()).len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).unwrap();
     /// ```
     pub fn approve_device(&self, user_code: &str) -> bool {
         self.decide_device(user_code, &Consent::approve())

@@ -3,14 +3,17 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use http::{Method, Response};
 use serde_json::json;
+use serde_json::value::RawValue;
 use tower_auth_core::jose::Algorithm;
 
-use super::Quirk;
 use super::answer::{public_json, wrong_method};
 use super::device::DEVICE_CODE;
+use super::exchange::TOKEN_EXCHANGE;
+use super::jwt_bearer::JWT_BEARER;
 use super::received::Received;
 use super::shared::Shared;
 use super::token_endpoint::overridden;
+use super::{AuthorizationServer, Quirk};
 use crate::dpop::ALGORITHMS;
 
 impl Shared {
@@ -43,12 +46,27 @@ impl Shared {
             ("response_types_supported", json!(["code"])),
             ("response_modes_supported", json!(["query"])),
             ("code_challenge_methods_supported", json!(["S256"])),
-            (
-                "grant_types_supported",
-                json!(["authorization_code", "client_credentials", "refresh_token", DEVICE_CODE]),
-            ),
+            ("grant_types_supported", json!(self.grant_names())),
             ("token_endpoint_auth_methods_supported", json!(methods)),
         ];
+        if self.registers() {
+            members.push(("registration_endpoint", json!(format!("{base}/register"))));
+        }
+        if let Some(origin) = self.mtls_origin() {
+            members.push(("tls_client_certificate_bound_access_tokens", json!(true)));
+            let path = &self.parts.path;
+            let at = |name: &str| format!("{origin}{path}/{name}");
+            if !base.starts_with(&origin) {
+                let aliases = json!({
+                    "token_endpoint": at("token"),
+                    "introspection_endpoint": at("introspect"),
+                    "revocation_endpoint": at("revoke"),
+                    "pushed_authorization_request_endpoint": at("par"),
+                    "device_authorization_endpoint": at("device"),
+                });
+                members.push(("mtls_endpoint_aliases", aliases));
+            }
+        }
         members.push(("dpop_signing_alg_values_supported", json!(ALGORITHMS)));
         if methods.contains("client_secret_jwt") || methods.contains("private_key_jwt") {
             let names: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
@@ -57,6 +75,8 @@ impl Shared {
         if !self.quirks.has(Quirk::UnannouncedIss) {
             members.push(("authorization_response_iss_parameter_supported", json!(true)));
         }
+        members.push(("revocation_endpoint_auth_methods_supported", json!(methods)));
+        members.push(("introspection_endpoint_auth_methods_supported", json!(methods)));
         if openid {
             members.extend([
                 ("subject_types_supported", json!(["public"])),
@@ -64,11 +84,43 @@ impl Shared {
             ]);
         }
         let members = members.into_iter().map(|(name, value)| (name.to_owned(), value.to_string()));
-        public_json(overridden(members, &self.parts.metadata))
+        public_json(overridden(members, &self.metadata_changes()))
+    }
+
+    pub(super) fn grant_names(&self) -> Vec<&'static str> {
+        let mut names =
+            vec!["authorization_code", "client_credentials", "refresh_token", DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE];
+        if !self.parts.policy.users.is_empty() {
+            names.push("password");
+        }
+        names
     }
 
     /// The registered names of what the clients may use.
     fn auth_method_names(&self) -> BTreeSet<&'static str> {
         self.clients().values().flat_map(|client| client.auth.iter()).filter_map(|method| method.name()).collect()
+    }
+}
+
+/// The metadata, while the server runs.
+impl AuthorizationServer {
+    /// Sets a member of both metadata documents to a JSON text from now on, such as a wrong `issuer` or a hostile `token_endpoint`; with `None`
+    /// it is left out.
+    ///
+    /// ```
+    /// use tower_auth_testing::AuthorizationServer;
+    ///
+    /// let server = AuthorizationServer::builder().client("orders", "secret").build()?;
+    /// server.set_metadata("issuer", Some("\"https://evil.test\""));
+    /// server.set_metadata("jwks_uri", None);
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When `json` is no JSON.
+    pub fn set_metadata(&self, member: &str, json: Option<&str>) {
+        let is_json = json.is_none_or(|json| serde_json::from_str::<&RawValue>(json).is_ok());
+        assert!(is_json, "a member of the metadata is JSON");
+        self.shared().change_metadata(member.to_owned(), json.map(str::to_owned));
     }
 }

@@ -1,6 +1,10 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::DpopNonce;
+use tower_auth_core::Secret;
+
+use super::register::Registration;
+use crate::{DpopNonce, TokenMinter};
 
 /// What a server allows, and how long things last, for its whole life.
 #[derive(Clone)]
@@ -13,6 +17,11 @@ pub(super) struct Policy {
     /// Of a pushed request.
     pub(super) request_lifetime: Duration,
     pub(super) requires_pushed: bool,
+    pub(super) registration: Registration,
+    /// Whose assertions and tokens are taken beside its own.
+    pub(super) trusted: Vec<TokenMinter>,
+    /// Those who may use the password grant.
+    pub(super) users: BTreeMap<String, Secret>,
     /// To begin with.
     pub(super) dpop_nonce: DpopNonce,
     /// How long a refresh token may come again after its rotation.
@@ -29,6 +38,9 @@ impl Default for Policy {
             device_lifetime: Duration::from_secs(600),
             request_lifetime: Duration::from_secs(60),
             requires_pushed: false,
+            registration: Registration::Nobody,
+            trusted: Vec::new(),
+            users: BTreeMap::new(),
             dpop_nonce: DpopNonce::Off,
             reuse_grace: Duration::ZERO,
         }

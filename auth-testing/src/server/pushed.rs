@@ -58,6 +58,30 @@ impl Shared {
 
 impl AuthorizationServer {
     /// The URL of the pushed authorization request endpoint.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use serde_json::Value;
+    /// use tower_auth_testing::{AuthorizationServer, TestClient};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let app = TestClient::public("app").redirect_uri("https://app.test/callback");
+    /// let server = AuthorizationServer::builder().client_with(app).require_pushed_requests().build()?;
+    /// let body = "client_id=app&response_type=code&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\
+    ///             &code_challenge_method=S256";
+    /// let request = Request::post(server.pushed_authorization_url())
+    ///     .header("content-type", "application/x-www-form-urlencoded")
+    ///     .body(body.into())?;
+    /// let pushed = server.http_client().send(request).await?;
+    /// assert_eq!(pushed.status(), 201);
+    ///
+    /// let pushed: Value = serde_json::from_slice(pushed.body())?;
+    /// let request_uri = pushed["request_uri"].as_str().unwrap();
+    /// let url = format!("{}?client_id=app&request_uri={request_uri}", server.authorization_url());
+    /// assert!(server.approve(&url)?.code().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).unwrap();
+    /// ```
     #[must_use]
     pub fn pushed_authorization_url(&self) -> String {
         format!("{}/par", self.shared().base())

@@ -26,6 +26,12 @@ pub enum Quirk {
     StrictAssertionType,
     /// Tokens are not bound and called Bearer, although there is a DPoP proof.
     BearerForDpop,
+    /// Metadata are where OpenID Connect Discovery appends their path to the issuer's, and nowhere else.
+    OpenIdMetadataOnly,
+    /// Metadata are at the path of OpenID Connect Discovery put before the issuer's (RFC 8414 section 5), and nowhere else.
+    InsertedOpenIdMetadataOnly,
+    /// Access tokens cannot be revoked: `unsupported_token_type` (RFC 7009 section 2.2.1).
+    KeepsAccessTokens,
 }
 
 /// Which quirks are on.

@@ -72,6 +72,6 @@ impl Shared {
         // The next refresh token keeps the width of the first, whatever this request narrowed (RFC 6749 section 6).
         let refresh = (policy == RefreshPolicy::Rotate).then_some(grant.basis);
         let again = (policy == RefreshPolicy::Repeat).then(|| token.to_owned());
-        Ok(self.issue(client, Issue { basis, family: Some(grant.family), refresh, again }))
+        Ok(self.issue(client, Issue { basis, family: Some(grant.family), refresh, again, ..Issue::default() }))
     }
 }

@@ -45,6 +45,7 @@ impl Shared {
             Endpoint::PushedAuthorization => self.pushed_authorization(request),
             Endpoint::DeviceAuthorization => self.device_authorization(request),
             Endpoint::Activation => self.activation(request),
+            Endpoint::Registration => self.registration(request),
             Endpoint::Resource | Endpoint::ResourceMetadata | Endpoint::Unknown => {
                 bare(StatusCode::NOT_FOUND, String::new())
             }

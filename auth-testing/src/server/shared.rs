@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Uri;
@@ -10,7 +10,8 @@ use tower_auth_core::{Clock, ConfigError, ScopeSet};
 use super::grants::{Authentication, Binding, Grants};
 use super::policy::Policy;
 use super::quirk::Quirks;
-use super::{Consent, RefreshPolicy, TestClient, TokenFormat};
+use super::register::Registration;
+use super::{Consent, Quirk, RefreshPolicy, TestClient, TokenFormat};
 use crate::Endpoint;
 use crate::dpop::{Nonces, ProofChecker};
 use crate::fault::FaultPlan;
@@ -46,7 +47,11 @@ pub(crate) struct Shared {
     clients: Mutex<BTreeMap<String, Arc<TestClient>>>,
     refresh: Mutex<RefreshPolicy>,
     consent: Mutex<Consent>,
+    exchanges: Mutex<VecDeque<String>>,
+    metadata: Mutex<BTreeMap<String, Option<String>>>,
     grants: Mutex<Grants>,
+    /// Where it listens for clients with certificates.
+    mtls: Mutex<Option<String>>,
     /// Where it listens, once it does: scheme, host and port.
     listening: Mutex<Option<String>>,
 }
@@ -85,12 +90,15 @@ impl Shared {
             clients: Mutex::new(clients.collect()),
             refresh: Mutex::new(parts.refresh),
             consent: Mutex::new(parts.consent.clone()),
-            parts,
             minter,
             faults: FaultPlan::default(),
             recorder: Recorder::default(),
+            exchanges: Mutex::default(),
+            metadata: Mutex::new(std::mem::take(&mut parts.metadata)),
             grants: Mutex::default(),
+            mtls: Mutex::default(),
             listening: Mutex::default(),
+            parts,
         })
     }
 
@@ -115,6 +123,29 @@ impl Shared {
         *self.consent.lock().unwrap_or_else(PoisonError::into_inner) = consent;
     }
 
+    pub(super) fn script_exchange(&self, json: String) {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push_back(json);
+    }
+
+    /// The scripted answer to a token exchange, if there is one.
+    pub(super) fn next_exchange(&self) -> Option<String> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// What is otherwise in the metadata.
+    pub(super) fn metadata_changes(&self) -> BTreeMap<String, Option<String>> {
+        self.metadata.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn change_metadata(&self, member: String, json: Option<String>) {
+        self.metadata.lock().unwrap_or_else(PoisonError::into_inner).insert(member, json);
+    }
+
+    /// The trusted issuer `iss`.
+    pub(super) fn trusted(&self, iss: &str) -> Option<&TokenMinter> {
+        self.parts.policy.trusted.iter().find(|minter| minter.issuer() == iss)
+    }
+
     pub(super) fn refresh_policy(&self) -> RefreshPolicy {
         *self.refresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,10 +166,30 @@ impl Shared {
         }
     }
 
-    /// The URL of `path` at this server.
-    pub(super) fn url_of(&self, path: &str) -> String {
+    pub(super) fn registers(&self) -> bool {
+        !matches!(self.parts.policy.registration, Registration::Nobody)
+    }
+
+    /// The URLs of `path` at this server.
+    pub(super) fn urls_of(&self, path: &str) -> Vec<String> {
         let base = self.base();
-        format!("{}{path}", base.strip_suffix(self.parts.path.as_str()).unwrap_or(&base))
+        let origin = base.strip_suffix(self.parts.path.as_str()).unwrap_or(&base).to_owned();
+        [Some(origin), self.mtls_origin()].into_iter().flatten().map(|origin| format!("{origin}{path}")).collect()
+    }
+
+    /// Where it listens for clients with certificates.
+    pub(super) fn mtls_origin(&self) -> Option<String> {
+        self.mtls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It listens for clients with certificates at `origin`; if that is all, it is where it listens.
+    #[cfg(feature = "tls")]
+    pub(super) fn listen_mtls_at(&self, origin: String) {
+        let is_first = self.listening().is_none();
+        if is_first {
+            self.listen_at(origin.clone());
+        }
+        *self.mtls.lock().unwrap_or_else(PoisonError::into_inner) = Some(origin);
     }
 
     pub(super) fn listen_at(&self, origin: String) {
@@ -160,8 +211,14 @@ impl Shared {
     pub(super) fn endpoint(&self, path: &str) -> Endpoint {
         let issuer = &self.parts.path;
         // RFC 8414 section 3 puts the well-known part before the issuer's path, OpenID Discovery section 4 behind it.
-        if path.strip_prefix("/.well-known/oauth-authorization-server").is_some_and(|rest| rest == issuer) {
-            return Endpoint::OAuthMetadata;
+        let inserted = |name: &str| path.strip_prefix(name).is_some_and(|rest| rest == issuer);
+        let (appended_only, inserted_only) =
+            (self.quirks.has(Quirk::OpenIdMetadataOnly), self.quirks.has(Quirk::InsertedOpenIdMetadataOnly));
+        if inserted("/.well-known/oauth-authorization-server") {
+            return if appended_only || inserted_only { Endpoint::Unknown } else { Endpoint::OAuthMetadata };
+        }
+        if inserted_only && inserted("/.well-known/openid-configuration") {
+            return Endpoint::OpenIdMetadata;
         }
         match path.strip_prefix(issuer.as_str()) {
             Some("/token") => Endpoint::Token,
@@ -172,7 +229,8 @@ impl Shared {
             Some("/par") => Endpoint::PushedAuthorization,
             Some("/device") => Endpoint::DeviceAuthorization,
             Some("/activate") => Endpoint::Activation,
-            Some("/.well-known/openid-configuration") => Endpoint::OpenIdMetadata,
+            Some("/register") if self.registers() => Endpoint::Registration,
+            Some("/.well-known/openid-configuration") if !inserted_only => Endpoint::OpenIdMetadata,
             _ => Endpoint::Unknown,
         }
     }

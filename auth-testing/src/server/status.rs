@@ -2,6 +2,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::json;
 
+use super::Quirk;
 use super::answer::{Refusal, bare, json_response, wrong_method};
 use super::received::Received;
 use super::shared::Shared;
@@ -83,6 +84,9 @@ impl Shared {
         match owner {
             Some(owner) if owner != client.id => {
                 Err(Refusal::new("unauthorized_client", "the token belongs to another client"))
+            }
+            _ if self.quirks.has(Quirk::KeepsAccessTokens) && grants.access(token).is_some() => {
+                Err(Refusal::new("unsupported_token_type", "access tokens cannot be revoked here"))
             }
             // An unknown token is no error (RFC 7009 section 2.2).
             _ => {

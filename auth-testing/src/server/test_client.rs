@@ -39,6 +39,11 @@ pub struct TestClient {
     pub(super) pkce_required: bool,
     pub(super) requires_pushed: bool,
     pub(super) requires_dpop: bool,
+    pub(super) requires_certificate: bool,
+    /// The subject of its certificate (RFC 4514).
+    pub(super) tls_subject: Option<String>,
+    /// The thumbprints of certificates that it made itself.
+    pub(super) tls_thumbprints: Vec<String>,
     /// Public keys, each a JWK as JSON text.
     pub(super) keys: Vec<String>,
     /// The issuer and the subject of tokens that stand for it.
@@ -79,6 +84,9 @@ impl TestClient {
             pkce_required: true,
             requires_pushed: false,
             requires_dpop: false,
+            requires_certificate: false,
+            tls_subject: None,
+            tls_thumbprints: Vec::new(),
             keys: Vec::new(),
             workload: None,
             grants: None,
@@ -99,7 +107,7 @@ impl TestClient {
     }
 
     /// A confidential client without a secret. It cannot authenticate before it is said how: [`private_key_jwt`](Self::private_key_jwt),
-    /// [`workload`](Self::workload).
+    /// [`workload`](Self::workload), [`tls_client_auth`](Self::tls_client_auth).
     pub fn without_secret(id: impl Into<String>) -> Self {
         Self { secrets: Vec::new(), auth: Vec::new(), ..Self::new(id, "") }
     }
@@ -144,6 +152,28 @@ impl TestClient {
     pub fn workload(mut self, issuer: &TokenMinter, subject: impl Into<String>) -> Self {
         self.workload = Some((issuer.clone(), subject.into()));
         self.auth.push(AuthMethod::Workload);
+        self
+    }
+
+    /// Lets it authenticate by a certificate with the subject `distinguished_name` (RFC 4514: `CN=orders`), which the authority of the listening server
+    /// signed (RFC 8705 section 2.1), too.
+    pub fn tls_client_auth(mut self, distinguished_name: impl Into<String>) -> Self {
+        self.tls_subject = Some(distinguished_name.into());
+        self.auth.push(AuthMethod::TlsSubject);
+        self
+    }
+
+    /// Lets it authenticate by a certificate of its own making, known by its SHA-256 thumbprint in base64url (RFC 8705 section 2.2), too. Several are
+    /// good beside each other.
+    pub fn self_signed_tls_client_auth(mut self, thumbprint: impl Into<String>) -> Self {
+        self.tls_thumbprints.push(thumbprint.into());
+        self.auth.push(AuthMethod::TlsSelfSigned);
+        self
+    }
+
+    /// Refuses its token requests over connections without a client certificate: its tokens are to be bound to one (RFC 8705 section 3.4).
+    pub fn require_certificate(mut self) -> Self {
+        self.requires_certificate = true;
         self
     }
 

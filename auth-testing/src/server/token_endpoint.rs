@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::answer::{Refusal, json_response, wrong_method};
 use super::caller::Caller;
 use super::device::DEVICE_CODE;
+use super::exchange::TOKEN_EXCHANGE;
 use super::grants::{AccessGrant, Basis, Binding, RefreshGrant, random};
+use super::jwt_bearer::JWT_BEARER;
 use super::received::Received;
 use super::shared::Shared;
 use super::{TestClient, TokenFormat};
@@ -24,6 +26,8 @@ pub(super) struct Issue {
     pub(super) refresh: Option<Basis>,
     /// A refresh token that the answer repeats.
     pub(super) again: Option<String>,
+    /// What a token exchange issued.
+    pub(super) issued_type: Option<&'static str>,
 }
 
 impl Shared {
@@ -45,6 +49,9 @@ impl Shared {
             "refresh_token" => Self::refresh_token,
             "authorization_code" => Self::authorization_code,
             DEVICE_CODE => Self::device_code,
+            JWT_BEARER => Self::jwt_bearer,
+            TOKEN_EXCHANGE => Self::token_exchange,
+            "password" if !self.parts.policy.users.is_empty() => Self::password,
             _ => return Err(Refusal::new("unsupported_grant_type", "this server does not know the grant")),
         };
         client.check_grant(grant)?;
@@ -64,7 +71,7 @@ impl Shared {
         };
         let family = client.refreshable.then(|| self.grants().new_family());
         let refresh = family.map(|_| basis.clone());
-        Ok(self.issue(client, Issue { basis, family, refresh, again: None }))
+        Ok(self.issue(client, Issue { basis, family, refresh, ..Issue::default() }))
     }
 
     /// Issues what was granted (RFC 6749 section 5.1).
@@ -81,6 +88,9 @@ impl Shared {
             ("token_type", json!(kind)),
             ("expires_in", json!(client.lifetime.as_secs())),
         ]);
+        if let Some(issued) = issue.issued_type {
+            members.insert("issued_token_type", json!(issued));
+        }
         if !issue.basis.scope.is_empty() {
             members.insert("scope", json!(issue.basis.scope.to_string()));
         }

@@ -1,0 +1,116 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::OAuthClientBuilder;
+#[cfg(feature = "jwt")]
+use crate::jose::{Algorithm, SigningKey};
+use crate::oauth::client_auth::SecretOrigin;
+use crate::oauth::{AssertionAudience, BasicHalf, ClientAuth, SecretSource};
+use crate::{Secret, TokenSource};
+
+/// How the client proves who it is.
+impl OAuthClientBuilder {
+    /// How the client proves who it is. Default [`ClientAuth::Basic`].
+    pub fn client_auth(mut self, auth: ClientAuth) -> Self {
+        self.identity.method = auth;
+        self
+    }
+
+    /// The client secret. Replaces what was given before.
+    pub fn secret(self, secret: impl Into<Secret>) -> Self {
+        self.secrets([secret])
+    }
+
+    /// Client secrets in the order in which they are tried: while a secret is exchanged, the new and the old one. The next is
+    /// sent when the server has refused the client (`invalid_client` with status 400 or 401); the one that worked is remembered.
+    /// At most eight. Replaces what was given before.
+    pub fn secrets<I>(mut self, secrets: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<Secret>,
+    {
+        let secrets = secrets.into_iter().map(Into::into);
+        self.secrets = secrets.filter(|secret: &Secret| !secret.is_empty()).map(SecretOrigin::Fixed).collect();
+        self
+    }
+
+    /// Where the client secret comes from, if it may change while the program runs. Replaces what was given before.
+    pub fn secret_source(mut self, source: impl SecretSource) -> Self {
+        self.secrets = vec![SecretOrigin::Source(Arc::new(source))];
+        self
+    }
+
+    /// What stands for the client id in a Basic pair.
+    pub fn basic_user(mut self, user: BasicHalf) -> Self {
+        self.identity.halves.user = user;
+        self
+    }
+
+    /// What stands for the client secret in a Basic pair.
+    pub fn basic_password(mut self, password: BasicHalf) -> Self {
+        self.identity.halves.password = password;
+        self
+    }
+
+    /// The private key of [`ClientAuth::PrivateKeyJwt`], which is chosen by this.
+    ///
+    /// ```
+    /// use tower_auth_core::OAuthClient;
+    /// use tower_auth_core::jose::{Algorithm, SigningKey};
+    ///
+    /// # #[cfg(feature = "http")] {
+    /// let key = SigningKey::generate(Algorithm::Es256)?;
+    /// let client = OAuthClient::builder("orders")
+    ///     .issuer("https://login.example.com")
+    ///     .private_key(key)
+    ///     .key_id("2026-05")
+    ///     .build()?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "jwt")]
+    pub fn private_key(mut self, key: impl Into<Arc<SigningKey>>) -> Self {
+        self.identity.assertion.key = Some(key.into());
+        self.client_auth(ClientAuth::PrivateKeyJwt)
+    }
+
+    /// The id (`kid`) under which the server knows the key of [`private_key`](Self::private_key). Without it assertions name none.
+    pub fn key_id(mut self, kid: impl Into<String>) -> Self {
+        self.identity.assertion.key_id = Some(kid.into());
+        self
+    }
+
+    /// Where the assertions of [`ClientAuth::Assertion`] come from, which is chosen by this: a [`FileToken`](crate::FileToken) for a
+    /// token that the platform projects into a file. It is asked for each request.
+    pub fn assertion(mut self, source: impl TokenSource) -> Self {
+        self.identity.assertion.source = Some(Arc::new(source));
+        self.client_auth(ClientAuth::Assertion)
+    }
+
+    /// For whom signed assertions are. Default [`AssertionAudience::Issuer`].
+    pub fn assertion_audience(mut self, audience: AssertionAudience) -> Self {
+        self.identity.assertion.audience = audience;
+        self
+    }
+
+    /// The `typ` of signed assertions. Default `client-authentication+jwt` (draft-ietf-oauth-rfc7523bis section 5); older servers
+    /// may want `JWT`.
+    pub fn assertion_typ(mut self, typ: impl Into<String>) -> Self {
+        self.identity.assertion.typ = typ.into();
+        self
+    }
+
+    /// How long a signed assertion is good, in whole seconds: up to five minutes, two if not set. Each request has a new one.
+    pub fn assertion_lifetime(mut self, lifetime: Duration) -> Self {
+        self.identity.assertion.lifetime = lifetime;
+        self
+    }
+
+    /// What [`ClientAuth::SecretJwt`] signs with: `HS256` (the default), `HS384` or `HS512`. The secret has at least as many bytes as
+    /// the hash.
+    #[cfg(feature = "jwt")]
+    pub fn assertion_algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.identity.assertion.hmac = algorithm;
+        self
+    }
+}

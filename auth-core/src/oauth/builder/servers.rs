@@ -1,0 +1,46 @@
+use super::OAuthClientBuilder;
+use crate::oauth::endpoints::Target;
+
+/// Where the authorization server is.
+impl OAuthClientBuilder {
+    /// The issuer identifier of the authorization server: its `https` URL as its metadata has it, character by character.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// The URL of the token endpoint. A query in it is kept; a fragment and user information are refused.
+    pub fn token_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::Token, url)
+    }
+
+    /// Where refresh tokens are spent, if not at the token endpoint.
+    pub fn refresh_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::Refresh, url)
+    }
+
+    /// Where users are sent to grant access (RFC 6749 section 3.1). A query in it is kept.
+    pub fn authorization_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::Authorization, url)
+    }
+
+    /// Where device codes come from (RFC 8628 section 3.1).
+    pub fn device_authorization_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::DeviceAuthorization, url)
+    }
+
+    /// Where authorization requests are pushed to before the user is sent (RFC 9126).
+    pub fn pushed_authorization_request_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::PushedAuthorization, url)
+    }
+
+    /// Where tokens are revoked (RFC 7009).
+    pub fn revocation_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::Revocation, url)
+    }
+
+    fn endpoint(mut self, target: Target, url: impl Into<String>) -> Self {
+        self.endpoints.push((target, url.into()));
+        self
+    }
+}
