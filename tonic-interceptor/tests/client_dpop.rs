@@ -131,7 +131,6 @@ async fn a_call_is_never_sent_more_than_three_times() {
     }
 }
 
-// R9449-7.1a
 #[tokio::test]
 async fn an_interceptor_names_the_layer() {
     let (key, _) = key();

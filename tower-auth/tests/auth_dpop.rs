@@ -152,34 +152,19 @@ async fn a_demanded_nonce_costs_one_more_send_once_and_is_taken_from_every_answe
     assert!(api.requests().iter().all(|request| request.body() == "body"));
 }
 
-/// An API that answers each request with the next of `script`, and a new nonce each time.
-fn scripted(
-    script: &'static [&'static str],
-) -> (
-    impl tower::Service<
-        Request<tower_auth::ReplayBody<Stream>>,
-        Response = Response<http_body_util::Full<Bytes>>,
-        Error = std::convert::Infallible,
-        Future = impl Future<Output = Result<Response<http_body_util::Full<Bytes>>, std::convert::Infallible>> + Send,
-    > + Clone,
-    Arc<AtomicUsize>,
-) {
-    let sends = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&sends);
-    let api = tower::service_fn(move |request: Request<tower_auth::ReplayBody<Stream>>| {
-        let number = count.fetch_add(1, Ordering::SeqCst);
-        async move {
-            http_body_util::BodyExt::collect(request.into_body()).await.unwrap();
-            let error = script.get(number).or(script.last()).copied().unwrap_or_default();
-            let response = Response::builder().header("dpop-nonce", format!("nonce-{number}"));
-            let response = match error {
-                "" => response,
-                error => response.status(401).header("www-authenticate", format!("DPoP error=\"{error}\"")),
-            };
-            Ok(response.body(full("answer")).unwrap())
-        }
-    });
-    (api, sends)
+/// The answer to a request with the `number` of the sends before it: an error by `script`, and always a new nonce.
+async fn answer(
+    request: Request<tower_auth::ReplayBody<Stream>>,
+    script: &[&str],
+    number: usize,
+) -> Result<Response<http_body_util::Full<Bytes>>, std::convert::Infallible> {
+    http_body_util::BodyExt::collect(request.into_body()).await.unwrap();
+    let response = Response::builder().header("dpop-nonce", format!("nonce-{number}"));
+    let response = match script.get(number).or(script.last()).copied().unwrap_or_default() {
+        "" => response,
+        error => response.status(401).header("www-authenticate", format!("DPoP error=\"{error}\"")),
+    };
+    Ok(response.body(full("answer")).unwrap())
 }
 
 // R9449-8a, THREAT-C7
@@ -202,7 +187,9 @@ async fn a_call_costs_one_send_one_more_for_a_nonce_and_one_more_for_a_token_and
         (&["insufficient_user_authentication"], 1, 1, 401, None),
     ] {
         let world = World::new();
-        let (api, count) = scripted(script);
+        let count = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&count);
+        let api = tower::service_fn(move |request| answer(request, script, counter.fetch_add(1, Ordering::SeqCst)));
         let layer = AuthLayer::new(world.cache(), [API]).unwrap();
         let response = layer.layer(api).oneshot(request(API, Stream::of(&["a", "b"]))).await.unwrap();
         assert_eq!((response.status().as_u16(), reason(&response)), (status, why), "{script:?}");
@@ -246,7 +233,6 @@ async fn a_bearer_token_is_not_sent_where_a_key_was_given_unless_that_is_allowed
     assert_eq!(api.tokens(), ["Bearer token-1"]);
 }
 
-// R9449-7.1a
 #[tokio::test]
 async fn a_dpop_token_without_its_key_is_not_sent() {
     let source =
@@ -276,7 +262,6 @@ async fn a_cache_whose_server_takes_up_dpop_goes_on_with_proofs() {
     assert_eq!((response.status(), api.request_count()), (StatusCode::OK, 3));
 }
 
-// R9449-7.1a
 #[tokio::test]
 async fn the_callers_own_credential_wins_or_loses_as_configured() {
     let world = World::new();
