@@ -7,15 +7,17 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use super::answer::Answer;
 use super::builder::Persist;
 use super::captures::keep;
-use super::credential::credential;
 use super::runner::{Runner, Task};
-use super::scope::{Scope, unfillable};
+use super::scope::Scope;
 use super::source::captured;
 use crate::oauth::OAuthClient;
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{Refresh, UrlKey};
 use crate::provider::model::{Place, RequestSpec};
-use crate::{Clock, Credential, Secret, TokenCache, TokenError, TokenErrorKind, TokenResponse, TokenTypeHint};
+use crate::{
+    Clock, Credential, MonotonicTime, RefreshCause, Secret, SourceRequest, TokenCache, TokenError, TokenErrorKind,
+    TokenResponse, TokenSource, TokenTypeHint,
+};
 
 /// A described provider with its values, ready to be called: a token cache, or a credential that never changes, and what else
 /// the description says.
@@ -194,10 +196,12 @@ impl Connection {
             let answer = self.run("probe", spec, Some(&credential)).await?;
             found.extend(keep(&self.0.filled, &answer, &spec.capture)?);
         }
-        if let (Held::Cached { .. }, Some(response), false) = (&self.0.held, self.response(), found.is_empty()) {
-            let response = found.iter().fold(TokenResponse::clone(&response), |response, (name, value)| {
-                response.with_extra(name.clone(), value.clone())
-            });
+        if let (Held::Cached { cache, .. }, false) = (&self.0.held, found.is_empty()) {
+            // As a source the cache says how long its token lives from now on.
+            let request = SourceRequest::new(RefreshCause::First, None, MonotonicTime::NEVER);
+            let response = cache.fetch(request).await?;
+            let response =
+                found.iter().fold(response, |response, (name, value)| response.with_extra(name.clone(), value.clone()));
             self.accept(response).await?;
         }
         Ok(found)
@@ -283,20 +287,6 @@ impl Connection {
     #[must_use]
     pub fn puts_credential_into_bodies(&self) -> bool {
         self.0.filled.method().placement.iter().any(|spec| matches!(spec.place, Place::Body(_)))
-    }
-
-    /// The credential of one of the description's secondary tokens.
-    ///
-    /// # Errors
-    /// When the description has none of that name, or its token cannot be had.
-    pub(super) fn secondary_credential(&self, name: &str, token: &crate::Token) -> Result<Credential, TokenError> {
-        let method = self.0.filled.method();
-        let Some(spec) = method.secondary_tokens.iter().find(|own| own.name == name) else {
-            return Err(unfillable("the secondary token", "it is not described"));
-        };
-        let placement = if spec.placement.is_empty() { &method.placement } else { &spec.placement };
-        credential(&self.0.filled, placement, Some(token), &self.captured(), &self.0.clock)
-            .map_err(|error| TokenError::new(TokenErrorKind::Unparsable, "the token cannot be sent").with_source(error))
     }
 
     /// A late base URL must be `https`, as the others were found to be when the description was read.

@@ -150,7 +150,10 @@ fn request(task: &Task<'_>, scope: &Scope<'_>) -> Result<Request<Bytes>, TokenEr
     request.headers_mut().extend(task.headers.clone());
     request.headers_mut().extend(scope.headers(&spec.headers)?);
     if let Some(credential) = task.credential {
-        credential.apply(&mut request);
+        let (target, body) = (request.uri().clone(), request.body().clone());
+        credential.sign(&mut request, &target, Some(&body)).map_err(|error| {
+            TokenError::new(TokenErrorKind::Misconfigured, "the request could not be signed").with_source(error)
+        })?;
     }
     Ok(request)
 }
