@@ -9,6 +9,7 @@ mod flow;
 mod handle;
 mod keyed;
 mod persist;
+mod presentation;
 mod reader;
 mod refresh;
 mod shard;

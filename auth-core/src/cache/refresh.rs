@@ -175,7 +175,8 @@ impl State {
             wait = backoff::delay(error, flow.failures, fastrand::f64());
             flow.next_attempt = now + wait;
             flow.last_error = Some(error.clone());
-            if error.class() == FailureClass::Transient {
+            // An unknown outcome says nothing about the token that was refused either.
+            if error.class() == FailureClass::Transient || error.kind() == TokenErrorKind::Unconfirmed {
                 self.reinstate(&mut flow, now);
             } else {
                 // The grant or the client was refused as well: the token is not coming back.
@@ -223,8 +224,8 @@ impl State {
         let unchanged = flow.value.as_ref() == Some(response.token().secret());
         let generation = if unchanged { flow.generation } else { Generation(flow.generation.0 + 1) };
         let version = flow.version + 1;
-        let snapshot =
-            Snapshot::new(received, &windows, &self.placement, self.shards, generation, version).map_err(|error| {
+        let snapshot = Snapshot::new(received, &windows, &self.presentation, self.shards, generation, version)
+            .map_err(|error| {
                 TokenError::new(TokenErrorKind::Unparsable, "the source answered a token that cannot be sent")
                     .with_source(error)
             })?;

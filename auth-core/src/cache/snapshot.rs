@@ -3,9 +3,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use super::presentation::Presentation;
 use super::shard::thread_number;
 use super::window::Windows;
-use crate::credential::{Credential, Placement};
+use crate::credential::Credential;
 use crate::token::{Expiry, Lifetime};
 use crate::{Clock, ConfigError, MonotonicTime, Token, TokenResponse};
 
@@ -39,6 +40,15 @@ impl Received {
     /// How long ago it came, by the clock that says more: the monotonic one stands still while the machine sleeps.
     pub(super) fn age(&self, now: MonotonicTime, wall: SystemTime) -> Duration {
         now.saturating_since(self.at).max(wall.duration_since(self.wall).unwrap_or_default())
+    }
+
+    /// With the refresh token of `previous` if it brought none: the one that is known stays good (RFC 6749 section 6).
+    pub(super) fn with_refresh_token_of(mut self, previous: Option<&Self>) -> Self {
+        let known = previous.and_then(|previous| previous.response.refresh_token());
+        if let (None, Some(known)) = (self.response.refresh_token(), known) {
+            self.response = Arc::new(TokenResponse::clone(&self.response).with_refresh_token(known.clone()));
+        }
+        self
     }
 
     /// Whether this is ahead of `other` by sequence if both have one, else by expiry if both have one and the other
@@ -96,7 +106,7 @@ impl Snapshot {
     pub(super) fn new(
         received: Received,
         windows: &Windows,
-        placement: &Placement,
+        presentation: &Presentation,
         shards: usize,
         generation: Generation,
         version: u64,
@@ -106,7 +116,7 @@ impl Snapshot {
             Some(Expiry { monotonic: received.at + lifetime, wall: received.wall.checked_add(lifetime)? })
         });
         let token = received.response.token().clone().with_expiry(expiry);
-        let credential = Credential::from_token(&token, placement)?;
+        let credential = presentation.credential(&token)?;
         let shards =
             (0..shards).map(|_| Shard { fresh_until: AtomicU64::new(0), credential: credential.detached() }).collect();
         Ok(Self {

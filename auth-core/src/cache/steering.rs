@@ -68,6 +68,7 @@ impl State {
         let is_refused =
             flow.refused.as_ref().is_some_and(|refused| refused.token.secret() == received.response.token().secret());
         let is_newer = flow.previous.as_ref().is_none_or(|previous| received.is_newer_than(previous, is_usable));
+        let received = received.with_refresh_token_of(flow.previous.as_ref());
         let is_taken = is_newer && !is_refused && self.store(&mut flow, received).is_ok();
         drop(flow);
         if is_taken {

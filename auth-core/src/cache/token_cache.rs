@@ -158,6 +158,8 @@ impl TokenCache {
     /// Takes in a response that somebody else obtained, such as another replica. False if the present token is
     /// newer: by [sequence](TokenResponse::with_sequence) if both have one, else by expiry if both have one and the present
     /// token can still be used. False also for a token that was refused and for one that cannot be sent.
+    ///
+    /// A response without a refresh token keeps the one that is known.
     pub fn publish(&self, response: TokenResponse) -> bool {
         let clock = &self.handle.clock;
         self.handle.publish(Received { response: Arc::new(response), at: clock.now(), wall: clock.wall() })

@@ -3,7 +3,9 @@
 mod basic;
 mod placement;
 mod prepared;
+mod signer;
 
 pub use self::basic::Basic;
 pub use self::placement::Placement;
 pub use self::prepared::Credential;
+pub use self::signer::{RequestSigner, SigningRequest};

@@ -1,18 +1,20 @@
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, Entry};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use zeroize::Zeroizing;
 
 use super::placement::{Place, is_unreserved};
-use super::{Basic, Placement};
-use crate::error::{ConfigError, ConfigErrorKind};
+use super::{Basic, Placement, RequestSigner, SigningRequest};
+use crate::error::{ConfigError, ConfigErrorKind, SigningError};
 use crate::{Secret, Token, TokenKind};
 
-/// A credential in the form in which it goes on a request: header values that are ready to send and marked sensitive.
+/// A credential in the form in which it goes on a request: header values that are ready to send and marked sensitive, or a
+/// [signer](Self::signer) that makes them of each request.
 ///
 /// ```
 /// use http::Request;
@@ -20,9 +22,9 @@ use crate::{Secret, Token, TokenKind};
 ///
 /// let credential = Credential::basic(&Basic::new("batch", "s3cret")?)?;
 /// let mut request = Request::new(());
-/// credential.apply(&mut request);
+/// credential.apply(&mut request)?;
 /// assert!(request.headers()["authorization"].is_sensitive());
-/// # Ok::<(), tower_auth_core::ConfigError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Credential(Repr);
@@ -32,6 +34,8 @@ enum Repr {
     /// The usual case, kept flat.
     Header(HeaderName, HeaderValue),
     Parts(Box<[Part]>),
+    /// Made of each request.
+    Signed(Arc<dyn RequestSigner>),
 }
 
 #[derive(Clone)]
@@ -78,7 +82,8 @@ impl Credential {
         if token.kind() != TokenKind::Bearer {
             return Err(ConfigError::new(
                 ConfigErrorKind::InvalidCredential,
-                "a DPoP token needs a proof with each request, which a ready-made credential cannot give",
+                "a DPoP token needs a proof with each request: give its key to `TokenCacheBuilder::dpop` or \
+                 `Credential::dpop` (feature `dpop`)",
             ));
         }
         let part = |place: &Place| match (place.header_text(token), place) {
@@ -97,11 +102,39 @@ impl Credential {
         }))
     }
 
+    /// A credential that is made of each request.
+    pub fn signer(signer: impl RequestSigner) -> Self {
+        Self(Repr::Signed(Arc::new(signer)))
+    }
+
+    /// Whether it is made of each request: by a [signer](Self::signer), or of a DPoP token. Such a credential belongs into a layer, which
+    /// signs every send, hands it the body if it needs that, and shows it the responses.
+    #[inline]
+    #[must_use]
+    pub fn is_signer(&self) -> bool {
+        matches!(self.0, Repr::Signed(_))
+    }
+
+    /// Whether it is made of the body too.
+    #[must_use]
+    pub fn needs_body(&self) -> bool {
+        matches!(&self.0, Repr::Signed(signer) if signer.needs_body())
+    }
+
     /// Puts the credential on `request`, in place of whatever stood there.
-    pub fn apply<B>(&self, request: &mut Request<B>) {
+    ///
+    /// # Errors
+    /// Only of one that [is made of each request](Self::is_signer): when the request's URI is not absolute, or the body is
+    /// needed. A layer has both; see [`sign`](Self::sign).
+    #[inline]
+    pub fn apply<B>(&self, request: &mut Request<B>) -> Result<(), SigningError> {
         match &self.0 {
             Repr::Header(name, value) => {
                 request.headers_mut().insert(name, value.clone());
+            }
+            Repr::Signed(_) => {
+                let target = request.uri().clone();
+                return self.sign(request, &target, None);
             }
             Repr::Parts(parts) => {
                 for part in parts {
@@ -117,9 +150,31 @@ impl Credential {
                 }
             }
         }
+        Ok(())
     }
 
-    /// Puts the credential on `request` unless it has one of the headers already. False, with nothing changed, if it has.
+    /// Puts the credential on `request`, which goes to the absolute URI `target` and has `body`, if that is known: the general
+    /// form of [`apply`](Self::apply).
+    ///
+    /// # Errors
+    /// Those of the signer.
+    pub fn sign<B>(&self, request: &mut Request<B>, target: &Uri, body: Option<&[u8]>) -> Result<(), SigningError> {
+        let Repr::Signed(signer) = &self.0 else { return self.apply(request) };
+        let method = request.method().clone();
+        signer.sign(&mut SigningRequest::new(&method, target, request.headers_mut(), body))
+    }
+
+    /// Shows the credential the head of a response to a request that it was put on. True asks for the request to be signed and sent
+    /// once more; always false of one that is not made of each request.
+    pub fn observe(&self, target: &Uri, status: StatusCode, headers: &HeaderMap) -> bool {
+        match &self.0 {
+            Repr::Signed(signer) => signer.observe(target, status, headers),
+            Repr::Header(..) | Repr::Parts(_) => false,
+        }
+    }
+
+    /// Puts the credential on `request` unless it has one of the headers already. False, with nothing changed, if it has, or if the credential
+    /// [is made of each request](Self::is_signer).
     #[inline]
     #[must_use]
     pub fn apply_if_absent<B>(&self, request: &mut Request<B>) -> bool {
@@ -134,16 +189,15 @@ impl Credential {
             },
             Repr::Parts(_) => {
                 let absent = !self.is_present_in(request.headers());
-                if absent {
-                    self.apply(request);
-                }
-                absent
+                // Prebuilt parts do not fail.
+                absent && self.apply(request).is_ok()
             }
+            Repr::Signed(_) => false,
         }
     }
 
     /// Puts the credential into `headers`, where only headers are at hand (a gRPC interceptor). False, with nothing
-    /// changed, if part of it goes elsewhere.
+    /// changed, if part of it goes elsewhere, or if it [is made of each request](Self::is_signer).
     #[must_use]
     pub fn apply_to_headers(&self, headers: &mut HeaderMap) -> bool {
         match &self.0 {
@@ -160,6 +214,7 @@ impl Credential {
                 }
                 only_headers
             }
+            Repr::Signed(_) => false,
         }
     }
 
@@ -171,6 +226,7 @@ impl Credential {
             Repr::Parts(parts) => {
                 parts.iter().any(|part| matches!(part, Part::Header(name, _) if headers.contains_key(name)))
             }
+            Repr::Signed(signer) => signer.is_present_in(headers),
         }
     }
 
@@ -202,6 +258,8 @@ impl Credential {
                     })
                     .collect(),
             ),
+            // Signing costs far more than two threads' counting.
+            Repr::Signed(signer) => Repr::Signed(Arc::clone(signer)),
         })
     }
 }
@@ -220,6 +278,9 @@ impl fmt::Debug for Credential {
                         Part::Query(_) => list.entry(&"query parameter"),
                     };
                 }
+            }
+            Repr::Signed(_) => {
+                list.entry(&"signature");
             }
         }
         list.finish()
@@ -284,7 +345,7 @@ mod tests {
 
     fn applied(credential: &Credential, uri: &str) -> Request<()> {
         let mut request = Request::builder().uri(uri).header("authorization", "old").body(()).unwrap();
-        credential.apply(&mut request);
+        credential.apply(&mut request).unwrap();
         request
     }
 

@@ -23,6 +23,11 @@ impl ConfigErrors {
         Self(mistakes)
     }
 
+    #[cfg(feature = "provider")]
+    pub(crate) fn into_vec(self) -> Vec<ConfigMistake> {
+        self.0
+    }
+
     /// The mistakes: first those of form, in the order of the file, then those of substance.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigMistake> {
         self.0.iter()
@@ -39,7 +44,13 @@ impl ConfigMistake {
         self
     }
 
-    /// The line, from one, if it is known: TOML has lines, JSON and embedded configurations do not.
+    /// The name of the file, if it is known.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+
+    /// The line, from one, if it is known: files have lines, embedded configurations do not.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         self.line

@@ -4,14 +4,14 @@
 //! holds a secret, a response body, or an excerpt of one.
 
 mod config;
-#[cfg(feature = "spec")]
+#[cfg(any(feature = "spec", feature = "provider"))]
 mod config_errors;
 mod signing;
 mod text;
 mod token;
 
 pub use self::config::{ConfigError, ConfigErrorKind};
-#[cfg(feature = "spec")]
+#[cfg(any(feature = "spec", feature = "provider"))]
 pub use self::config_errors::{ConfigErrors, ConfigMistake};
 pub use self::signing::{SigningError, SigningErrorKind};
 pub use self::token::{FailureClass, TokenError, TokenErrorKind};

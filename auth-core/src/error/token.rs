@@ -26,6 +26,7 @@ struct Inner {
     oauth_error: Option<String>,
     status: Option<u16>,
     retry_after: Option<Duration>,
+    was_handed_over: bool,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -45,6 +46,9 @@ pub enum TokenErrorKind {
     Unparsable,
     /// The grant was refused (`invalid_grant`, `access_denied`, …): somebody has to grant access again.
     Refused,
+    /// A refresh token was sent and no answer came back: it may be spent, so it is not sent again. Somebody has to grant access
+    /// again; an access token that is still valid goes on being used.
+    Unconfirmed,
     /// The client itself was refused (`invalid_client`, `invalid_scope`, …): the configuration is wrong.
     Misconfigured,
     /// A token was obtained but could not be persisted, so it was not published.
@@ -74,8 +78,15 @@ pub enum FailureClass {
 impl TokenError {
     /// A failure of `kind`, described by `message`, which must not hold a secret.
     pub fn new(kind: TokenErrorKind, message: impl Into<String>) -> Self {
-        let inner =
-            Inner { kind, message: message.into(), oauth_error: None, status: None, retry_after: None, source: None };
+        let inner = Inner {
+            kind,
+            message: message.into(),
+            oauth_error: None,
+            status: None,
+            retry_after: None,
+            was_handed_over: false,
+            source: None,
+        };
         Self { inner: Arc::new(inner), retry_in: None }
     }
 
@@ -160,6 +171,19 @@ impl TokenError {
         self
     }
 
+    /// Says that the request had been given to the HTTP client when this happened.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn handed_over(mut self) -> Self {
+        self.edit().was_handed_over = true;
+        self
+    }
+
+    /// Whether the request had been given to the HTTP client.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn was_handed_over(&self) -> bool {
+        self.inner.was_handed_over
+    }
+
     fn edit(&mut self) -> &mut Inner {
         Arc::make_mut(&mut self.inner)
     }
@@ -174,6 +198,7 @@ impl TokenErrorKind {
         Self::ServerError,
         Self::Unparsable,
         Self::Refused,
+        Self::Unconfirmed,
         Self::Misconfigured,
         Self::PersistFailed,
         Self::Aborted,
@@ -194,7 +219,7 @@ impl TokenErrorKind {
             | Self::PersistFailed
             | Self::Aborted
             | Self::WaitTimedOut => FailureClass::Transient,
-            Self::Refused => FailureClass::Refused,
+            Self::Refused | Self::Unconfirmed => FailureClass::Refused,
             Self::Misconfigured | Self::NoRuntime | Self::Closed => FailureClass::Misconfigured,
         }
     }
@@ -209,6 +234,7 @@ impl TokenErrorKind {
             Self::ServerError => "token.server_error",
             Self::Unparsable => "token.unparsable",
             Self::Refused => "token.refused",
+            Self::Unconfirmed => "token.unconfirmed",
             Self::Misconfigured => "token.misconfigured",
             Self::PersistFailed => "token.persist_failed",
             Self::Aborted => "token.aborted",

@@ -206,11 +206,12 @@ impl Inner {
                 tracing::Span::current().record("status", response.status().as_u16());
                 Ok(Answered { client: self, endpoint: endpoint.clone(), redactor, response })
             }
-            Some(Err(error)) => Err(transport_failure(endpoint, &redactor, error)),
+            Some(Err(error)) => Err(transport_failure(endpoint, &redactor, error).handed_over()),
             None => Err(TokenError::new(
                 TokenErrorKind::TimedOut,
                 format!("{} did not answer within {:?}", endpoint.site(), self.timeout),
-            )),
+            )
+            .handed_over()),
         }
     }
 

@@ -6,10 +6,10 @@ mod authorize;
 mod builder;
 mod client;
 mod client_auth;
-mod client_credentials;
 mod endpoints;
 mod failure;
 mod form;
+mod grant;
 mod lifetime;
 mod limit;
 #[cfg(feature = "loopback")]
@@ -22,13 +22,14 @@ mod revoke;
 
 #[cfg(feature = "authorization-code")]
 pub use self::authorize::{
-    AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
-    IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo, StartedAuthorization, TransactionStore,
+    AuthorizationCallback, AuthorizationCode, AuthorizationCodeSource, AuthorizationError, AuthorizationErrorKind,
+    AuthorizationRequest, AuthorizationTransaction, IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo,
+    StartedAuthorization, TransactionStore,
 };
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
 pub use self::client_auth::{AssertionAudience, BasicHalf, ClientAuth, FileSecret, SecretSource};
-pub use self::client_credentials::{ClientCredentials, ClientCredentialsSource};
+pub use self::grant::*;
 #[cfg(feature = "loopback")]
 pub use self::loopback::{NativeLogin, open_system_browser};
 pub use self::request::BodyFormat;

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use http::Uri;
@@ -85,7 +86,7 @@ const PUBLIC: &[&str] = &[
     "token_type_hint",
 ];
 
-/// Parameters in the order in which they are sent.
+/// Parameters in the order in which they are sent. `Debug` does not show what they hold.
 #[derive(Clone, Default)]
 pub(super) struct Params(Vec<(Cow<'static, str>, Secret)>);
 
@@ -99,6 +100,10 @@ pub(super) struct Encoded {
 impl Params {
     pub(super) fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
         self.0.push((name.into(), value.into()));
+    }
+
+    pub(super) fn insert_first(&mut self, name: &'static str, value: impl Into<Secret>) {
+        self.0.insert(0, (Cow::Borrowed(name), value.into()));
     }
 
     pub(super) fn extend(&mut self, other: &Self) {
@@ -135,6 +140,12 @@ impl Params {
             !PUBLIC.contains(&name) && (SECRET.contains(&name) || value.expose_secret().len() >= MIN_SECRET)
         };
         self.0.iter().filter(move |(name, value)| is_secret(name, value)).map(|(_, value)| value)
+    }
+
+    /// The values of the parameters called `name`.
+    #[cfg(feature = "verify")]
+    pub(super) fn values_of(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.expose_secret())
     }
 
     pub(super) fn drop_empty(&mut self) {
@@ -226,6 +237,12 @@ impl Params {
     /// About how long it all is.
     fn size(&self) -> usize {
         self.0.iter().map(|(name, value)| name.len() + value.expose_secret().len() + 6).sum()
+    }
+}
+
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
     }
 }
 

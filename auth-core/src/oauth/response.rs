@@ -56,6 +56,9 @@ fn with_companions(mut response: TokenResponse, refresh_token: Option<Secret>, a
     if let Some(id_token) = answer.secret("id_token") {
         response = response.with_id_token(id_token);
     }
+    if let Some(issued) = answer.secret("issued_token_type") {
+        response = response.with_extra("issued_token_type", issued);
+    }
     response
 }
 

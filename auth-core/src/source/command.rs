@@ -140,3 +140,23 @@ impl fmt::Debug for CommandToken {
             .finish_non_exhaustive()
     }
 }
+
+/// The secret that a program prints, for configurations: `words` are the program and its arguments.
+///
+/// # Errors
+/// What went wrong, without anything that was printed.
+#[cfg(feature = "provider")]
+pub(crate) async fn run_command(words: &[String]) -> Result<Secret, String> {
+    let (program, args) = words.split_first().ok_or("the command is empty")?;
+    let command = CommandToken::new(program).args(args).timeout(Duration::from_secs(30));
+    let fail = |what: &str| format!("the command {program} {what}");
+    match within(&command.clock, command.timeout, command.run()).await {
+        None => Err(fail("did not end within 30 s")),
+        Some(Err(error)) => Err(fail(match error.kind() {
+            TokenErrorKind::Misconfigured => "cannot be run",
+            TokenErrorKind::Unparsable => "printed more than 64 KiB",
+            _ => "failed; run it by hand to see why",
+        })),
+        Some(Ok(output)) => Secret::from_file_bytes(&output).ok_or_else(|| fail("printed no text")),
+    }
+}

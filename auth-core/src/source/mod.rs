@@ -9,6 +9,8 @@ mod token_source;
 
 #[cfg(feature = "command")]
 pub use self::command::CommandToken;
+#[cfg(all(feature = "command", feature = "provider"))]
+pub(crate) use self::command::run_command;
 pub use self::env::EnvToken;
 pub use self::file::FileToken;
 pub use self::request::{RefreshCause, SourceRequest};

@@ -3,8 +3,6 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Token;
-#[cfg(feature = "authorization-code")]
-use crate::ScopeSet;
 use crate::Secret;
 
 /// What a token endpoint returned: the token, how long it lives, and what came with it.
@@ -96,12 +94,10 @@ impl TokenResponse {
         self
     }
 
-    /// The same with `scope` as what was granted, unless the response says it itself (RFC 6749 section 5.1).
-    #[cfg(feature = "authorization-code")]
-    pub(crate) fn or_scope(mut self, scope: &ScopeSet) -> Self {
-        if self.token.scope().is_none() && !scope.is_empty() {
-            self.token = self.token.with_scope(scope.clone());
-        }
+    /// The same response for a token with another scope.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn with_granted_scope(mut self, scope: crate::ScopeSet) -> Self {
+        self.token = self.token.with_scope(scope);
         self
     }
 

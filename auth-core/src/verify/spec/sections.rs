@@ -1,7 +1,6 @@
 use std::fmt;
 
-use super::reader::{At, Reader};
-use super::secret::SecretSpec;
+use crate::config::{At, Reader, SecretSpec};
 use crate::error::{ConfigError, ConfigErrorKind, printable};
 use crate::jose::Algorithm;
 use crate::verify::Profile;
@@ -36,7 +35,7 @@ pub(super) struct ApiKeySpec {
 }
 
 impl IssuerSpec {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
         // Everything is read before anything is given up, so that every mistake is seen.
         let url = reader.required("url");
         let jwks_url = reader.text("jwks_url");
@@ -45,12 +44,21 @@ impl IssuerSpec {
         let algorithms = read_algorithms(reader);
         let scope_claims = reader.texts("scope_claims");
         let roles_claim = reader.text("roles_claim");
-        Some(Self { at: reader.at(), url: url?, jwks_url, audience, profile, algorithms, scope_claims, roles_claim })
+        Some(Self {
+            at: reader.at().clone(),
+            url: url?,
+            jwks_url,
+            audience,
+            profile,
+            algorithms,
+            scope_claims,
+            roles_claim,
+        })
     }
 }
 
 impl BasicSpec {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
         let user = reader.required("user");
         if reader.has("password_hash") {
             reader.mistake(
@@ -63,15 +71,15 @@ impl BasicSpec {
             return None;
         }
         let password = reader.secret("password");
-        Some(Self { at: reader.at(), user: user?, password: password? })
+        Some(Self { at: reader.at().clone(), user: user?, password: password? })
     }
 }
 
 impl ApiKeySpec {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
         let id = reader.required("id");
         let digest = reader.required("digest");
-        Some(Self { at: reader.at(), id: id?, digest: digest? })
+        Some(Self { at: reader.at().clone(), id: id?, digest: digest? })
     }
 }
 
@@ -82,7 +90,7 @@ impl fmt::Debug for ApiKeySpec {
     }
 }
 
-fn read_profile(reader: &mut Reader<'_>) -> Profile {
+fn read_profile(reader: &Reader<'_>) -> Profile {
     match reader.text("profile").as_deref() {
         None | Some("rfc9068") => Profile::Rfc9068,
         Some("generic") => Profile::Generic,
@@ -94,7 +102,7 @@ fn read_profile(reader: &mut Reader<'_>) -> Profile {
     }
 }
 
-fn read_algorithms(reader: &mut Reader<'_>) -> Vec<Algorithm> {
+fn read_algorithms(reader: &Reader<'_>) -> Vec<Algorithm> {
     let names = reader.texts("algorithms");
     let mut algorithms = Vec::with_capacity(names.len());
     for name in &names {

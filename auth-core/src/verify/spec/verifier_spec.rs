@@ -4,11 +4,9 @@ use std::path::Path;
 use http::HeaderName;
 use serde::de::{Deserialize, Deserializer};
 
-use super::reader::{At, Reader};
-use super::secret::Lookup;
 use super::sections::{ApiKeySpec, BasicSpec, IssuerSpec};
-use super::tree::Node;
 use crate::Clock;
+use crate::config::{At, Lookup, Node, Notes, Reader};
 use crate::error::{ConfigError, ConfigErrorKind, ConfigErrors, ConfigMistake};
 use crate::http::{Dangerous, HttpClient};
 use crate::verify::{ApiKeyVerifier, BasicVerifier, JwtVerifier, Verifier};
@@ -96,8 +94,16 @@ impl VerifierSpec {
     /// assert!(VerifierSpec::from_toml_beside(text, &["server"]).build().is_ok());
     /// ```
     pub fn from_toml_beside(text: &str, others: &[&'static str]) -> Self {
-        match Node::from_toml(text) {
+        match Node::from_toml(text, None) {
             Ok(node) => Self::from_node(&node, others),
+            Err((line, message)) => Self::broken(line, ConfigError::new(ConfigErrorKind::InvalidOption, message)),
+        }
+    }
+
+    /// Reads a JSON text. What is wrong with it is reported by [`build`](Self::build), with lines as for TOML.
+    pub fn from_json(text: &str) -> Self {
+        match Node::from_json_text(text, None) {
+            Ok(node) => Self::from_node(&node, &[]),
             Err((line, message)) => Self::broken(line, ConfigError::new(ConfigErrorKind::InvalidOption, message)),
         }
     }
@@ -253,13 +259,13 @@ impl VerifierSpec {
     }
 
     fn from_node(node: &Node, others: &[&'static str]) -> Self {
-        let mut mistakes = Vec::new();
+        let notes = Notes::default();
         let mut read = Sections::default();
-        if let Some(mut reader) = Reader::new(String::new(), node, &mut mistakes) {
+        if let Some(reader) = Reader::root(node, &notes) {
             read.realm = reader.text("realm");
-            read.issuers = reader.sections("issuer", IssuerSpec::read);
-            read.users = reader.sections("basic", BasicSpec::read);
-            read.api_keys = reader.sections("api_key", ApiKeySpec::read);
+            read.issuers = each(&reader, "issuer", IssuerSpec::read);
+            read.users = each(&reader, "basic", BasicSpec::read);
+            read.api_keys = each(&reader, "api_key", ApiKeySpec::read);
             read.api_key_header = reader.text("api_key_header");
             if reader.has("introspection") {
                 let message = "introspection of opaque tokens is not available in this version";
@@ -270,11 +276,11 @@ impl VerifierSpec {
             }
             reader.finish();
         }
-        Self::new(read, mistakes)
+        Self::new(read, notes.into_vec())
     }
 
     fn broken(line: Option<usize>, error: ConfigError) -> Self {
-        Self::new(Sections::default(), vec![At { key: String::new(), line }.mistake(error)])
+        Self::new(Sections::default(), vec![At { line, ..At::default() }.mistake(error)])
     }
 
     fn new(read: Sections, mistakes: Vec<ConfigMistake>) -> Self {
@@ -289,6 +295,16 @@ impl VerifierSpec {
             plaintext: Vec::new(),
         }
     }
+}
+
+/// The tables of a list, each read by `read`.
+fn each<T>(reader: &Reader<'_>, name: &'static str, read: impl Fn(&Reader<'_>) -> Option<T>) -> Vec<T> {
+    let read_one = |section: Reader<'_>| {
+        let one = read(&section);
+        section.finish();
+        one
+    };
+    reader.sections(name).into_iter().filter_map(read_one).collect()
 }
 
 impl Dangerous<VerifierSpec> {

@@ -2,12 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::builder::OAuthClientBuilder;
-use super::endpoints::Target;
-use super::request::{Grant, Params, repeated};
-use super::{BodyFormat, ClientAuth, OAuthClient};
+use super::terms::check_resource;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::http::{Dangerous, HttpClient};
+use crate::oauth::builder::OAuthClientBuilder;
+use crate::oauth::endpoints::Target;
+use crate::oauth::request::{Grant, Params, repeated};
+use crate::oauth::{BodyFormat, ClientAuth, OAuthClient};
 use crate::{
     Clock, Lifetime, ScopeSet, Secret, SourceRequest, TokenCache, TokenCacheBuilder, TokenError, TokenResponse,
     TokenSource,
@@ -267,22 +268,6 @@ impl TokenSource for ClientCredentialsSource {
     }
 }
 
-/// An absolute URI without fragment (RFC 8707 section 2, RFC 3986 section 4.3).
-pub(super) fn check_resource(resource: &str) -> Result<(), ConfigError> {
-    let is_scheme = |scheme: &str| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-    };
-    let absolute = resource.split_once(':').is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty());
-    if !absolute || !resource.bytes().all(|byte| matches!(byte, b'!'..=b'~' if byte != b'#')) {
-        return Err(ConfigError::new(
-            ConfigErrorKind::InvalidUrl,
-            format!("the resource {resource:?} is not an absolute URI without fragment"),
-        ));
-    }
-    Ok(())
-}
-
 fn invalid(message: &str) -> ConfigError {
     ConfigError::new(ConfigErrorKind::InvalidOption, message)
 }
@@ -306,21 +291,5 @@ impl fmt::Debug for ClientCredentialsSource {
             .field("client", &self.0.client)
             .field("scope", &self.0.scope)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // R8707-2a, R8707-P1
-    #[test]
-    fn a_resource_is_an_absolute_uri_without_fragment() {
-        for good in ["https://api.example.com", "https://a/b?c", "urn:example:api", "api://1234"] {
-            assert!(check_resource(good).is_ok(), "{good}");
-        }
-        for bad in ["", "api", "/a", "//a", ":a", "1a:b", "https:", "https://a#b", "https://a b", "https://\u{e4}"] {
-            assert!(check_resource(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -1,7 +1,12 @@
-/// The name among `known` that was probably meant by `name`: the one that the fewest edits lead to, if they are few.
-pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+/// The name among `known` that was probably meant by `name`: the one that the fewest edits lead to, if they are few, or
+/// one that was cut short.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(2);
-    let distances = known.iter().map(|one| (distance(name, one), *one));
+    let edits = |one: &str| {
+        let cut_short = name.len() > 2 && (one.starts_with(name) || one.len() > 2 && name.starts_with(one));
+        if cut_short { 1 } else { distance(name, one) }
+    };
+    let distances = known.iter().map(|one| (edits(one), *one));
     distances.filter(|(edits, _)| *edits <= limit).min_by_key(|(edits, _)| *edits).map(|(_, one)| one)
 }
 
@@ -32,6 +37,7 @@ mod tests {
         assert_eq!(nearest("audiance", KNOWN), Some("audience"));
         assert_eq!(nearest("algorithm", KNOWN), Some("algorithms"));
         assert_eq!(nearest("uri", KNOWN), Some("url"));
+        assert_eq!(nearest("algo", KNOWN), Some("algorithms"));
         assert_eq!(nearest("frobnicate", KNOWN), None);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("kitten", "sitting"), 3);

@@ -1,0 +1,21 @@
+//! Configurations as operators write them: one tree with lines for TOML and JSON, and a reader that takes note of every mistake.
+#![cfg_attr(
+    not(all(feature = "spec", feature = "provider")),
+    allow(dead_code, unused_imports, reason = "each kind of configuration uses a part of it")
+)]
+
+mod duration;
+mod json;
+mod nearest;
+mod reader;
+mod secret;
+mod toml;
+mod tree;
+
+#[cfg(feature = "provider")]
+pub(crate) use self::duration::parse_duration;
+#[cfg(feature = "provider")]
+pub(crate) use self::reader::unknown;
+pub(crate) use self::reader::{At, Notes, Reader, invalid};
+pub(crate) use self::secret::{Lookup, SecretSpec};
+pub(crate) use self::tree::{Node, Value};

@@ -1,0 +1,152 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::kind::{ClientProof, URL_KEYS, UrlKey};
+use super::model::AuthMethod;
+use super::spec::ProviderSpec;
+use super::template::{Context, Name, UrlTemplate};
+use crate::Secret;
+
+/// A provider's method with its values: everything that is needed to ask for a token or to send a credential.
+#[derive(Clone)]
+pub struct FilledProvider {
+    pub(super) spec: ProviderSpec,
+    pub(super) method: usize,
+    pub(super) environment: Option<String>,
+    pub(super) client_proof: ClientProof,
+    pub(super) fields: BTreeMap<String, Value>,
+    pub(super) urls: BTreeMap<UrlKey, FilledUrl>,
+}
+
+/// The value of a field, and what to call the place it came from.
+#[derive(Clone)]
+pub(super) struct Value {
+    pub(super) value: Secret,
+    pub(super) from: String,
+}
+
+/// A URL of a provider.
+#[derive(Clone)]
+pub(crate) struct FilledUrl {
+    pub(crate) template: UrlTemplate,
+    /// What to call the place it came from.
+    pub(crate) from: String,
+    /// `None` if it needs values that are known only after connecting.
+    pub(crate) text: Option<String>,
+}
+
+/// What templates are filled with at one moment: the values, what was captured, and what is known just then.
+#[derive(Clone)]
+pub(crate) struct Scene<'a> {
+    filled: &'a FilledProvider,
+    captured: Option<&'a BTreeMap<String, Secret>>,
+    meanings: Vec<(&'static str, Secret)>,
+    steps: Vec<&'a serde_json::Value>,
+}
+
+impl FilledProvider {
+    /// The description.
+    #[must_use]
+    pub fn spec(&self) -> &ProviderSpec {
+        &self.spec
+    }
+
+    /// The method that was chosen.
+    #[must_use]
+    pub fn method(&self) -> &AuthMethod {
+        &self.spec.0.methods[self.method]
+    }
+
+    /// The set of URLs that was chosen, if it has a name.
+    #[must_use]
+    pub fn environment(&self) -> Option<&str> {
+        self.environment.as_deref()
+    }
+
+    /// The value of a field, if there is one.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&Secret> {
+        self.fields.get(name).map(|field| &field.value)
+    }
+
+    /// Where the value of a field or URL came from, for messages.
+    #[must_use]
+    pub fn origin_of(&self, name: &str) -> Option<&str> {
+        let field = self.fields.get(name).map(|field| field.from.as_str());
+        field.or_else(|| self.urls.get(&key(name)?).map(|url| url.from.as_str()))
+    }
+
+    /// A URL by its key, `base_url` or `token_url`; `None` if there is none, or if it needs what is known only after connecting.
+    #[must_use]
+    pub fn url(&self, name: &str) -> Option<&str> {
+        self.urls.get(&key(name)?)?.text.as_deref()
+    }
+
+    pub(crate) fn url_of(&self, key: UrlKey) -> Option<&FilledUrl> {
+        self.urls.get(&key)
+    }
+
+    /// How the client proves itself: as the file says, or as the operator chose.
+    pub(crate) fn client_proof(&self) -> ClientProof {
+        self.client_proof
+    }
+
+    pub(crate) fn scene(&self) -> Scene<'_> {
+        Scene { filled: self, captured: None, meanings: Vec::new(), steps: Vec::new() }
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// Adds what was captured from callbacks, answers and probes.
+    pub(crate) fn captured(mut self, captured: &'a BTreeMap<String, Secret>) -> Self {
+        self.captured = Some(captured);
+        self
+    }
+
+    /// Adds a name with a meaning, such as `token`.
+    pub(crate) fn meaning(mut self, name: &'static str, value: Secret) -> Self {
+        self.meanings.push((name, value));
+        self
+    }
+
+    /// Adds the answer of the next step.
+    pub(crate) fn step(mut self, answer: &'a serde_json::Value) -> Self {
+        self.steps.push(answer);
+        self
+    }
+}
+
+impl Context for Scene<'_> {
+    fn value(&self, name: &Name) -> Option<Secret> {
+        match name {
+            Name::Step(number, path) => {
+                let answer = self.steps.get(number.checked_sub(1)?)?;
+                path.find_text(answer).map(Secret::new)
+            }
+            Name::Plain(name) => {
+                let meaning = self.meanings.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
+                let captured = || self.captured.and_then(|captured| captured.get(name).cloned());
+                let field = || self.filled.value(name).cloned();
+                let url = || self.filled.url(name).map(Secret::from);
+                let default = || self.filled.method().field(name)?.default_value().map(Secret::from);
+                meaning.or_else(captured).or_else(field).or_else(url).or_else(default)
+            }
+        }
+    }
+}
+
+fn key(name: &str) -> Option<UrlKey> {
+    URL_KEYS.iter().find(|(own, _)| *own == name).map(|(_, key)| *key)
+}
+
+impl fmt::Debug for FilledProvider {
+    /// Without the values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FilledProvider")
+            .field("id", &self.spec.id())
+            .field("method", &self.method().key())
+            .field("environment", &self.environment)
+            .field("fields", &self.fields.keys())
+            .finish_non_exhaustive()
+    }
+}
