@@ -433,7 +433,7 @@ mod bound {
         claims["nonce"].as_str().map(str::to_owned)
     }
 
-    // R9449-5a, R9449-8a, R9449-4.2b
+    // R9449-8a, R9449-4.2b
     #[tokio::test]
     async fn a_nonce_is_answered_once_and_kept() {
         let endpoint = Endpoint::judging(|request| {
