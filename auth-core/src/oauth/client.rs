@@ -21,6 +21,8 @@ use super::request::{Grant, Params};
 use super::response::MAX_ANSWER;
 use super::response::Reader;
 use super::{AssertionAudience, BodyFormat, ClientAuth, OAuthClientBuilder};
+#[cfg(feature = "dpop")]
+use crate::DpopKey;
 use crate::clock::race;
 use crate::http::{Endpoint, HttpClient};
 use crate::{Clock, TokenError, TokenErrorKind, TokenResponse};
@@ -52,6 +54,11 @@ pub struct OAuthClient(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) client_id: String,
     pub(super) auth: Authenticator,
+    /// The key that tokens are bound to.
+    #[cfg(feature = "dpop")]
+    pub(super) dpop: Option<DpopKey>,
+    /// Whether a Bearer token is good enough.
+    pub(super) takes_bearer: bool,
     /// The issuer identifier of the authorization server, if it is known.
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Endpoints,
@@ -212,11 +219,47 @@ impl Answered<'_> {
             requested: None,
             separator: self.client.separator,
             keep_refresh_token: true,
+            takes_bearer: self.client.takes_bearer,
+            takes_dpop: self.client.has_dpop_key(),
         }
     }
 }
 
 impl Inner {
+    #[cfg(feature = "dpop")]
+    fn has_dpop_key(&self) -> bool {
+        self.dpop.is_some()
+    }
+
+    #[cfg(not(feature = "dpop"))]
+    fn has_dpop_key(&self) -> bool {
+        false
+    }
+
+    /// Adds a proof of possession where the server looks for one (RFC 9449 section 5, RFC 9126).
+    #[cfg(feature = "dpop")]
+    fn bind(&self, target: Target, request: &mut Request<Bytes>) -> Result<(), TokenError> {
+        let bound = matches!(target, Target::Token | Target::Refresh | Target::PushedAuthorization);
+        let Some(key) = self.dpop.as_ref().filter(|_| bound) else { return Ok(()) };
+        let nonce = key.server_nonces().newest(request.uri());
+        let proof = key.proof(request.method(), request.uri(), None, nonce.as_deref()).map_err(|error| {
+            TokenError::new(TokenErrorKind::Aborted, "the DPoP proof of the token request could not be made")
+                .with_source(error)
+        })?;
+        request.headers_mut().insert(DpopKey::HEADER, proof);
+        Ok(())
+    }
+
+    /// Takes a nonce out of an answer, and says whether the server refused the request for want of it. It has then looked at the
+    /// proof alone, so nothing was spent (RFC 9449 section 8).
+    #[cfg(feature = "dpop")]
+    fn wants_nonce(&self, answered: &Answered<'_>) -> bool {
+        let Some(key) = &self.dpop else { return false };
+        key.server_nonces().observe(answered.endpoint.uri(), answered.response.headers())
+            && answered.response.status() == http::StatusCode::BAD_REQUEST
+            && answered.reader().has_code(&answered.response, "use_dpop_nonce")
+    }
+
     /// Sends `params` with the client's authentication. What spends something that is good once (`single_use`) is sent again only
     /// where the server has refused the client itself, and so has not looked at the rest.
     async fn post(&self, target: Target, params: Params, single_use: bool) -> Result<Answered<'_>, TokenError> {
@@ -224,9 +267,15 @@ impl Inner {
         let endpoint = self.endpoint(target).await?;
         let audience = self.assertion_audience().await?;
         let mut trial = self.auth.trial(single_use);
+        #[cfg(feature = "dpop")]
+        let mut has_nonce = false;
         loop {
             let proof = self.auth.prove(&trial, &audience, limit).await?;
             let answered = self.send(target, &endpoint, &params, &proof, limit).await?;
+            #[cfg(feature = "dpop")]
+            if self.wants_nonce(&answered) && !std::mem::replace(&mut has_nonce, true) {
+                continue;
+            }
             if answered.reader().refuses_client(&answered.response) {
                 if self.auth.next(&mut trial, &proof, limit).await {
                     continue;
@@ -248,7 +297,10 @@ impl Inner {
     ) -> Result<Answered<'_>, TokenError> {
         let outline = self.outline(target, params.clone(), proof)?;
         let redactor = self.redactor.and(outline.params.secrets().chain(&proof.hidden).cloned());
-        let request = request(&outline, endpoint)?;
+        #[cfg_attr(not(feature = "dpop"), allow(unused_mut, reason = "a proof is the one part that changes"))]
+        let mut request = request(&outline, endpoint)?;
+        #[cfg(feature = "dpop")]
+        self.bind(target, &mut request)?;
         match race(self.http.send(request), limit.passed()).await {
             Some(Ok(response)) => {
                 tracing::Span::current().record("status", response.status().as_u16());

@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::checks::invalid;
+#[cfg(feature = "dpop")]
+use crate::DpopKey;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::http::{HttpClient, PlaintextOptions};
 use crate::oauth::client::Inner;
@@ -22,6 +24,9 @@ pub struct OAuthClientBuilder {
     pub(super) secrets: Vec<SecretOrigin>,
     #[cfg(feature = "http")]
     pub(super) certificate: Option<(Vec<u8>, Secret)>,
+    #[cfg(feature = "dpop")]
+    pub(super) dpop: Option<DpopKey>,
+    pub(super) takes_bearer: bool,
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Vec<(Target, String)>,
     pub(super) format: BodyFormat,
@@ -50,6 +55,9 @@ impl OAuthClientBuilder {
             secrets: Vec::new(),
             #[cfg(feature = "http")]
             certificate: None,
+            #[cfg(feature = "dpop")]
+            dpop: None,
+            takes_bearer: true,
             issuer: None,
             endpoints: Vec::new(),
             format: BodyFormat::default(),
@@ -102,6 +110,9 @@ impl OAuthClientBuilder {
         Ok(OAuthClient(Arc::new(Inner {
             client_id: self.identity.id,
             auth,
+            #[cfg(feature = "dpop")]
+            dpop: self.dpop.map(|key| key.with_clock(self.clock.clone())),
+            takes_bearer: self.takes_bearer,
             issuer: self.issuer,
             endpoints,
             format: self.format,
