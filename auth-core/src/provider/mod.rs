@@ -10,6 +10,7 @@ mod gather;
 mod kind;
 mod model;
 mod names;
+mod params;
 mod path;
 mod predicate;
 mod read;
