@@ -60,6 +60,8 @@ mod http;
 pub mod jose;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 mod json;
+#[cfg(any(feature = "oauth", feature = "jwt"))]
+mod metadata;
 #[cfg(feature = "oauth")]
 mod oauth;
 mod origin;
@@ -116,6 +118,8 @@ pub use self::oauth::{
 pub use self::oauth::{NativeLogin, open_system_browser};
 #[cfg(feature = "password-grant")]
 pub use self::oauth::{Password, PasswordSource};
+#[cfg(feature = "oauth")]
+pub use self::oauth::{ServerDiscovery, ServerEndpoint, ServerMetadata};
 pub use self::origin::Origin;
 #[cfg(feature = "provider")]
 pub use self::provider::{

@@ -17,6 +17,7 @@ mod lifetime;
 mod limit;
 #[cfg(feature = "loopback")]
 mod loopback;
+mod metadata;
 mod redact;
 mod refusal;
 mod request;
@@ -35,6 +36,7 @@ pub use self::client_auth::{AssertionAudience, BasicHalf, ClientAuth, FileSecret
 pub use self::grant::*;
 #[cfg(feature = "loopback")]
 pub use self::loopback::{NativeLogin, open_system_browser};
+pub use self::metadata::{ServerDiscovery, ServerEndpoint, ServerMetadata};
 pub use self::request::BodyFormat;
 pub use self::revoke::TokenTypeHint;
 

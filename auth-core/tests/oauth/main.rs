@@ -12,6 +12,7 @@ mod client_auth;
 mod codes;
 mod endpoint;
 mod exchange;
+mod metadata;
 #[cfg(feature = "loopback")]
 mod native;
 mod outcome;
