@@ -10,8 +10,6 @@ use crate::provider::filled::FilledProvider;
 #[cfg(feature = "http")]
 use crate::provider::kind::URL_KEYS;
 use crate::provider::kind::{ClientProof, UrlKey};
-#[cfg(feature = "http")]
-use crate::provider::template::Name;
 use crate::{Clock, Secret, SourceRequest, Token, TokenError, TokenErrorKind, TokenResponse};
 #[cfg(feature = "http")]
 use crate::{HttpClient, HttpTransport};
@@ -137,9 +135,7 @@ pub(super) fn transport(filled: &FilledProvider, options: &Options) -> Result<Ht
         let chain = text(&pair.certificate.value)?;
         transport = transport.client_certificate(chain.expose_secret().as_bytes(), text(&pair.key.value)?);
     }
-    let chosen_by_user = URL_KEYS.iter().filter_map(|(_, key)| filled.url_of(*key)).any(|url| {
-        url.template.names().iter().any(|name| matches!(name, Name::Plain(name) if method.field(name).is_some()))
-    });
+    let chosen_by_user = URL_KEYS.iter().any(|(_, key)| filled.is_host_given(*key));
     if options.loopback {
         transport = transport.allow_loopback_http();
     } else if chosen_by_user {
