@@ -10,7 +10,6 @@ mod gather;
 mod kind;
 mod model;
 mod names;
-mod params;
 mod path;
 mod predicate;
 mod read;

@@ -24,11 +24,6 @@ pub(crate) enum Condition {
 }
 
 impl Predicate {
-    /// One status alone.
-    pub(crate) fn status(from: u16, to: u16) -> Self {
-        Self(vec![AnswerShape { status: vec![(from, to)], ..AnswerShape::default() }])
-    }
-
     /// Whether a body must be read to decide it.
     pub(crate) fn needs_body(&self) -> bool {
         self.0.iter().any(|shape| shape.body.is_some())
