@@ -25,7 +25,7 @@ use super::{AssertionAudience, BodyFormat, ClientAuth, OAuthClientBuilder};
 use crate::DpopKey;
 use crate::clock::race;
 use crate::http::{Endpoint, HttpClient};
-use crate::{Clock, TokenError, TokenErrorKind, TokenResponse};
+use crate::{Clock, TokenCache, TokenCacheBuilder, TokenError, TokenErrorKind, TokenResponse, TokenSource};
 
 /// A client of one authorization server: where its token endpoint is, how the client proves who it is there, and in
 /// which way the server departs from the standard.
@@ -102,6 +102,29 @@ impl OAuthClient {
 
     pub(super) fn clock(&self) -> Clock {
         self.0.clock.clone()
+    }
+
+    /// A cache over `source`, which asks by this client: named after the host of the token endpoint, on the client's clock, and
+    /// with the key that its tokens are bound to.
+    pub(super) fn cache_builder(&self, source: impl TokenSource) -> TokenCacheBuilder {
+        let cache = TokenCache::builder(source).name(self.site()).clock(self.clock());
+        #[cfg(feature = "dpop")]
+        let cache = match &self.0.dpop {
+            Some(key) if self.0.takes_bearer => cache.dpop(key.clone()).allow_bearer(),
+            Some(key) => cache.dpop(key.clone()),
+            None => cache,
+        };
+        cache
+    }
+
+    /// The thumbprint of the key that tokens are bound to.
+    #[cfg(feature = "authorization-code")]
+    pub(super) fn dpop_jkt(&self) -> Option<String> {
+        #[cfg(feature = "dpop")]
+        let jkt = self.0.dpop.as_ref().map(|key| key.thumbprint().to_owned());
+        #[cfg(not(feature = "dpop"))]
+        let jkt = None;
+        jkt
     }
 
     pub(super) fn auth(&self) -> ClientAuth {

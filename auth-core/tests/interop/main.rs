@@ -10,7 +10,11 @@ use tower_auth_core as core;
 mod authorization;
 #[cfg(feature = "loopback")]
 mod browser;
+mod client_auth;
 mod clients;
 mod faults;
+#[cfg(feature = "loopback")]
+mod grants;
 mod provider;
+mod revocation;
 mod tokens;

@@ -164,13 +164,15 @@ impl AuthorizationTransaction {
             Some(issuer) => details.issuer == Some(issuer),
             None => details.token_endpoint == token_endpoint(client).await?,
         };
-        if same_server && details.client_id == client.client_id() {
-            return Ok(());
+        let wrong = |what| Err(AuthorizationError::new(AuthorizationErrorKind::WrongClient, what));
+        if !same_server || details.client_id != client.client_id() {
+            return wrong("the transaction was begun with another client or at another authorization server");
         }
-        Err(AuthorizationError::new(
-            AuthorizationErrorKind::WrongClient,
-            "the transaction was begun with another client or at another authorization server",
-        ))
+        // The server would refuse the code, and it would be spent.
+        if details.dpop_jkt.is_some() && details.dpop_jkt != client.dpop_jkt() {
+            return wrong("the transaction was begun with another DPoP key: all replicas need the same one");
+        }
+        Ok(())
     }
 
     /// The error that the server sent along with the user (RFC 6749 section 4.1.2.1).

@@ -20,7 +20,7 @@ pub(super) struct Server {
 impl Server {
     /// What `client` knows of its server.
     pub(super) async fn of(client: &OAuthClient) -> Result<Self, AuthorizationError> {
-        Ok(Self { issuer: client.0.issuer.clone(), ..Self::default() })
+        Ok(Self { issuer: client.0.issuer.clone(), dpop_jkt: client.dpop_jkt(), ..Self::default() })
     }
 
     /// Refuses a server whose metadata lists methods for proof keys, and not ours: whatever lets a list of `plain` pass
