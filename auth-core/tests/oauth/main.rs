@@ -6,12 +6,18 @@
 mod authorize;
 #[cfg(feature = "jwt")]
 mod bearer;
+#[cfg(all(feature = "dpop", feature = "authorization-code"))]
+mod bound;
 #[cfg(feature = "jwt")]
 mod caller;
+#[cfg(feature = "http")]
+mod certificates;
 mod client_auth;
 mod codes;
 mod endpoint;
 mod exchange;
+#[cfg(feature = "authorization-code")]
+mod known_clients;
 mod metadata;
 #[cfg(feature = "loopback")]
 mod native;
