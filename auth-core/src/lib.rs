@@ -11,7 +11,7 @@
 //! # let (token_url, id) = ("https://login.example.com/oauth/token", "orders");
 //! let tokens = ClientCredentials::new(token_url, id, Secret::env("ALUMA_SECRET")?).cached()?;
 //! let mut request = http::Request::get("https://api.example.com/orders").body(())?;
-//! tokens.current().await?.credential.apply(&mut request);
+//! tokens.current().await?.credential.apply(&mut request)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -32,12 +32,17 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport`, the default HTTP client: hyper and rustls |
-//! | `oauth` | yes | `OAuthClient`, `ClientCredentials` |
+//! | `oauth` | yes | `OAuthClient`, `ClientCredentials`, `RefreshToken`, `StaticCode`, `JwtBearer`, `TokenExchange` |
 //! | `authorization-code` | yes | `AuthorizationRequest`: a user's authorization by the authorization code grant |
 //! | `loopback` | no | `NativeLogin`: the same for programs on the user's own machine |
+//! | `password-grant` | no | `Password`, the legacy grant |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
+//! | `sign-hmac` | no | `HmacSigner`: an HMAC over parts of the request |
+//! | `sign-aws` | no | `AwsSigner`: AWS Signature Version 4 |
 //! | `metrics` | no | counters and gauges of the caches |
+//! | `spec` | no | `VerifierSpec`: verifiers as an operator describes them |
+//! | `provider` | no | `ProviderSpec`: systems that we call, as provider files describe them |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -55,6 +60,8 @@ mod http;
 pub mod jose;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 mod json;
+#[cfg(any(feature = "oauth", feature = "jwt"))]
+mod metadata;
 #[cfg(feature = "oauth")]
 mod oauth;
 mod origin;
@@ -62,6 +69,8 @@ mod origin;
 mod provider;
 mod scope;
 mod secret;
+#[cfg(any(feature = "sign-hmac", feature = "sign-aws"))]
+mod signing;
 mod source;
 mod token;
 #[cfg(feature = "verify")]
@@ -72,7 +81,7 @@ pub use self::cache::{
 };
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
-pub use self::credential::{Basic, Credential, Placement};
+pub use self::credential::{Basic, Credential, Placement, RequestSigner, SigningRequest};
 #[cfg(feature = "dpop")]
 pub use self::dpop::{DpopKey, DpopNonces};
 pub use self::error::{
@@ -85,6 +94,10 @@ pub use self::http::Dangerous;
 #[cfg(feature = "http")]
 pub use self::http::{AddressPolicy, HttpTransport, Proxy};
 pub use self::http::{HttpClient, HttpResponseFuture, TransportError, TransportErrorKind};
+#[cfg(all(feature = "oauth", feature = "jwt"))]
+pub use self::oauth::JwtAssertion;
+#[cfg(all(feature = "oauth", feature = "verify"))]
+pub use self::oauth::OnBehalfOf;
 #[cfg(feature = "oauth")]
 pub use self::oauth::{
     AssertionAudience, BasicHalf, BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, FileSecret,
@@ -92,24 +105,40 @@ pub use self::oauth::{
 };
 #[cfg(feature = "authorization-code")]
 pub use self::oauth::{
-    AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
-    IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo, StartedAuthorization, TransactionStore,
+    AuthorizationCallback, AuthorizationCode, AuthorizationCodeSource, AuthorizationError, AuthorizationErrorKind,
+    AuthorizationRequest, AuthorizationTransaction, IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo,
+    StartedAuthorization, TransactionStore,
+};
+#[cfg(feature = "oauth")]
+pub use self::oauth::{
+    JwtBearer, JwtBearerSource, RefreshToken, RefreshTokenSource, Rotation, StaticCode, StaticCodeSource,
+    TokenExchange, TokenExchangeSource, TokenType,
 };
 #[cfg(feature = "loopback")]
 pub use self::oauth::{NativeLogin, open_system_browser};
+#[cfg(feature = "password-grant")]
+pub use self::oauth::{Password, PasswordSource};
 #[cfg(feature = "oauth")]
-pub use self::oauth::{RefreshToken, RefreshTokenSource, Rotation};
+pub use self::oauth::{ServerDiscovery, ServerEndpoint, ServerMetadata};
 pub use self::origin::Origin;
 #[cfg(feature = "provider")]
 pub use self::provider::{
-    AuthKind, AuthMethod, FieldFormat, FieldScope, FieldSource, FieldSpec, FieldType, FilledProvider, ProviderSpec,
-    ProviderSpecs, ProviderValues,
+    AuthKind, AuthMethod, Connection, ConnectionBuilder, FieldFormat, FieldScope, FieldSource, FieldSpec, FieldType,
+    FilledProvider, LoggedExchange, ProviderSpec, ProviderSpecs, ProviderValues, RequestLog,
 };
+#[cfg(all(feature = "provider", feature = "authorization-code"))]
+pub use self::provider::{ConnectionLogin, StartedLogin};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
+#[cfg(feature = "sign-aws")]
+pub use self::signing::AwsSigner;
+#[cfg(feature = "sign-hmac")]
+pub use self::signing::{HmacAlgorithm, HmacSigner, SignatureEncoding};
 #[cfg(feature = "command")]
 pub use self::source::CommandToken;
 pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticToken, TokenSource};
+#[cfg(feature = "verify")]
+pub use self::token::SubjectToken;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 #[cfg(feature = "spec")]
 pub use self::verify::VerifierSpec;

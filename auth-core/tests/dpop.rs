@@ -110,7 +110,6 @@ fn a_token_is_named_by_its_hash_and_a_nonce_by_itself() {
     assert_eq!(claims["nonce"], "eyJ7S_zG.eyJH0-Z.HX4w-7v");
 }
 
-// R9449-5a
 #[test]
 fn a_stored_key_is_the_same_key() {
     for algorithm in ALGORITHMS {

@@ -70,6 +70,7 @@ async fn a_description_in_toml_or_json_makes_a_verifier() {
         ],
         "api_key": [{"id": "partner-1", "digest": ApiKeyVerifier::digest(&Secret::from("partner-1.abc"))}],
     });
+    works(VerifierSpec::from_json(&json.to_string())).await;
     works(serde_json::from_value(json).unwrap()).await;
 }
 
@@ -155,6 +156,10 @@ fn mistakes_of_substance_name_their_section() {
     assert!(one("issuer = 1").contains("[[issuer]]"));
     assert!(one("[[issuer]]\nurl=\"https://a\"\naudience=\"a\"\nalgorithms=[\"HS256\"]").contains("shared secret"));
     assert!(mistakes(serde_json::from_str("[]").unwrap()).join("").contains("not a table"));
+    let json = mistakes(VerifierSpec::from_json("{\"basic\": [\n{\"usr\": \"a\", \"password\": {\"value\": \"b\"}}]}"))
+        .join("\n");
+    assert!(json.contains("line 2: basic[0].usr: unknown key; did you mean \"user\"?"), "{json}");
+    assert!(mistakes(VerifierSpec::from_json("{")).join("").contains("line 1: the file is not JSON"));
     let absent = mistakes(VerifierSpec::from_toml_file("/nowhere/orders.toml")).join("");
     assert!(absent.starts_with("/nowhere/orders.toml: the file cannot be read"), "{absent}");
 }

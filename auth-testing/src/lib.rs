@@ -21,7 +21,7 @@
 //! time.advance(Duration::from_secs(10)).await;
 //!
 //! let mut request = Request::get("https://api.test/").body(String::new())?;
-//! tokens.current().await?.credential.apply(&mut request);
+//! tokens.current().await?.credential.apply(&mut request)?;
 //! assert_eq!(api.clone().oneshot(request).await?.status(), StatusCode::OK);
 //! assert_eq!(server.token_requests(), 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -17,7 +17,7 @@ async fn both_servers_speak_tls_to_whoever_trusts_the_authority() {
 
     let tokens = server.client_credentials("orders").http_client(http.clone()).cached().unwrap();
     let mut request = Request::get(listening.url("/")).body(Bytes::new()).unwrap();
-    tokens.current().await.unwrap().credential.apply(&mut request);
+    tokens.current().await.unwrap().credential.apply(&mut request).unwrap();
     let response = http.send(request).await.unwrap();
     assert_eq!((response.status(), response.version()), (StatusCode::OK, Version::HTTP_2));
     assert!(server.issuer().starts_with("https://127.0.0.1:"));

@@ -14,7 +14,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 async fn call(api: &ResourceServer, tokens: &TokenCache) -> StatusCode {
     let mut request = Request::get("https://api.test/").body(http_body_util::Empty::<Bytes>::new()).unwrap();
-    tokens.current().await.unwrap().credential.apply(&mut request);
+    tokens.current().await.unwrap().credential.apply(&mut request).unwrap();
     api.clone().oneshot(request).await.unwrap().status()
 }
 

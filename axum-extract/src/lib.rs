@@ -28,6 +28,7 @@
 //! | [`ApiKey`] | one with an API key |
 //! | [`Auth`] | one with any credential that the verifier accepts |
 //! | [`Scoped`] | one of these, if it was granted the scopes that a type of yours names |
+//! | [`SubjectToken`] | as [`Bearer`], with the token itself, to be exchanged for calls on the caller's behalf |
 //! | [`Identity`] | whoever a layer around the route has verified |
 //!
 //! Each gives you the [`Principal`](core::Principal): subject, issuer, client, scopes, roles. `Option<Bearer>` is
@@ -145,6 +146,8 @@ mod rejection;
 #[cfg(feature = "jwt")]
 mod scoped;
 mod state;
+#[cfg(feature = "jwt")]
+mod subject_token;
 
 pub use self::api_key::ApiKey;
 pub use self::auth::Auth;
@@ -156,6 +159,8 @@ pub use self::rejection::AuthRejection;
 #[cfg(feature = "jwt")]
 pub use self::scoped::{RequiredScope, Scoped};
 pub use self::state::HasVerifier;
+#[cfg(feature = "jwt")]
+pub use self::subject_token::SubjectToken;
 
 /// The snippets of the README, compiled.
 #[cfg(all(doctest, feature = "http", feature = "jwt"))]

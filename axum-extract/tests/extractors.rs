@@ -13,7 +13,9 @@ use axum::{Router, routing};
 use serde::Deserialize;
 use tower_auth::ValidateLayer;
 use tower_auth_axum::core::{RejectionKind, ScopeSet, Verifier};
-use tower_auth_axum::{ApiKey, Auth, AuthRejection, Basic, Bearer, HasVerifier, Identity, RequiredScope, Scoped};
+use tower_auth_axum::{
+    ApiKey, Auth, AuthRejection, Basic, Bearer, HasVerifier, Identity, RequiredScope, Scoped, SubjectToken,
+};
 use tower_auth_testing::Flaw;
 
 use self::support::{API_KEY, BASIC, Issuer, WRONG_BASIC, api_key, basic, bearer, get, send};
@@ -319,4 +321,30 @@ async fn a_verdict_that_is_there_stays_there() {
     let second = Auth::from_request_parts(&mut parts, &inner).await.unwrap().into_verified();
     let kept = Identity::from_request_parts(&mut parts, &()).await.unwrap().into_verified();
     assert_eq!((first.verifier(), second.verifier(), kept.verifier()), (outer.id(), inner.id(), outer.id()));
+}
+
+// THREAT-L1
+#[tokio::test]
+async fn the_callers_token_is_there_for_who_asked_the_verifier_to_keep_it() {
+    async fn whole(caller: SubjectToken) -> String {
+        let shown = format!("{caller:?}");
+        assert!(!shown.contains(caller.token().secret().expose_secret()));
+        format!("{} {}", caller.subject(), caller.token().secret().expose_secret())
+    }
+    let issuer = Issuer::new();
+    let good = issuer.bearer();
+    let token = good.strip_prefix("Bearer ").unwrap();
+    for guarded in [false, true] {
+        let verifier = issuer.keeping_verifier();
+        let mut app = Router::new().route("/", routing::get(whole)).with_state(verifier.clone());
+        if guarded {
+            // The layer takes the token out of the request; its verdict has it still.
+            app = app.route_layer(ValidateLayer::new(verifier).strip_authorization());
+        }
+        let answer = get(&app, "/", Some(&good)).await;
+        assert_eq!((answer.status, answer.body), (StatusCode::OK, format!("alice {token}")), "{guarded}");
+        assert_eq!(get(&app, "/", None).await.status, StatusCode::UNAUTHORIZED);
+    }
+    let app = Router::new().route("/", routing::get(whole)).with_state(issuer.verifier());
+    assert_eq!(get(&app, "/", Some(&good)).await.status, StatusCode::INTERNAL_SERVER_ERROR);
 }

@@ -30,7 +30,7 @@ async fn its_tokens_of_every_algorithm_open_the_route_of_their_audience_only() {
             let verifier = server.verifier(audience).build().unwrap();
             let app: Router = Router::new().route("/me", get(me)).with_state(verifier);
             let mut request = Request::get("/me").body(Body::empty()).unwrap();
-            current.credential.apply(&mut request);
+            current.credential.apply(&mut request).unwrap();
             assert_eq!(app.oneshot(request).await.unwrap().status(), status, "{algorithm} for {audience}");
         }
     }

@@ -28,7 +28,7 @@
 //!
 //! - [`GrpcValidateLayer`]: the layer. It knows the method that is called, and waits for keys that must be fetched.
 //! - [`VerifyInterceptor`]: authentication alone, by a synchronous interceptor.
-//! - [`principal`]: who called, in a handler.
+//! - [`principal`]: who called, in a handler; [`subject_token`]: their token, to be exchanged for calls on their behalf.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -45,4 +45,5 @@ pub use self::client::{GrpcAuth, GrpcAuthFuture, GrpcAuthLayer, TokenInterceptor
 #[cfg(feature = "verify")]
 pub use self::server::{
     GrpcValidate, GrpcValidateFuture, GrpcValidateLayer, VerifyInterceptor, principal, status_from_rejection,
+    subject_token,
 };

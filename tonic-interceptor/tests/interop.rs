@@ -30,7 +30,7 @@ async fn its_tokens_of_every_algorithm_open_the_method_for_their_audience_only()
                 .header("content-type", "application/grpc")
                 .body(Body::empty())
                 .unwrap();
-            current.credential.apply(&mut request);
+            current.credential.apply(&mut request).unwrap();
             let response = service.oneshot(request).await.unwrap();
             assert_eq!(response.status(), 200);
             let grpc_status = response.headers().get("grpc-status").map(|value| value.to_str().unwrap());

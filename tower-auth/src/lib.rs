@@ -23,6 +23,8 @@
 //! | `jwt` (default) | verification of JWTs, and `verify` |
 //! | `verify` | `ValidateLayer`; verification of Basic credentials and API keys |
 //! | `spec` | verifiers described in TOML or JSON |
+//! | `dpop` | tokens that are bound to a key (RFC 9449) |
+//! | `sign-hmac`, `sign-aws` | requests signed by an HMAC, or by AWS Signature Version 4 |
 //! | `command` | tokens that a program prints |
 //! | `reqwest` | `AuthLayer` as a reqwest client |
 //! | `metrics` | metrics through the `metrics` facade |
@@ -32,14 +34,16 @@
 pub use tower_auth_core as core;
 
 mod auth;
+mod inspect;
 #[cfg(feature = "reqwest")]
 mod reqwest_client;
 #[cfg(feature = "verify")]
 mod validate;
 
 pub use self::auth::{
-    Auth, AuthError, AuthErrorKind, AuthLayer, Credentials, ExistingCredential, NotRecovered, ReplayBody,
-    RequestCredentials, ResponseFuture, SkipAuth, asks_for_a_new_token,
+    Auth, AuthError, AuthErrorKind, AuthLayer, Credentials, ExistingCredential, InsufficientScope, NotRecovered,
+    ReplayBody, RequestCredentials, ResponseFuture, SkipAuth, StepUpRequired, TokenRefused, asks_for_a_new_token,
 };
+pub use self::inspect::{BodyRefusal, BodyRefusalFuture, BodyRefusalLayer, InspectedBody};
 #[cfg(feature = "verify")]
 pub use self::validate::{Validate, ValidateFuture, ValidateLayer};

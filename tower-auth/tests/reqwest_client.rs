@@ -378,3 +378,27 @@ async fn no_crypto_provider_is_installed() {
     client.get(server.url("/")).send().await.unwrap();
     assert!(rustls::crypto::CryptoProvider::get_default().is_none());
 }
+
+// R9449-4.2b, R9449-7.1a, R9449-8a
+#[cfg(feature = "dpop")]
+#[tokio::test]
+async fn a_dpop_token_goes_with_a_proof_for_the_url_and_one_more_send_for_a_nonce() {
+    use tower_auth::core::{DpopKey, TokenKind};
+    use tower_auth_testing::{DpopNonce, ResourceServer};
+
+    let api = ResourceServer::builder().accept("bound").require_dpop().dpop_nonce(DpopNonce::OncePerProof).build();
+    let server = api.listen().await.unwrap();
+    let token = Token::new("bound").unwrap().with_kind(TokenKind::Dpop);
+    let cache = TokenCache::builder(StaticToken::new(token)).dpop(DpopKey::generate().unwrap()).build().unwrap();
+    let client = AuthLayer::new(cache, [format!("http://{}", server.address())]).unwrap().reqwest(builder()).unwrap();
+    for (sends, round) in [(2, 1), (3, 2)] {
+        let url = server.url(&format!("/orders?page={round}"));
+        let response = client.post(url).json(&["a book"]).send().await.unwrap();
+        assert_eq!((response.status(), reason(&response)), (StatusCode::OK, None));
+        assert_eq!(api.request_count(), sends);
+    }
+    assert!(api.requests().iter().all(|request| request.header("authorization") == Some("DPoP bound")));
+    let stream = reqwest::Body::wrap(Stream::of(&["a", "b"]));
+    let response = client.post(server.url("/")).body(stream).send().await.unwrap();
+    assert_eq!((response.status(), api.request_count()), (StatusCode::OK, 4));
+}

@@ -10,9 +10,12 @@ use super::bucket::Bucket;
 use super::flow::Flow;
 use super::handle::Handle;
 use super::persist::{Persist, erase};
+use super::presentation::Presentation;
 use super::shard::default_count;
 use super::state::{Parts, State};
 use super::window::Margins;
+#[cfg(feature = "dpop")]
+use crate::DpopKey;
 use crate::error::{BoxError, ConfigError, ConfigErrorKind};
 use crate::source::{ErasedSource, TokenSource};
 use crate::{Clock, Placement, TokenResponse};
@@ -24,7 +27,7 @@ pub struct TokenCacheBuilder {
     persist: Option<Persist>,
     name: Arc<str>,
     clock: Clock,
-    placement: Placement,
+    presentation: Presentation,
     margins: Margins,
     exchange_timeout: Duration,
     wait_timeout: Duration,
@@ -42,7 +45,7 @@ impl TokenCacheBuilder {
             persist: None,
             name: Arc::from("default"),
             clock: Clock::system(),
-            placement: Placement::default(),
+            presentation: Presentation::default(),
             margins: Margins::default(),
             exchange_timeout: Duration::from_secs(15),
             wait_timeout: Duration::from_secs(15),
@@ -69,7 +72,35 @@ impl TokenCacheBuilder {
 
     /// Where on a request the token goes; `Authorization` if not set.
     pub fn placement(mut self, placement: Placement) -> Self {
-        self.placement = placement;
+        self.presentation.placement = placement;
+        self
+    }
+
+    /// The key that tokens are bound to (RFC 9449): each request gets `Authorization: DPoP` and a proof of its own, by the clock of the
+    /// cache. The source must have shown the same key to the authorization server. A Bearer token is refused then.
+    ///
+    /// Such a credential must see the request: use `AuthLayer` or `GrpcAuthLayer`; what sees headers alone, such as a gRPC
+    /// interceptor, cannot send it.
+    #[cfg(feature = "dpop")]
+    pub fn dpop(mut self, key: DpopKey) -> Self {
+        self.presentation.key = Some(key);
+        self
+    }
+
+    /// Takes Bearer tokens beside a [DPoP key](Self::dpop): for authorization servers that do not know DPoP.
+    ///
+    /// # Security
+    /// A Bearer token is good for whoever steals it, and a server in the middle could leave the binding out.
+    #[cfg(feature = "dpop")]
+    pub fn allow_bearer(mut self) -> Self {
+        self.presentation.allows_bearer = true;
+        self
+    }
+
+    /// Lets `by` make the credential of a response.
+    #[cfg(feature = "provider")]
+    pub(crate) fn present_by(mut self, by: Arc<super::Present>) -> Self {
+        self.presentation.by = Some(by);
         self
     }
 
@@ -141,7 +172,8 @@ impl TokenCacheBuilder {
     /// Builds the cache. Spawns nothing and asks nobody.
     ///
     /// # Errors
-    /// When a timeout or a lifetime is zero, or [`on_current_runtime`](Self::on_current_runtime) was called outside a runtime.
+    /// When a timeout or a lifetime is zero, [`on_current_runtime`](Self::on_current_runtime) was called outside a runtime, or there is a
+    /// DPoP key and a [placement](Self::placement) other than `Authorization`.
     pub fn build(self) -> Result<TokenCache, ConfigError> {
         let durations = [
             ("exchange_timeout", Some(self.exchange_timeout)),
@@ -159,10 +191,22 @@ impl TokenCacheBuilder {
                 "on_current_runtime was called where there is no tokio runtime",
             ));
         }
+        #[cfg(feature = "dpop")]
+        if self.presentation.key.is_some() && self.presentation.placement != Placement::default() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::InvalidOption,
+                "a token that is bound to a DPoP key goes into `Authorization` (RFC 9449 section 7.1), not elsewhere",
+            ));
+        }
         Ok(self.build_infallible())
     }
 
-    pub(super) fn build_infallible(self) -> TokenCache {
+    #[cfg_attr(not(feature = "dpop"), allow(unused_mut, reason = "the key is the one part that changes"))]
+    pub(super) fn build_infallible(mut self) -> TokenCache {
+        #[cfg(feature = "dpop")]
+        {
+            self.presentation.key = self.presentation.key.map(|key| key.with_clock(self.clock.clone()));
+        }
         TokenCache::from_handle(Handle::new(State::new(Parts {
             clock: self.clock,
             name: self.name,
@@ -171,7 +215,7 @@ impl TokenCacheBuilder {
             exchange_timeout: self.exchange_timeout,
             wait_timeout: self.wait_timeout,
             margins: self.margins,
-            placement: self.placement,
+            presentation: self.presentation,
             runtime: self.runtime,
             shards: self.shards,
             flow: Flow::new(Bucket::new(self.forced_burst, self.forced_period)),

@@ -9,6 +9,7 @@ mod flow;
 mod handle;
 mod keyed;
 mod persist;
+mod presentation;
 mod reader;
 mod refresh;
 mod shard;
@@ -28,3 +29,6 @@ pub use self::snapshot::Generation;
 pub use self::status::{CacheState, CacheStatus};
 pub use self::steering::Invalidation;
 pub use self::token_cache::{Current, TokenCache};
+
+#[cfg(feature = "provider")]
+pub(crate) use self::presentation::Present;

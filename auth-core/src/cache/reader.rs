@@ -71,13 +71,10 @@ impl TokenReader {
     }
 
     /// Puts the current credential on `request`, in place of what stood there. `None`, with nothing changed, if there is
-    /// no usable one.
+    /// no usable one, or if it must see more of the request (see [`Credential::apply`]).
     #[inline]
     pub fn attach<B>(&mut self, request: &mut Request<B>) -> Option<Generation> {
-        self.with_current(|credential, generation| {
-            credential.apply(request);
-            generation
-        })
+        self.with_current(|credential, generation| credential.apply(request).is_ok().then_some(generation)).flatten()
     }
 
     /// The current credential, for those who keep it for a while.
@@ -89,7 +86,7 @@ impl TokenReader {
     /// Whether `headers` has one of the headers that this cache's credential sets.
     #[must_use]
     pub fn is_present_in(&self, headers: &HeaderMap) -> bool {
-        self.handle.placement.is_present_in(headers)
+        self.handle.presentation.placement.is_present_in(headers)
     }
 
     /// The cache that is read.

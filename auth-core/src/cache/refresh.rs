@@ -224,8 +224,8 @@ impl State {
         let unchanged = flow.value.as_ref() == Some(response.token().secret());
         let generation = if unchanged { flow.generation } else { Generation(flow.generation.0 + 1) };
         let version = flow.version + 1;
-        let snapshot =
-            Snapshot::new(received, &windows, &self.placement, self.shards, generation, version).map_err(|error| {
+        let snapshot = Snapshot::new(received, &windows, &self.presentation, self.shards, generation, version)
+            .map_err(|error| {
                 TokenError::new(TokenErrorKind::Unparsable, "the source answered a token that cannot be sent")
                     .with_source(error)
             })?;
@@ -265,6 +265,11 @@ impl State {
             flow.unpersisted = Some(received);
         }
         is_newest
+    }
+
+    #[cfg(feature = "provider")]
+    pub(super) fn last_response(&self) -> Option<Arc<crate::TokenResponse>> {
+        self.flow().previous.as_ref().map(|received| Arc::clone(&received.response))
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -3,9 +3,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use super::presentation::Presentation;
 use super::shard::thread_number;
 use super::window::Windows;
-use crate::credential::{Credential, Placement};
+use crate::credential::Credential;
 use crate::token::{Expiry, Lifetime};
 use crate::{Clock, ConfigError, MonotonicTime, Token, TokenResponse};
 
@@ -105,7 +106,7 @@ impl Snapshot {
     pub(super) fn new(
         received: Received,
         windows: &Windows,
-        placement: &Placement,
+        presentation: &Presentation,
         shards: usize,
         generation: Generation,
         version: u64,
@@ -115,7 +116,10 @@ impl Snapshot {
             Some(Expiry { monotonic: received.at + lifetime, wall: received.wall.checked_add(lifetime)? })
         });
         let token = received.response.token().clone().with_expiry(expiry);
-        let credential = Credential::from_token(&token, placement)?;
+        #[cfg(feature = "provider")]
+        let credential = presentation.of_response(&received.response, &token)?;
+        #[cfg(not(feature = "provider"))]
+        let credential = presentation.credential(&token)?;
         let shards =
             (0..shards).map(|_| Shard { fresh_until: AtomicU64::new(0), credential: credential.detached() }).collect();
         Ok(Self {

@@ -10,11 +10,12 @@ use tokio::sync::Notify;
 use super::flow::Flow;
 use super::handle::Nodes;
 use super::persist::Persist;
+use super::presentation::Presentation;
 use super::snapshot::{Liveness, Snapshot};
 use super::status::{CacheState, CacheStatus};
 use super::telemetry::Name;
 use super::window::Margins;
-use crate::credential::{Credential, Placement};
+use crate::credential::Credential;
 use crate::error::TokenError;
 use crate::source::ErasedSource;
 use crate::{Clock, MonotonicTime};
@@ -38,7 +39,7 @@ pub(super) struct State {
     pub(super) exchange_timeout: Duration,
     pub(super) wait_timeout: Duration,
     pub(super) margins: Margins,
-    pub(super) placement: Placement,
+    pub(super) presentation: Presentation,
     pub(super) runtime: Option<Runtime>,
 }
 
@@ -51,7 +52,7 @@ pub(super) struct Parts {
     pub(super) exchange_timeout: Duration,
     pub(super) wait_timeout: Duration,
     pub(super) margins: Margins,
-    pub(super) placement: Placement,
+    pub(super) presentation: Presentation,
     pub(super) runtime: Option<Runtime>,
     pub(super) shards: usize,
     pub(super) flow: Flow,
@@ -74,7 +75,7 @@ impl State {
             exchange_timeout: parts.exchange_timeout,
             wait_timeout: parts.wait_timeout,
             margins: parts.margins,
-            placement: parts.placement,
+            presentation: parts.presentation,
             runtime: parts.runtime,
         }
     }

@@ -165,6 +165,12 @@ impl TokenCache {
         self.handle.publish(Received { response: Arc::new(response), at: clock.now(), wall: clock.wall() })
     }
 
+    /// The last response that came, also when its token is of no use any more.
+    #[cfg(feature = "provider")]
+    pub(crate) fn last_response(&self) -> Option<Arc<TokenResponse>> {
+        self.handle.state().last_response()
+    }
+
     /// How the cache is doing.
     #[must_use]
     pub fn status(&self) -> CacheStatus {

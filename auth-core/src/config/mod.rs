@@ -1,4 +1,8 @@
 //! Configurations as operators write them: one tree with lines for TOML and JSON, and a reader that takes note of every mistake.
+#![cfg_attr(
+    not(all(feature = "spec", feature = "provider")),
+    allow(dead_code, unused_imports, reason = "each kind of configuration uses a part of it")
+)]
 
 mod duration;
 mod json;

@@ -32,10 +32,6 @@ impl Node {
     ///
     /// # Errors
     /// Line and reason, when it is not well-formed. The reason quotes nothing.
-    #[cfg_attr(
-        not(feature = "provider"),
-        allow(dead_code, reason = "verifiers are embedded in JSON, not read from it")
-    )]
     pub(crate) fn from_json_text(text: &str, file: Option<&str>) -> Result<Self, (Option<usize>, String)> {
         super::json::parse(text, file.map(Arc::from))
     }

@@ -1,18 +1,20 @@
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, Entry};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use zeroize::Zeroizing;
 
 use super::placement::{Place, is_unreserved};
-use super::{Basic, Placement};
-use crate::error::{ConfigError, ConfigErrorKind};
+use super::{Basic, Placement, RequestSigner, SigningRequest};
+use crate::error::{ConfigError, ConfigErrorKind, SigningError};
 use crate::{Secret, Token, TokenKind};
 
-/// A credential in the form in which it goes on a request: header values that are ready to send and marked sensitive.
+/// A credential in the form in which it goes on a request: header values that are ready to send and marked sensitive, or a
+/// [signer](Self::signer) that makes them of each request.
 ///
 /// ```
 /// use http::Request;
@@ -20,9 +22,9 @@ use crate::{Secret, Token, TokenKind};
 ///
 /// let credential = Credential::basic(&Basic::new("batch", "s3cret")?)?;
 /// let mut request = Request::new(());
-/// credential.apply(&mut request);
+/// credential.apply(&mut request)?;
 /// assert!(request.headers()["authorization"].is_sensitive());
-/// # Ok::<(), tower_auth_core::ConfigError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Credential(Repr);
@@ -32,6 +34,8 @@ enum Repr {
     /// The usual case, kept flat.
     Header(HeaderName, HeaderValue),
     Parts(Box<[Part]>),
+    /// Made of each request.
+    Signed(Arc<dyn RequestSigner>),
 }
 
 #[derive(Clone)]
@@ -39,6 +43,22 @@ enum Part {
     Header(HeaderName, HeaderValue),
     /// `name=value`, percent-encoded.
     Query(Secret),
+    /// In front of the path.
+    #[cfg(feature = "provider")]
+    Path(Secret),
+    /// `name=value`, beside the cookies that are there.
+    #[cfg(feature = "provider")]
+    Cookie(Secret),
+}
+
+/// A part of a described credential.
+#[cfg(feature = "provider")]
+pub(crate) enum Piece {
+    Header(HeaderName, Secret),
+    Query(String, Secret),
+    /// A path that begins with a slash, percent-encoded, for the front of the request's own.
+    Path(Secret),
+    Cookie(String, Secret),
 }
 
 impl Credential {
@@ -78,7 +98,8 @@ impl Credential {
         if token.kind() != TokenKind::Bearer {
             return Err(ConfigError::new(
                 ConfigErrorKind::InvalidCredential,
-                "a DPoP token needs a proof with each request, which a ready-made credential cannot give",
+                "a DPoP token needs a proof with each request: give its key to `TokenCacheBuilder::dpop` or \
+                 `Credential::dpop` (feature `dpop`)",
             ));
         }
         let part = |place: &Place| match (place.header_text(token), place) {
@@ -97,11 +118,65 @@ impl Credential {
         }))
     }
 
+    /// A credential of several parts.
+    #[cfg(feature = "provider")]
+    pub(crate) fn of_pieces(pieces: Vec<Piece>) -> Result<Self, ConfigError> {
+        let parts = pieces.into_iter().map(|piece| {
+            Ok(match piece {
+                Piece::Header(name, value) => Part::Header(name, sensitive(value.expose_secret())?),
+                Piece::Query(name, value) => Part::Query(query_pair(&name, &value)),
+                Piece::Path(prefix) => Part::Path(prefix),
+                Piece::Cookie(name, value) => {
+                    let pair = Zeroizing::new(format!("{name}={}", value.expose_secret()));
+                    let fits = pair.bytes().all(|byte| matches!(byte, b'!'..=b'~') && !b"\",;\\".contains(&byte));
+                    if !fits {
+                        return Err(unusable());
+                    }
+                    Part::Cookie(Secret::from(pair.as_str()))
+                }
+            })
+        });
+        let parts = parts.collect::<Result<Vec<_>, ConfigError>>()?;
+        Ok(Self(match <[Part; 1]>::try_from(parts) {
+            Ok([Part::Header(name, value)]) => Repr::Header(name, value),
+            Ok(single) => Repr::Parts(Box::new(single)),
+            Err(parts) => Repr::Parts(parts.into()),
+        }))
+    }
+
+    /// A credential that is made of each request.
+    pub fn signer(signer: impl RequestSigner) -> Self {
+        Self(Repr::Signed(Arc::new(signer)))
+    }
+
+    /// Whether it is made of each request: by a [signer](Self::signer), or of a DPoP token. Such a credential belongs into a layer, which
+    /// signs every send, hands it the body if it needs that, and shows it the responses.
+    #[inline]
+    #[must_use]
+    pub fn is_signer(&self) -> bool {
+        matches!(self.0, Repr::Signed(_))
+    }
+
+    /// Whether it is made of the body too.
+    #[must_use]
+    pub fn needs_body(&self) -> bool {
+        matches!(&self.0, Repr::Signed(signer) if signer.needs_body())
+    }
+
     /// Puts the credential on `request`, in place of whatever stood there.
-    pub fn apply<B>(&self, request: &mut Request<B>) {
+    ///
+    /// # Errors
+    /// Only of one that [is made of each request](Self::is_signer): when the request's URI is not absolute, or the body is
+    /// needed. A layer has both; see [`sign`](Self::sign).
+    #[inline]
+    pub fn apply<B>(&self, request: &mut Request<B>) -> Result<(), SigningError> {
         match &self.0 {
             Repr::Header(name, value) => {
                 request.headers_mut().insert(name, value.clone());
+            }
+            Repr::Signed(_) => {
+                let target = request.uri().clone();
+                return self.sign(request, &target, None);
             }
             Repr::Parts(parts) => {
                 for part in parts {
@@ -113,13 +188,42 @@ impl Credential {
                             let uri = std::mem::take(request.uri_mut());
                             *request.uri_mut() = with_query(uri, pair);
                         }
+                        #[cfg(feature = "provider")]
+                        Part::Path(prefix) => {
+                            let uri = std::mem::take(request.uri_mut());
+                            *request.uri_mut() = with_prefix(uri, prefix);
+                        }
+                        #[cfg(feature = "provider")]
+                        Part::Cookie(pair) => add_cookie(request.headers_mut(), pair),
                     }
                 }
             }
         }
+        Ok(())
     }
 
-    /// Puts the credential on `request` unless it has one of the headers already. False, with nothing changed, if it has.
+    /// Puts the credential on `request`, which goes to the absolute URI `target` and has `body`, if that is known: the general
+    /// form of [`apply`](Self::apply).
+    ///
+    /// # Errors
+    /// Those of the signer.
+    pub fn sign<B>(&self, request: &mut Request<B>, target: &Uri, body: Option<&[u8]>) -> Result<(), SigningError> {
+        let Repr::Signed(signer) = &self.0 else { return self.apply(request) };
+        let method = request.method().clone();
+        signer.sign(&mut SigningRequest::new(&method, target, request.headers_mut(), body))
+    }
+
+    /// Shows the credential the head of a response to a request that it was put on. True asks for the request to be signed and sent
+    /// once more; always false of one that is not made of each request.
+    pub fn observe(&self, target: &Uri, status: StatusCode, headers: &HeaderMap) -> bool {
+        match &self.0 {
+            Repr::Signed(signer) => signer.observe(target, status, headers),
+            Repr::Header(..) | Repr::Parts(_) => false,
+        }
+    }
+
+    /// Puts the credential on `request` unless it has one of the headers already. False, with nothing changed, if it has, or if the credential
+    /// [is made of each request](Self::is_signer).
     #[inline]
     #[must_use]
     pub fn apply_if_absent<B>(&self, request: &mut Request<B>) -> bool {
@@ -134,16 +238,15 @@ impl Credential {
             },
             Repr::Parts(_) => {
                 let absent = !self.is_present_in(request.headers());
-                if absent {
-                    self.apply(request);
-                }
-                absent
+                // Prebuilt parts do not fail.
+                absent && self.apply(request).is_ok()
             }
+            Repr::Signed(_) => false,
         }
     }
 
     /// Puts the credential into `headers`, where only headers are at hand (a gRPC interceptor). False, with nothing
-    /// changed, if part of it goes elsewhere.
+    /// changed, if part of it goes elsewhere, or if it [is made of each request](Self::is_signer).
     #[must_use]
     pub fn apply_to_headers(&self, headers: &mut HeaderMap) -> bool {
         match &self.0 {
@@ -160,6 +263,7 @@ impl Credential {
                 }
                 only_headers
             }
+            Repr::Signed(_) => false,
         }
     }
 
@@ -171,6 +275,7 @@ impl Credential {
             Repr::Parts(parts) => {
                 parts.iter().any(|part| matches!(part, Part::Header(name, _) if headers.contains_key(name)))
             }
+            Repr::Signed(signer) => signer.is_present_in(headers),
         }
     }
 
@@ -199,9 +304,15 @@ impl Credential {
                             Part::Header(name, value)
                         }
                         Part::Query(pair) => Part::Query(pair.expose_secret().into()),
+                        #[cfg(feature = "provider")]
+                        Part::Path(prefix) => Part::Path(prefix.clone()),
+                        #[cfg(feature = "provider")]
+                        Part::Cookie(pair) => Part::Cookie(pair.clone()),
                     })
                     .collect(),
             ),
+            // Signing costs far more than two threads' counting.
+            Repr::Signed(signer) => Repr::Signed(Arc::clone(signer)),
         })
     }
 }
@@ -218,8 +329,15 @@ impl fmt::Debug for Credential {
                     match part {
                         Part::Header(name, _) => list.entry(name),
                         Part::Query(_) => list.entry(&"query parameter"),
+                        #[cfg(feature = "provider")]
+                        Part::Path(_) => list.entry(&"path"),
+                        #[cfg(feature = "provider")]
+                        Part::Cookie(_) => list.entry(&"cookie"),
                     };
                 }
+            }
+            Repr::Signed(_) => {
+                list.entry(&"signature");
             }
         }
         list.finish()
@@ -278,13 +396,47 @@ fn with_query(uri: Uri, pair: &Secret) -> Uri {
     Uri::from_parts(parts).unwrap_or(uri)
 }
 
+/// `uri` with `prefix` in front of its path.
+#[cfg(feature = "provider")]
+fn with_prefix(uri: Uri, prefix: &Secret) -> Uri {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let text = format!("{}{}{query}", prefix.expose_secret().trim_end_matches('/'), uri.path());
+    let Ok(path_and_query) = PathAndQuery::try_from(text) else { return uri };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path_and_query);
+    Uri::from_parts(parts).unwrap_or(uri)
+}
+
+/// Adds `pair` to the cookies of a request, in place of one of that name.
+#[cfg(feature = "provider")]
+fn add_cookie(headers: &mut HeaderMap, pair: &Secret) {
+    use http::header::COOKIE;
+
+    let pair = pair.expose_secret();
+    let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+    let mut all = Zeroizing::new(String::new());
+    for line in headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok()) {
+        for other in line.split(';').map(str::trim).filter(|other| !other.is_empty()) {
+            if other.split_once('=').map_or(other, |(name, _)| name) != name {
+                all.push_str(other);
+                all.push_str("; ");
+            }
+        }
+    }
+    all.push_str(pair);
+    if let Ok(mut value) = HeaderValue::from_str(&all) {
+        value.set_sensitive(true);
+        headers.insert(COOKIE, value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn applied(credential: &Credential, uri: &str) -> Request<()> {
         let mut request = Request::builder().uri(uri).header("authorization", "old").body(()).unwrap();
-        credential.apply(&mut request);
+        credential.apply(&mut request).unwrap();
         request
     }
 

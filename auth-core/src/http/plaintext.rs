@@ -29,7 +29,7 @@ impl<B> fmt::Debug for Dangerous<B> {
 }
 
 /// Where plain `http` is allowed, as a builder collected it.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PlaintextOptions {
     pub(crate) loopback: bool,
     pub(crate) origins: Vec<String>,

@@ -9,13 +9,20 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::client_auth::{Authenticator, Proof};
+#[cfg(feature = "provider")]
+use super::dialect::Dialect;
+use super::dialect::Outline;
 use super::endpoints::{Endpoints, Target};
 use super::failure::transport_failure;
 use super::limit::Limit;
 use super::redact::Redactor;
 use super::request::{Grant, Params};
+#[cfg(feature = "provider")]
+use super::response::MAX_ANSWER;
 use super::response::Reader;
 use super::{AssertionAudience, BodyFormat, ClientAuth, OAuthClientBuilder};
+#[cfg(feature = "dpop")]
+use crate::DpopKey;
 use crate::clock::race;
 use crate::http::{Endpoint, HttpClient};
 use crate::{Clock, TokenError, TokenErrorKind, TokenResponse};
@@ -47,6 +54,11 @@ pub struct OAuthClient(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) client_id: String,
     pub(super) auth: Authenticator,
+    /// The key that tokens are bound to.
+    #[cfg(feature = "dpop")]
+    pub(super) dpop: Option<DpopKey>,
+    /// Whether a Bearer token is good enough.
+    pub(super) takes_bearer: bool,
     /// The issuer identifier of the authorization server, if it is known.
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Endpoints,
@@ -62,6 +74,8 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) timeout: Duration,
     pub(super) redactor: Redactor,
+    #[cfg(feature = "provider")]
+    pub(super) dialect: Option<Arc<dyn Dialect>>,
 }
 
 impl OAuthClient {
@@ -95,7 +109,7 @@ impl OAuthClient {
     }
 
     /// Sends one token request and reads the answer.
-    pub(super) async fn exchange(&self, grant: Grant<'_>) -> Result<TokenResponse, TokenError> {
+    pub(crate) async fn exchange(&self, grant: Grant<'_>) -> Result<TokenResponse, TokenError> {
         let (client_id, host) = (self.client_id(), self.site());
         let span = tracing::info_span!(
             "oauth.token_request",
@@ -105,28 +119,27 @@ impl OAuthClient {
             status = Empty,
             outcome = Empty
         );
-        let result = async {
-            let mut params = Params::default();
-            if let Some(grant_type) = grant.grant_type {
-                params.push("grant_type", grant_type);
-            }
-            params.extend(&grant.params);
-            if !grant.scope.is_empty() {
-                params.push("scope", grant.scope.join(self.0.separator));
-            }
-            params.extend(match grant.target {
-                Target::Refresh => &self.0.refresh_params,
-                _ => &self.0.params,
-            });
-            let answered = self.0.post(grant.target, params, grant.single_use).await?;
-            let mut reader = answered.reader();
-            reader.requested = Some(grant.scope);
-            reader.keep_refresh_token = grant.keep_refresh_token;
-            reader.read(&answered.response)
-        };
+        let result = async { self.ask(&grant).await?.read(&grant) };
         let result = result.instrument(span.clone()).await;
         span.record("outcome", result.as_ref().map_or_else(TokenError::code, |_| "ok"));
         result
+    }
+
+    /// Sends one token request, and gives the answer as it came.
+    pub(crate) async fn ask(&self, grant: &Grant<'_>) -> Result<Answered<'_>, TokenError> {
+        let mut params = Params::default();
+        if let Some(grant_type) = grant.grant_type {
+            params.push("grant_type", grant_type);
+        }
+        params.extend(&grant.params);
+        if !grant.scope.is_empty() {
+            params.push("scope", grant.scope.join(self.0.separator));
+        }
+        params.extend(match grant.target {
+            Target::Refresh => &self.0.refresh_params,
+            _ => &self.0.params,
+        });
+        self.0.post(grant.target, params, grant.single_use).await
     }
 
     /// Sends `params`, which are not those of a token request, to another endpoint with the client's authentication, and
@@ -146,15 +159,56 @@ impl OAuthClient {
 }
 
 /// The answer of an endpoint.
-pub(super) struct Answered<'a> {
+pub(crate) struct Answered<'a> {
     client: &'a Inner,
     endpoint: Endpoint,
     /// Knows the secrets of the request too.
     redactor: Redactor,
-    pub(super) response: Response<Bytes>,
+    pub(crate) response: Response<Bytes>,
 }
 
 impl Answered<'_> {
+    /// The tokens that the answer holds.
+    #[cfg(not(feature = "provider"))]
+    fn read(&self, grant: &Grant<'_>) -> Result<TokenResponse, TokenError> {
+        self.read_plain(grant, &self.response)
+    }
+
+    /// The tokens that the answer holds.
+    #[cfg(feature = "provider")]
+    fn read(&self, grant: &Grant<'_>) -> Result<TokenResponse, TokenError> {
+        self.read_other(grant, &self.response)
+    }
+
+    /// The tokens that `response`, which came from somewhere else on the way to them, holds.
+    #[cfg(feature = "provider")]
+    pub(crate) fn read_other(
+        &self,
+        grant: &Grant<'_>,
+        response: &Response<Bytes>,
+    ) -> Result<TokenResponse, TokenError> {
+        let Some(dialect) = &self.client.dialect else { return self.read_plain(grant, response) };
+        if response.body().len() > MAX_ANSWER {
+            return self.read_plain(grant, response);
+        }
+        let translated = dialect.translate(grant.target, response.clone(), self.client.clock.wall())?;
+        let read = self.read_plain(grant, &translated.response)?;
+        Ok(translated.extras.into_iter().fold(read, |read, (name, value)| read.with_extra(name, value)))
+    }
+
+    fn read_plain(&self, grant: &Grant<'_>, response: &Response<Bytes>) -> Result<TokenResponse, TokenError> {
+        let mut reader = self.reader();
+        reader.requested = Some(grant.scope);
+        reader.keep_refresh_token = grant.keep_refresh_token;
+        reader.read(response)
+    }
+
+    /// The error that the answer means, which is no success.
+    #[cfg(feature = "provider")]
+    pub(crate) fn refusal(&self) -> TokenError {
+        self.reader().read_refusal(&self.response)
+    }
+
     /// What understands the answer.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader {
@@ -165,11 +219,47 @@ impl Answered<'_> {
             requested: None,
             separator: self.client.separator,
             keep_refresh_token: true,
+            takes_bearer: self.client.takes_bearer,
+            takes_dpop: self.client.has_dpop_key(),
         }
     }
 }
 
 impl Inner {
+    #[cfg(feature = "dpop")]
+    fn has_dpop_key(&self) -> bool {
+        self.dpop.is_some()
+    }
+
+    #[cfg(not(feature = "dpop"))]
+    fn has_dpop_key(&self) -> bool {
+        false
+    }
+
+    /// Adds a proof of possession where the server looks for one (RFC 9449 section 5, RFC 9126).
+    #[cfg(feature = "dpop")]
+    fn bind(&self, target: Target, request: &mut Request<Bytes>) -> Result<(), TokenError> {
+        let bound = matches!(target, Target::Token | Target::Refresh | Target::PushedAuthorization);
+        let Some(key) = self.dpop.as_ref().filter(|_| bound) else { return Ok(()) };
+        let nonce = key.server_nonces().newest(request.uri());
+        let proof = key.proof(request.method(), request.uri(), None, nonce.as_deref()).map_err(|error| {
+            TokenError::new(TokenErrorKind::Aborted, "the DPoP proof of the token request could not be made")
+                .with_source(error)
+        })?;
+        request.headers_mut().insert(DpopKey::HEADER, proof);
+        Ok(())
+    }
+
+    /// Takes a nonce out of an answer, and says whether the server refused the request for want of it. It has then looked at the
+    /// proof alone, so nothing was spent (RFC 9449 section 8).
+    #[cfg(feature = "dpop")]
+    fn wants_nonce(&self, answered: &Answered<'_>) -> bool {
+        let Some(key) = &self.dpop else { return false };
+        key.server_nonces().observe(answered.endpoint.uri(), answered.response.headers())
+            && answered.response.status() == http::StatusCode::BAD_REQUEST
+            && answered.reader().has_code(&answered.response, "use_dpop_nonce")
+    }
+
     /// Sends `params` with the client's authentication. What spends something that is good once (`single_use`) is sent again only
     /// where the server has refused the client itself, and so has not looked at the rest.
     async fn post(&self, target: Target, params: Params, single_use: bool) -> Result<Answered<'_>, TokenError> {
@@ -177,9 +267,15 @@ impl Inner {
         let endpoint = self.endpoint(target).await?;
         let audience = self.assertion_audience().await?;
         let mut trial = self.auth.trial(single_use);
+        #[cfg(feature = "dpop")]
+        let mut has_nonce = false;
         loop {
             let proof = self.auth.prove(&trial, &audience, limit).await?;
-            let answered = self.send(&endpoint, &params, &proof, limit).await?;
+            let answered = self.send(target, &endpoint, &params, &proof, limit).await?;
+            #[cfg(feature = "dpop")]
+            if self.wants_nonce(&answered) && !std::mem::replace(&mut has_nonce, true) {
+                continue;
+            }
             if answered.reader().refuses_client(&answered.response) {
                 if self.auth.next(&mut trial, &proof, limit).await {
                     continue;
@@ -193,20 +289,24 @@ impl Inner {
 
     async fn send(
         &self,
+        target: Target,
         endpoint: &Endpoint,
         params: &Params,
         proof: &Proof,
         limit: Limit<'_>,
     ) -> Result<Answered<'_>, TokenError> {
-        let secrets = params.secrets().chain(proof.params.secrets()).chain(&proof.hidden).cloned();
-        let redactor = self.redactor.and(secrets);
-        let request = self.request(endpoint, params.clone(), proof)?;
+        let outline = self.outline(target, params.clone(), proof)?;
+        let redactor = self.redactor.and(outline.params.secrets().chain(&proof.hidden).cloned());
+        #[cfg_attr(not(feature = "dpop"), allow(unused_mut, reason = "a proof is the one part that changes"))]
+        let mut request = request(&outline, endpoint)?;
+        #[cfg(feature = "dpop")]
+        self.bind(target, &mut request)?;
         match race(self.http.send(request), limit.passed()).await {
             Some(Ok(response)) => {
                 tracing::Span::current().record("status", response.status().as_u16());
                 Ok(Answered { client: self, endpoint: endpoint.clone(), redactor, response })
             }
-            Some(Err(error)) => Err(transport_failure(endpoint, &redactor, error).handed_over()),
+            Some(Err(error)) => Err(transport_failure(endpoint.site(), &redactor, error).handed_over()),
             None => Err(TokenError::new(
                 TokenErrorKind::TimedOut,
                 format!("{} did not answer within {:?}", endpoint.site(), self.timeout),
@@ -215,25 +315,32 @@ impl Inner {
         }
     }
 
-    fn request(&self, endpoint: &Endpoint, mut params: Params, proof: &Proof) -> Result<Request<Bytes>, TokenError> {
+    /// Everything that goes into a request.
+    fn outline(&self, target: Target, mut params: Params, proof: &Proof) -> Result<Outline, TokenError> {
         params.insert_behind_grant_type(proof.params.clone());
-        if self.skip_empty {
-            params.drop_empty();
-        }
-        let encoded = params.encode(self.format, endpoint.uri()).ok_or_else(|| {
-            TokenError::new(TokenErrorKind::Misconfigured, "the parameters of the token request do not fit into a URL")
-        })?;
-        let mut request = Request::new(encoded.body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = encoded.uri;
-        *request.headers_mut() = self.headers.clone();
-        if let Some(content_type) = encoded.content_type {
-            request.headers_mut().insert(CONTENT_TYPE, content_type);
-        }
+        let mut headers = self.headers.clone();
         if let Some(authorization) = &proof.header {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+            headers.insert(AUTHORIZATION, authorization.clone());
         }
-        Ok(request)
+        let mut outline = Outline { method: Method::POST, params, headers, format: self.format };
+        self.shape(target, &mut outline)?;
+        if self.skip_empty {
+            outline.params.drop_empty();
+        }
+        Ok(outline)
+    }
+
+    #[cfg(feature = "provider")]
+    fn shape(&self, target: Target, outline: &mut Outline) -> Result<(), TokenError> {
+        match &self.dialect {
+            Some(dialect) if matches!(target, Target::Token | Target::Refresh) => dialect.shape(target, outline),
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(not(feature = "provider"))]
+    fn shape(&self, _: Target, _: &mut Outline) -> Result<(), TokenError> {
+        Ok(())
     }
 
     /// For whom assertions are that the client makes now.
@@ -247,6 +354,20 @@ impl Inner {
             AssertionAudience::Custom(audience) => audience.clone(),
         })
     }
+}
+
+fn request(outline: &Outline, endpoint: &Endpoint) -> Result<Request<Bytes>, TokenError> {
+    let encoded = outline.params.encode(outline.format, endpoint.uri()).ok_or_else(|| {
+        TokenError::new(TokenErrorKind::Misconfigured, "the parameters of the token request do not fit into a URL")
+    })?;
+    let mut request = Request::new(encoded.body);
+    *request.method_mut() = outline.method.clone();
+    *request.uri_mut() = encoded.uri;
+    *request.headers_mut() = outline.headers.clone();
+    if let Some(content_type) = encoded.content_type {
+        request.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    Ok(request)
 }
 
 impl fmt::Debug for OAuthClient {

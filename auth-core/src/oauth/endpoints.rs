@@ -7,7 +7,7 @@ use crate::{TokenError, TokenErrorKind};
 
 /// What a client wants of an authorization server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     /// Where grants are exchanged for tokens.
     Token,
     /// Where refresh tokens are; the token endpoint, unless a server has another one for that.
@@ -20,6 +20,9 @@ pub(super) enum Target {
     PushedAuthorization,
     /// RFC 7009.
     Revocation,
+    /// RFC 7662.
+    #[cfg(feature = "provider")]
+    Introspection,
 }
 
 /// The endpoints that were configured.
@@ -36,6 +39,8 @@ impl Target {
             Self::DeviceAuthorization => "device authorization endpoint",
             Self::PushedAuthorization => "pushed authorization request endpoint",
             Self::Revocation => "revocation endpoint",
+            #[cfg(feature = "provider")]
+            Self::Introspection => "introspection endpoint",
         }
     }
 }

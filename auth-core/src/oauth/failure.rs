@@ -3,12 +3,11 @@ use std::fmt;
 
 use super::redact::Redactor;
 use crate::error::BoxError;
-use crate::http::{Endpoint, TransportError, TransportErrorKind};
+use crate::http::{TransportError, TransportErrorKind};
 use crate::{TokenError, TokenErrorKind};
 
 /// What a failed exchange means for the token.
-pub(super) fn transport_failure(endpoint: &Endpoint, redactor: &Redactor, error: BoxError) -> TokenError {
-    let site = endpoint.site();
+pub(crate) fn transport_failure(site: &str, redactor: &Redactor, error: BoxError) -> TokenError {
     let Some(transport) = TransportError::find(&*error) else {
         let source = ForeignError::new(&*error, redactor);
         let message = format!("the HTTP client could not send the token request to {site}");

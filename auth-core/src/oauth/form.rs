@@ -17,7 +17,7 @@ pub(super) fn encode(text: &str, into: &mut WipedBuffer) {
 }
 
 /// `text`, encoded.
-pub(super) fn encoded(text: &str) -> Zeroizing<String> {
+pub(crate) fn encoded(text: &str) -> Zeroizing<String> {
     let mut buffer = WipedBuffer::with_capacity(text.len() * 3);
     encode(text, &mut buffer);
     buffer.into_text().unwrap_or_default()
@@ -34,7 +34,7 @@ pub(super) fn encode_pair(name: &str, value: &str, into: &mut WipedBuffer) {
 }
 
 /// The pairs of an encoded text; `None` if an escape is broken, a half is not UTF-8, or there are more than `max`.
-pub(super) fn decode(text: &[u8], max: usize) -> Option<Vec<(String, Zeroizing<String>)>> {
+pub(crate) fn decode(text: &[u8], max: usize) -> Option<Vec<(String, Zeroizing<String>)>> {
     let mut pairs = Vec::new();
     for pair in text.trim_ascii().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         if pairs.len() == max {

@@ -6,14 +6,18 @@ mod authorize;
 mod builder;
 mod client;
 mod client_auth;
+mod dialect;
 mod endpoints;
 mod failure;
 mod form;
 mod grant;
+#[cfg(feature = "provider")]
+mod introspected;
 mod lifetime;
 mod limit;
 #[cfg(feature = "loopback")]
 mod loopback;
+mod metadata;
 mod redact;
 mod refusal;
 mod request;
@@ -22,17 +26,34 @@ mod revoke;
 
 #[cfg(feature = "authorization-code")]
 pub use self::authorize::{
-    AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
-    IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo, StartedAuthorization, TransactionStore,
+    AuthorizationCallback, AuthorizationCode, AuthorizationCodeSource, AuthorizationError, AuthorizationErrorKind,
+    AuthorizationRequest, AuthorizationTransaction, IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo,
+    StartedAuthorization, TransactionStore,
 };
 pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
 pub use self::client_auth::{AssertionAudience, BasicHalf, ClientAuth, FileSecret, SecretSource};
-pub use self::grant::{ClientCredentials, ClientCredentialsSource, RefreshToken, RefreshTokenSource, Rotation};
+pub use self::grant::*;
 #[cfg(feature = "loopback")]
 pub use self::loopback::{NativeLogin, open_system_browser};
+pub use self::metadata::{ServerDiscovery, ServerEndpoint, ServerMetadata};
 pub use self::request::BodyFormat;
 pub use self::revoke::TokenTypeHint;
 
 #[cfg(feature = "command")]
 pub(crate) use self::response::read_document;
+
+#[cfg(feature = "provider")]
+pub(crate) use self::dialect::{Dialect, Outline, Translated};
+#[cfg(feature = "provider")]
+pub(crate) use self::endpoints::Target;
+#[cfg(feature = "provider")]
+pub(crate) use self::failure::transport_failure;
+#[cfg(feature = "provider")]
+pub(crate) use self::form::{decode as decode_form, encoded as encode_form};
+#[cfg(feature = "provider")]
+pub(crate) use self::grant::{Agreed, Grantor, Once, Renewal};
+#[cfg(feature = "provider")]
+pub(crate) use self::redact::Redactor;
+#[cfg(feature = "provider")]
+pub(crate) use self::request::{Grant, Params};

@@ -14,7 +14,7 @@ use crate::error::printable;
 /// Each secret is known as it is, form-encoded, escaped as JSON has it, and in base64. That is worked out when it is first
 /// needed, which most requests never do.
 #[derive(Default)]
-pub(super) struct Redactor {
+pub(crate) struct Redactor {
     secrets: Vec<Secret>,
     forms: OnceLock<Vec<Zeroizing<String>>>,
 }
@@ -25,7 +25,7 @@ impl Redactor {
     }
 
     /// One that knows `more` besides.
-    pub(super) fn and(&self, more: impl IntoIterator<Item = Secret>) -> Self {
+    pub(crate) fn and(&self, more: impl IntoIterator<Item = Secret>) -> Self {
         Self { secrets: self.secrets.iter().cloned().chain(more).collect(), forms: OnceLock::new() }
     }
 
@@ -53,7 +53,7 @@ impl Redactor {
     }
 
     /// What may be shown of `text`: printable ASCII, without our secrets, at most `max` characters.
-    pub(super) fn clean(&self, text: &str, max: usize) -> String {
+    pub(crate) fn clean(&self, text: &str, max: usize) -> String {
         // Filtered first, since a filter that comes later could join the parts of a secret.
         let mut text = printable(text, usize::MAX);
         let forms = self.forms.get_or_init(|| self.forms());

@@ -171,6 +171,8 @@ mod tests {
             requested: None,
             separator: ' ',
             keep_refresh_token: false,
+            takes_bearer: true,
+            takes_dpop: false,
         }
         .refusal(StatusCode::from_u16(status).unwrap(), &headers, failure)
     }

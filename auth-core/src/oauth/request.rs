@@ -30,20 +30,20 @@ pub enum BodyFormat {
 }
 
 /// What a grant adds to a token request.
-pub(super) struct Grant<'a> {
+pub(crate) struct Grant<'a> {
     /// The grant in spans.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// [`Target::Token`] or [`Target::Refresh`].
-    pub(super) target: Target,
+    pub(crate) target: Target,
     /// The value of `grant_type`; absent where the server wants none.
-    pub(super) grant_type: Option<&'a str>,
-    pub(super) scope: &'a ScopeSet,
+    pub(crate) grant_type: Option<&'a str>,
+    pub(crate) scope: &'a ScopeSet,
     /// Its own parameters; only `resource` may be there more than once (RFC 8707 section 2).
-    pub(super) params: Params,
-    pub(super) keep_refresh_token: bool,
+    pub(crate) params: Params,
+    pub(crate) keep_refresh_token: bool,
     /// Whether the request spends something that is good once: a code, a refresh token that may rotate. Such a request is never
     /// sent a second time to try another way of authentication.
-    pub(super) single_use: bool,
+    pub(crate) single_use: bool,
 }
 
 /// Values of other parameters than these are held to be secret from here on, in bytes.
@@ -88,49 +88,90 @@ const PUBLIC: &[&str] = &[
 
 /// Parameters in the order in which they are sent. `Debug` does not show what they hold.
 #[derive(Clone, Default)]
-pub(super) struct Params(Vec<(Cow<'static, str>, Secret)>);
+pub(crate) struct Params {
+    pairs: Vec<(Cow<'static, str>, Secret)>,
+    /// The names whose values are JSON already.
+    json: Vec<Cow<'static, str>>,
+}
 
 /// The parts of a request that depend on the format.
-pub(super) struct Encoded {
-    pub(super) uri: Uri,
-    pub(super) content_type: Option<HeaderValue>,
-    pub(super) body: Bytes,
+pub(crate) struct Encoded {
+    pub(crate) uri: Uri,
+    pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) body: Bytes,
 }
 
 impl Params {
-    pub(super) fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
-        self.0.push((name.into(), value.into()));
+    pub(crate) fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
+        self.pairs.push((name.into(), value.into()));
+    }
+
+    /// Adds a value that is JSON already; where bodies are not, it is sent as its text.
+    #[cfg(feature = "provider")]
+    pub(crate) fn push_json(&mut self, name: impl Into<Cow<'static, str>>, value: &serde_json::Value) {
+        let name = name.into();
+        self.json.push(name.clone());
+        self.pairs.push((name, Secret::new(value.to_string())));
+    }
+
+    /// Gives the parameter `name` a value in place of what it had.
+    #[cfg(feature = "provider")]
+    pub(crate) fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
+        let (name, value) = (name.into(), value.into());
+        match self.pairs.iter_mut().find(|(own, _)| *own == name) {
+            Some(pair) => pair.1 = value,
+            None => self.pairs.push((name, value)),
+        }
+    }
+
+    /// Sends the parameter `name` under another name, or not at all.
+    #[cfg(feature = "provider")]
+    pub(crate) fn rename(&mut self, name: &str, new: Option<&str>) {
+        match new {
+            Some(new) => {
+                for (own, _) in self.pairs.iter_mut().filter(|(own, _)| own == name) {
+                    *own = Cow::Owned(new.to_owned());
+                }
+            }
+            None => self.pairs.retain(|(own, _)| own != name),
+        }
+    }
+
+    #[cfg(feature = "provider")]
+    pub(crate) fn get(&self, name: &str) -> Option<&Secret> {
+        self.pairs.iter().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
     pub(super) fn insert_first(&mut self, name: &'static str, value: impl Into<Secret>) {
-        self.0.insert(0, (Cow::Borrowed(name), value.into()));
+        self.pairs.insert(0, (Cow::Borrowed(name), value.into()));
     }
 
     pub(super) fn extend(&mut self, other: &Self) {
-        self.0.extend(other.0.iter().cloned());
+        self.pairs.extend(other.pairs.iter().cloned());
+        self.json.extend(other.json.iter().cloned());
     }
 
     /// Puts `other` where readers of a request look for who sends it.
     pub(super) fn insert_behind_grant_type(&mut self, other: Self) {
         let at = usize::from(self.names().next() == Some("grant_type"));
-        self.0.splice(at..at, other.0);
+        self.pairs.splice(at..at, other.pairs);
     }
 
     #[cfg(feature = "authorization-code")]
     pub(super) fn remove(&mut self, name: &str) {
-        self.0.retain(|(own, _)| own != name);
+        self.pairs.retain(|(own, _)| own != name);
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(own, _)| own == name)
+        self.pairs.iter().any(|(own, _)| own == name)
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| &**name)
+        self.pairs.iter().map(|(name, _)| &**name)
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(_, value)| value.expose_secret())
+        self.pairs.iter().map(|(_, value)| value.expose_secret())
     }
 
     /// The values that nobody may show. Where a name does not say, short ones are flags and versions: taking them out of a text
@@ -139,11 +180,17 @@ impl Params {
         let is_secret = |name: &str, value: &Secret| {
             !PUBLIC.contains(&name) && (SECRET.contains(&name) || value.expose_secret().len() >= MIN_SECRET)
         };
-        self.0.iter().filter(move |(name, value)| is_secret(name, value)).map(|(_, value)| value)
+        self.pairs.iter().filter(move |(name, value)| is_secret(name, value)).map(|(_, value)| value)
+    }
+
+    /// The values of the parameters called `name`.
+    #[cfg(feature = "verify")]
+    pub(super) fn values_of(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.pairs.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.expose_secret())
     }
 
     pub(super) fn drop_empty(&mut self) {
-        self.0.retain(|(_, value)| !value.is_empty());
+        self.pairs.retain(|(_, value)| !value.is_empty());
     }
 
     /// Refuses a name that is empty or there twice (RFC 6749 section 3.2).
@@ -160,7 +207,7 @@ impl Params {
     }
 
     /// Writes the parameters in `format`, for the endpoint at `uri`; `None` if they do not fit into a URL.
-    pub(super) fn encode(&self, format: BodyFormat, uri: &Uri) -> Option<Encoded> {
+    pub(crate) fn encode(&self, format: BodyFormat, uri: &Uri) -> Option<Encoded> {
         let typed = |content_type, body| {
             Some(Encoded { uri: uri.clone(), content_type: Some(HeaderValue::from_static(content_type)), body })
         };
@@ -175,7 +222,7 @@ impl Params {
 
     fn form(&self) -> WipedBuffer {
         let mut buffer = WipedBuffer::with_capacity(self.size() * 3);
-        for (name, value) in &self.0 {
+        for (name, value) in &self.pairs {
             form::encode_pair(name, value.expose_secret(), &mut buffer);
         }
         buffer
@@ -187,6 +234,13 @@ impl Params {
         let write = |buffer: &mut WipedBuffer, text: &str| {
             serde_json::to_writer(buffer, text).expect("a buffer takes every string");
         };
+        let write_value = |buffer: &mut WipedBuffer, name: &str, value: &Secret| {
+            if self.json.iter().any(|own| own == name) {
+                buffer.extend(value.expose_secret().as_bytes());
+            } else {
+                write(buffer, value.expose_secret());
+            }
+        };
         buffer.push(b'{');
         for (index, name) in self.names().enumerate() {
             if self.names().take(index).any(|earlier| earlier == name) {
@@ -197,13 +251,13 @@ impl Params {
             }
             write(&mut buffer, name);
             buffer.push(b':');
-            let values: Vec<_> = self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value).collect();
+            let values: Vec<_> = self.pairs.iter().filter(|(own, _)| own == name).map(|(_, value)| value).collect();
             match &values[..] {
-                [only] => write(&mut buffer, only.expose_secret()),
+                [only] => write_value(&mut buffer, name, only),
                 several => {
                     for (index, value) in several.iter().enumerate() {
                         buffer.push(if index == 0 { b'[' } else { b',' });
-                        write(&mut buffer, value.expose_secret());
+                        write_value(&mut buffer, name, value);
                     }
                     buffer.push(b']');
                 }
@@ -230,7 +284,7 @@ impl Params {
 
     /// About how long it all is.
     fn size(&self) -> usize {
-        self.0.iter().map(|(name, value)| name.len() + value.expose_secret().len() + 6).sum()
+        self.pairs.iter().map(|(name, value)| name.len() + value.expose_secret().len() + 6).sum()
     }
 }
 

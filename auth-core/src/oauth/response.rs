@@ -26,6 +26,9 @@ pub(super) struct Reader<'a> {
     pub(super) separator: char,
     /// Whether the grant has a refresh token to expect.
     pub(super) keep_refresh_token: bool,
+    pub(super) takes_bearer: bool,
+    /// Whether there is a key to use DPoP tokens with.
+    pub(super) takes_dpop: bool,
 }
 
 /// The token that a JSON document holds which has the members of a token response and did not come from a token endpoint: the
@@ -88,13 +91,17 @@ impl Reader<'_> {
 
     /// Whether the server refused the client itself (RFC 6749 section 5.2), not the grant, and said so plainly.
     pub(super) fn refuses_client(&self, response: &Response<Bytes>) -> bool {
-        let is_refusal = matches!(response.status().as_u16(), 400 | 401) && response.body().len() <= MAX_ANSWER;
-        is_refusal
+        matches!(response.status().as_u16(), 400 | 401) && self.has_code(response, "invalid_client")
+    }
+
+    /// Whether the answer is an error of this code.
+    pub(super) fn has_code(&self, response: &Response<Bytes>, code: &str) -> bool {
+        response.body().len() <= MAX_ANSWER
             && self
                 .answer(response)
                 .ok()
                 .and_then(|answer| answer.failure())
-                .is_some_and(|it| it.code == "invalid_client")
+                .is_some_and(|failure| failure.code == code)
     }
 
     fn token_response(&self, response: &Response<Bytes>, answer: &Answer<'_>) -> Result<TokenResponse, TokenError> {
@@ -103,12 +110,17 @@ impl Reader<'_> {
         };
         // The mistake of leaving the type out is common; a type that is written must be understood (RFC 6749 section
         // 7.1).
-        match answer.text("token_type").as_deref().map(|name| TokenKind::from_token_type(name)) {
-            None | Some(Some(TokenKind::Bearer)) => {}
+        let kind = match answer.text("token_type").as_deref().map(|name| TokenKind::from_token_type(name)) {
+            None | Some(Some(TokenKind::Bearer)) if self.takes_bearer => TokenKind::Bearer,
+            Some(Some(TokenKind::Dpop)) if self.takes_dpop => TokenKind::Dpop,
+            None | Some(Some(TokenKind::Bearer)) => {
+                return Err(self.unparsable(response, "a token that is not bound to the DPoP key"));
+            }
             Some(_) => return Err(self.unparsable(response, "a token of a type that this client cannot use")),
-        }
-        let mut token =
-            Token::new(secret).map_err(|_| self.unparsable(response, "a token with characters that cannot be sent"))?;
+        };
+        let mut token = Token::new(secret)
+            .map_err(|_| self.unparsable(response, "a token with characters that cannot be sent"))?
+            .with_kind(kind);
         let scope = match answer.words("scope") {
             Some(words) => ScopeSet::parse_lenient(&words, self.separator),
             None => self.requested.cloned().unwrap_or_default(),
@@ -177,6 +189,8 @@ mod tests {
             requested: Some(&"a b".parse().unwrap()),
             separator: ' ',
             keep_refresh_token: true,
+            takes_bearer: true,
+            takes_dpop: false,
         }
         .read(&response)
     }

@@ -1,8 +1,7 @@
 //! Descriptions of the systems that we call: provider files, their fields, and the values of these.
 
-#![allow(dead_code, reason = "what is described here is carried out by the code that sends requests")]
-
 mod check;
+mod connect;
 mod extend;
 mod field;
 mod filled;
@@ -20,6 +19,9 @@ mod specs;
 mod template;
 mod values;
 
+pub use self::connect::{Connection, ConnectionBuilder, LoggedExchange, RequestLog};
+#[cfg(feature = "authorization-code")]
+pub use self::connect::{ConnectionLogin, StartedLogin};
 pub use self::field::FieldSpec;
 pub use self::filled::FilledProvider;
 pub use self::kind::{AuthKind, FieldFormat, FieldScope, FieldSource, FieldType};

@@ -24,14 +24,15 @@ pub(crate) enum Condition {
 }
 
 impl Predicate {
-    /// One status alone.
-    pub(crate) fn status(from: u16, to: u16) -> Self {
-        Self(vec![AnswerShape { status: vec![(from, to)], ..AnswerShape::default() }])
-    }
-
     /// Whether a body must be read to decide it.
     pub(crate) fn needs_body(&self) -> bool {
         self.0.iter().any(|shape| shape.body.is_some())
+    }
+
+    /// Whether an answer with this head may be so, whatever its body.
+    pub(crate) fn may_hold(&self, status: u16, headers: &HeaderMap) -> bool {
+        let head = |shape: &AnswerShape| AnswerShape { body: None, ..shape.clone() };
+        self.0.iter().any(|shape| head(shape).holds(status, headers, None, ""))
     }
 
     /// Whether an answer is so. `json` is the body if it is JSON, and `text` what it is otherwise.
@@ -71,5 +72,45 @@ impl Condition {
             (Self::Contains(part), Some(found)) => found.contains(part.as_str()),
             (_, None) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shape(path: &str, condition: Condition) -> Predicate {
+        let body = Some((Path::parse(path).unwrap(), condition));
+        Predicate(vec![AnswerShape { body, ..AnswerShape::default() }])
+    }
+
+    #[test]
+    fn bodies_are_compared_as_text() {
+        let body = json!({"ok": false, "errors": [{"code": 602}], "message": "token expired"});
+        let holds = |path: &str, condition| shape(path, condition).holds(200, &HeaderMap::new(), Some(&body), "");
+        let equals = |text: &str| Condition::Equals(vec!["601".to_owned(), text.to_owned()]);
+        assert!(holds("ok", equals("false")) && holds("errors[0].code", equals("602")));
+        assert!(!holds("ok", equals("true")) && !holds("absent", equals("602")));
+        assert!(holds("message", Condition::Contains("expired".to_owned())));
+        assert!(holds("ok", Condition::Present(true)) && holds("absent", Condition::Present(false)));
+        let text = |condition| shape("", condition).holds(200, &HeaderMap::new(), None, "Session expired");
+        assert!(text(Condition::Contains("expired".to_owned())) && !text(Condition::Equals(vec!["x".to_owned()])));
+        assert!(!shape("a", Condition::Present(true)).holds(200, &HeaderMap::new(), None, "a"));
+    }
+
+    #[test]
+    fn all_parts_of_one_shape_must_hold_and_one_shape_is_enough() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-error", "Expired".parse().unwrap());
+        let name = HeaderName::from_static("x-error");
+        let header = Some((name, Condition::Equals(vec!["Expired".to_owned()])));
+        let both = AnswerShape { status: vec![(200, 200), (400, 403)], header, body: None };
+        let either = Predicate(vec![both.clone(), AnswerShape { status: vec![(401, 401)], ..AnswerShape::default() }]);
+        let holds = |status, headers: &HeaderMap| either.holds(status, headers, None, "");
+        assert!(holds(402, &headers) && holds(401, &HeaderMap::new()) && holds(200, &headers));
+        assert!(!holds(402, &HeaderMap::new()) && !holds(404, &headers));
+        assert!(!either.needs_body() && shape("a", Condition::Present(true)).needs_body());
     }
 }

@@ -88,10 +88,7 @@ impl ProviderSpec {
         let path = path.as_ref();
         let folder = path.parent().unwrap_or(Path::new(""));
         let notes = Notes::default();
-        let node = match read_file(path) {
-            Ok(node) => node,
-            Err(mistakes) => return Err(mistakes),
-        };
+        let node = read_file(path)?;
         let mut broken = None;
         let mut find = |id: &str| {
             // An id is a name and no path, so nothing outside of the folder is read.

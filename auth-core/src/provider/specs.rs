@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -94,12 +95,15 @@ impl ProviderSpecs {
                 nameless.push(node);
                 continue;
             };
-            if all.nodes.contains_key(&id) {
-                let place = node.get("id").unwrap_or(&node);
-                let at = At { key: "id".to_owned(), file: place.file.clone(), line: place.line };
-                notes.push(&at, invalid(&format!("there is another provider {id:?}")));
-            } else {
-                all.nodes.insert(id, node);
+            match all.nodes.entry(id) {
+                Entry::Vacant(entry) => {
+                    entry.insert(node);
+                }
+                Entry::Occupied(entry) => {
+                    let place = node.get("id").unwrap_or(&node);
+                    let at = At { key: "id".to_owned(), file: place.file.clone(), line: place.line };
+                    notes.push(&at, invalid(&format!("there is another provider {:?}", entry.key())));
+                }
             }
         }
         for node in all.nodes.values().chain(&nameless) {

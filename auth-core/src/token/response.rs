@@ -3,8 +3,6 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Token;
-#[cfg(feature = "authorization-code")]
-use crate::ScopeSet;
 use crate::Secret;
 
 /// What a token endpoint returned: the token, how long it lives, and what came with it.
@@ -96,15 +94,6 @@ impl TokenResponse {
         self
     }
 
-    /// The same with `scope` as what was granted, unless the response says it itself (RFC 6749 section 5.1).
-    #[cfg(feature = "authorization-code")]
-    pub(crate) fn or_scope(mut self, scope: &ScopeSet) -> Self {
-        if self.token.scope().is_none() && !scope.is_empty() {
-            self.token = self.token.with_scope(scope.clone());
-        }
-        self
-    }
-
     /// The same response for a token with another scope.
     #[cfg(feature = "oauth")]
     pub(crate) fn with_granted_scope(mut self, scope: crate::ScopeSet) -> Self {
@@ -146,6 +135,18 @@ impl TokenResponse {
     #[must_use]
     pub fn extra(&self, name: &str) -> Option<&Secret> {
         self.extras.get(name)
+    }
+
+    /// Every further value that the source kept, by name.
+    pub fn extras(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        self.extras.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Keeps a further value unless there is one of that name.
+    #[cfg(feature = "provider")]
+    pub(crate) fn or_extra(mut self, name: String, value: Secret) -> Self {
+        self.extras.entry(name).or_insert(value);
+        self
     }
 
     /// The response's place in a shared sequence.

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use super::rejection::Scheme;
 use super::span::Text;
-use crate::{ConfigError, ScopeSet};
+use crate::{ConfigError, ScopeSet, SubjectToken};
 
 /// Who calls, as a credential said it and a [`Verifier`](super::Verifier) confirmed it. Never holds the credential
 /// itself.
@@ -22,6 +22,8 @@ pub struct Principal {
     pub(super) scope: Option<Text>,
     pub(super) roles: Box<[Box<str>]>,
     pub(super) expires_at: Option<SystemTime>,
+    /// On its way into the verdict, where the verifier keeps it. Empty in one.
+    pub(super) subject_token: Option<SubjectToken>,
 }
 
 /// By what kind of credential a caller was verified.
@@ -48,6 +50,7 @@ impl Principal {
             scope: None,
             roles: Box::default(),
             expires_at: None,
+            subject_token: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Principal;
+use crate::SubjectToken;
 
 /// A value that a [`Verifier`](super::Verifier) has checked. To hold one is the proof: nothing but a verifier makes it.
 ///
@@ -13,12 +14,13 @@ use super::Principal;
 ///
 /// ```compile_fail,E0451
 /// fn forge(principal: std::sync::Arc<tower_auth_core::Principal>) -> tower_auth_core::Verified {
-///     tower_auth_core::Verified { value: principal, by: todo!() }
+///     tower_auth_core::Verified { value: principal, by: todo!(), subject_token: None }
 /// }
 /// ```
 pub struct Verified<T = Principal> {
     value: Arc<T>,
     by: VerifierId,
+    subject_token: Option<SubjectToken>,
 }
 
 /// Which verifier: unique in the process, the same for all clones of one verifier.
@@ -27,7 +29,19 @@ pub struct VerifierId(u64);
 
 impl<T> Verified<T> {
     pub(super) fn new(value: T, by: VerifierId) -> Self {
-        Self { value: Arc::new(value), by }
+        Self { value: Arc::new(value), by, subject_token: None }
+    }
+
+    pub(super) fn with_subject_token(mut self, token: Option<SubjectToken>) -> Self {
+        self.subject_token = token;
+        self
+    }
+
+    /// The token that was verified, for an exchange. `None` unless it is a token and its verifier was told to keep it
+    /// (`JwtVerifier::keep_subject_token`).
+    #[must_use]
+    pub fn subject_token(&self) -> Option<&SubjectToken> {
+        self.subject_token.as_ref()
     }
 
     /// The verifier that accepted the credential.
@@ -46,7 +60,7 @@ impl VerifierId {
 
 impl<T> Clone for Verified<T> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), by: self.by }
+        Self { value: Arc::clone(&self.value), by: self.by, subject_token: self.subject_token.clone() }
     }
 }
 

@@ -255,7 +255,10 @@ impl Inner {
 
     fn conclude(&self, result: Result<Principal, Fault>, tried: Scheme) -> Result<Verified, Rejection> {
         let result = match result {
-            Ok(principal) => Ok(Verified::new(principal, self.id)),
+            Ok(mut principal) => {
+                let token = principal.subject_token.take();
+                Ok(Verified::new(principal, self.id).with_subject_token(token))
+            }
             Err(fault) => Err(self.refuse(fault, Some(tried))),
         };
         telemetry::verified(&result);

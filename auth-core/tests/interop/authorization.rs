@@ -1,11 +1,11 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Uri};
 use serde_json::json;
 use tower_auth_core::{
     AuthorizationCallback, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction, ClientAuth,
-    HttpTransport, IssuerParameter, NativeLogin, OAuthClient, OAuthClientBuilder, TokenErrorKind,
+    HttpTransport, IssuerParameter, NativeLogin, OAuthClient, OAuthClientBuilder, RefreshToken, Secret, TokenErrorKind,
 };
 
 use crate::browser::Browser;
@@ -152,7 +152,36 @@ async fn a_native_app_logs_in_by_its_own_port() {
     let login = login.scopes(["openid", "offline_access", "read"]);
     let login = login.configure(|request| server.announced(request).prompt("consent"));
     let response = login.login().await.unwrap();
-    assert!(response.refresh_token().is_some());
+    let first = response.refresh_token().unwrap().clone();
+
+    // Kept alive: each refresh brings a new refresh token.
+    let newest = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&newest);
+    let cache = login.keep_alive(response).build().unwrap().cache_builder();
+    let cache = cache.persist(move |response| {
+        kept.lock().unwrap().push(response.refresh_token().unwrap().clone());
+        async { Ok(()) }
+    });
+    let cache = cache.build().unwrap();
+    let token = cache.token().await.unwrap();
+    for _ in 0..2 {
+        let generation = cache.current().await.unwrap().generation;
+        let _ = cache.invalidate(generation);
+        assert_ne!(cache.token().await.unwrap().secret(), token.secret());
+    }
+    let newest = newest.lock().unwrap().clone();
+    assert!(newest.len() == 3 && newest[0] == first && newest[1] != newest[0] && newest[2] != newest[1]);
+
+    // Somebody sends an old one: the whole family ends.
+    let refresh = |token: &Secret| {
+        let url = format!("{}/token", server.issuer());
+        let source = RefreshToken::public(url, "app-public", token.clone()).allow_loopback_http().build().unwrap();
+        async move { source.request_token().await }
+    };
+    for dead in [&newest[0], &newest[2]] {
+        let error = refresh(dead).await.unwrap_err();
+        assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_grant")));
+    }
 }
 
 // R8252-6a, R8252-7.3a, R8252-P1, SYS-U2

@@ -97,7 +97,7 @@ fn a_form_has_order_texts_and_conditions_and_leaves_out_what_nobody_gives() {
     assert!(spec(&text).methods()[0].needs_redirect());
 }
 
-// SYS-U3, SYS-U1
+// SYS-U1
 #[test]
 fn each_grant_has_its_own_fields() {
     let text = r#"

@@ -2,6 +2,7 @@
 #![cfg(feature = "provider")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod docs;
 mod existing;
 mod extend;
 mod form;

@@ -138,7 +138,6 @@ fn keys_that_do_not_fit_the_kind_are_refused() {
     }
 }
 
-// THREAT-C2
 #[test]
 fn there_is_no_plain_proof_key() {
     assert!(one("", &format!("{CODE}pkce = \"plain\"")).contains("there is no \"plain\""));
@@ -147,7 +146,6 @@ fn there_is_no_plain_proof_key() {
     }
 }
 
-// SYS-U6
 #[test]
 fn two_tries_are_for_grants_that_can_be_spent_twice() {
     let code = one("", &format!("{CODE}client_auth = \"auto\""));
@@ -160,7 +158,6 @@ fn two_tries_are_for_grants_that_can_be_spent_twice() {
     spec(&file("", &format!("{CLIENT}client_auth = \"auto\"")));
 }
 
-// SYS-U12
 #[test]
 fn a_token_goes_into_any_header_and_into_a_url_only_behind_a_loud_name() {
     spec(&file("", &format!("{CLIENT}placement = [{{ header = \"x-token\", value = \"Token {{token}}\" }}]")));
@@ -221,7 +218,6 @@ fn templates_that_cannot_be_filled_are_refused_at_their_column() {
     }
 }
 
-// THREAT-T4, THREAT-T6
 #[test]
 fn who_can_choose_the_host_must_be_bounded() {
     let field = |more: &str| format!("[[auth.fields]]\nname = \"host\"\n{more}\n");
@@ -252,7 +248,6 @@ fn who_can_choose_the_host_must_be_bounded() {
     assert!(one("", step).contains("an answer must not decide the host"));
 }
 
-// THREAT-L1
 #[test]
 fn a_secret_does_not_go_into_a_url() {
     for method in [
@@ -336,4 +331,11 @@ fn fields_that_cannot_be_are_refused() {
         let found = one("", &format!("{KEY}placement = [{{ header = \"x-a\" }}]\n[[auth.fields]]\n{more}\n"));
         assert!(found.contains(what), "{more}: {found}");
     }
+}
+
+#[test]
+fn an_environment_has_no_url_that_nobody_uses() {
+    let found = one("[environments.a]\nauthorize_url = \"https://a.test\"", CLIENT);
+    assert!(found.contains("environments.a.authorize_url: no method of this file has a use"), "{found}");
+    spec(&file("[environments.a]\nauthorize_url = \"https://a.test\"", CODE));
 }

@@ -58,11 +58,11 @@ fn the_program_wins_over_the_environment_and_that_over_the_file() {
     assert_eq!(spec.variable("client_id"), "MY_API__CLIENT_ID");
     let default = given(&[("client_id", "i"), ("client_secret", "s")]);
     assert_eq!(exposed(&spec, &default, "tenant"), "main");
-    // THREAT-L1: nothing that can be printed holds a value.
+    // Nothing that can be printed holds a value.
     assert!(!format!("{values:?} {filled:?} {spec:?}").contains("program\""), "{filled:?}");
 }
 
-// SYS-A9, SYS-V12
+// SYS-A9
 #[test]
 fn a_values_file_says_where_secrets_are() {
     let spec = my_api();
@@ -84,7 +84,7 @@ fn a_values_file_says_where_secrets_are() {
     assert!(absent.contains("absent.toml: the values file cannot be read"), "{absent}");
 }
 
-// SYS-V9, SYS-U5
+// SYS-V9
 #[test]
 fn everything_that_is_missing_or_wrong_is_said_at_once_by_field() {
     let text = file(
@@ -115,6 +115,28 @@ fn everything_that_is_missing_or_wrong_is_said_at_once_by_field() {
         assert!(text.contains(expected), "{expected}\nnot in\n{text}");
     }
     assert!(!text.contains("sentinel"), "{text}");
+}
+
+// SYS-C23
+#[test]
+fn an_environment_has_base_authorize_and_token_urls_of_its_own() {
+    let spec = spec(&crate::mistakes::full());
+    let pair = [("client_id", "i"), ("client_secret", "s")];
+    let urls = |more: &[(&'static str, &'static str)]| {
+        let filled = fill(&spec, &[&pair[..], more].concat());
+        ["base_url", "authorize_url", "token_url"].map(|name| filled.url(name).map(str::to_owned))
+    };
+    let production = [None, Some("https://eu.acme.test/authorize"), Some("https://login.acme.test/token")];
+    assert_eq!(urls(&[]), production.map(|url| url.map(str::to_owned)));
+    let sandbox =
+        ["https://sandbox.acme.test", "https://sandbox.acme.test/authorize", "https://sandbox.acme.test/token"];
+    assert_eq!(urls(&[("environment", "sandbox")]), sandbox.map(|url| Some(url.to_owned())));
+    let own = [
+        ("base_url", "https://own.test/a"),
+        ("authorize_url", "https://own.test/b"),
+        ("token_url", "https://own.test/c"),
+    ];
+    assert_eq!(urls(&own), own.map(|(_, url)| Some(url.to_owned())));
 }
 
 // SYS-C23, SYS-V3
@@ -153,7 +175,6 @@ fn an_operator_chooses_environment_method_and_urls() {
     }
 }
 
-// SYS-U6
 #[test]
 fn how_the_client_proves_itself_is_chosen_per_credential() {
     let spec = my_api();

@@ -152,7 +152,7 @@ impl Drop for Running<'_> {
 pub fn current(cache: &TokenCache) -> Option<String> {
     let current = cache.try_current()?;
     let mut request = http::Request::new(());
-    current.credential.apply(&mut request);
+    current.credential.apply(&mut request).unwrap();
     let value = request.headers()["authorization"].to_str().unwrap().to_owned();
     Some(value.strip_prefix("Bearer ").unwrap().to_owned())
 }

@@ -34,14 +34,21 @@ impl Issuer {
     }
 
     pub(crate) fn verifier(&self) -> Verifier {
+        self.described().build().unwrap()
+    }
+
+    /// A verifier that keeps the tokens themselves.
+    pub(crate) fn keeping_verifier(&self) -> Verifier {
+        self.described().keep_subject_token().build().unwrap()
+    }
+
+    fn described(&self) -> JwtVerifier {
         JwtVerifier::issuer(self.minter.issuer())
             .unwrap()
             .audience("orders")
             .realm("orders")
             .clock(self.time.clock())
             .jwks(JwkSet::parse(self.minter.jwks().as_bytes()).unwrap())
-            .build()
-            .unwrap()
     }
 
     /// A good token, unless something is done to it.

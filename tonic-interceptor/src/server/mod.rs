@@ -13,6 +13,6 @@ mod status;
 pub use self::future::GrpcValidateFuture;
 pub use self::interceptor::VerifyInterceptor;
 pub use self::layer::GrpcValidateLayer;
-pub use self::principal::principal;
+pub use self::principal::{principal, subject_token};
 pub use self::service::GrpcValidate;
 pub use self::status::status_from_rejection;

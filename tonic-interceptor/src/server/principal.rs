@@ -1,5 +1,5 @@
 use tonic::{Request, Status};
-use tower_auth_core::{Rejection, RejectionKind, Verified};
+use tower_auth_core::{Rejection, RejectionKind, SubjectToken, Verified};
 
 use super::status_from_rejection;
 
@@ -27,6 +27,32 @@ use super::status_from_rejection;
 pub fn principal<T>(request: &Request<T>) -> Result<&Verified, Status> {
     request.extensions().get::<Verified>().ok_or_else(|| {
         let detail = "no verdict is with the request: put the service under `GrpcValidateLayer`";
+        status_from_rejection(&Rejection::new(RejectionKind::Misconfigured, detail))
+    })
+}
+
+/// The token of who called, in a handler below a [`GrpcValidateLayer`](super::GrpcValidateLayer) or a
+/// [`VerifyInterceptor`](super::VerifyInterceptor): to be exchanged for calls on the caller's behalf.
+///
+/// ```
+/// use tonic::{Request, Response, Status};
+/// use tower_auth_tonic::subject_token;
+///
+/// async fn order(request: Request<u64>) -> Result<Response<()>, Status> {
+///     let caller = subject_token(&request)?;
+///     // It goes into `OnBehalfOf::tokens_for`.
+///     println!("on behalf of the caller until {:?}", caller.expires_at());
+///     Ok(Response::new(()))
+/// }
+/// ```
+///
+/// # Errors
+/// `INTERNAL` if there is no verdict, or one of a verifier that does not keep tokens (`JwtVerifier::keep_subject_token`): a mistake
+/// of the service, which never turns a call on somebody's behalf into one in its own name.
+pub fn subject_token<T>(request: &Request<T>) -> Result<&SubjectToken, Status> {
+    principal(request)?.subject_token().ok_or_else(|| {
+        let detail = "the handler asks for the token of its caller, and the verifier of its issuer does not keep tokens: build it with \
+                      `JwtVerifier::keep_subject_token`";
         status_from_rejection(&Rejection::new(RejectionKind::Misconfigured, detail))
     })
 }

@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -95,7 +96,7 @@ impl Replay {
 }
 
 /// The content of bodies that hold all of it in one shared buffer.
-fn known<B: Body + 'static>(body: &B) -> Option<Kept> {
+pub(super) fn known<B: Body + 'static>(body: &B) -> Option<Kept> {
     let body: &dyn Any = body;
     if body.is::<Empty<Bytes>>() {
         return Some(Kept::default());
@@ -111,21 +112,36 @@ fn known<B: Body + 'static>(body: &B) -> Option<Kept> {
     Some(Kept { chunks, trailers: None })
 }
 
+impl Kept {
+    /// Keeps one frame more, if it is within what is `left` of the limit.
+    pub(super) fn push(&mut self, frame: &Frame<Bytes>, left: &mut usize) -> bool {
+        if let Some(data) = frame.data_ref() {
+            if data.len() > *left {
+                return false;
+            }
+            *left -= data.len();
+            self.chunks.push(data.clone());
+        } else if let Some(trailers) = frame.trailers_ref() {
+            self.trailers = Some(trailers.clone());
+        }
+        true
+    }
+
+    /// The data in one piece.
+    pub(super) fn bytes(&self) -> Cow<'_, [u8]> {
+        match &self.chunks[..] {
+            [] => Cow::Borrowed(&[]),
+            [one] => Cow::Borrowed(one),
+            several => Cow::Owned(several.concat()),
+        }
+    }
+}
+
 impl Recorder {
     fn record(&mut self, frame: &Frame<Bytes>) {
-        if self.done.is_none() {
-            return;
-        }
-        if let Some(data) = frame.data_ref() {
-            if data.len() > self.left {
-                self.done = None;
-                self.kept = Kept::default();
-                return;
-            }
-            self.left -= data.len();
-            self.kept.chunks.push(data.clone());
-        } else if let Some(trailers) = frame.trailers_ref() {
-            self.kept.trailers = Some(trailers.clone());
+        if self.done.is_some() && !self.kept.push(frame, &mut self.left) {
+            self.done = None;
+            self.kept = Kept::default();
         }
     }
 
@@ -148,10 +164,11 @@ where
         match self.project().inner.project() {
             InnerProjection::Plain { body } => {
                 let frame = ready!(body.poll_frame(context));
-                Poll::Ready(frame.map(|frame| frame.map(shared)))
+                Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(shared))))
             }
             InnerProjection::Recording { mut body, recorder } => {
-                let frame = ready!(body.as_mut().poll_frame(context)).map(|frame| frame.map(shared));
+                let frame =
+                    ready!(body.as_mut().poll_frame(context)).map(|frame| frame.map(|frame| frame.map_data(shared)));
                 match &frame {
                     Some(Ok(frame)) => {
                         recorder.record(frame);
@@ -193,9 +210,9 @@ where
     }
 }
 
-/// The frame with its data in one buffer, which for [`Bytes`] is the one it came in.
-fn shared<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
-    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
+/// Data in one buffer, which for [`Bytes`] is the one it came in.
+pub(super) fn shared<D: Buf>(mut data: D) -> Bytes {
+    data.copy_to_bytes(data.remaining())
 }
 
 impl<B: Default> Default for ReplayBody<B> {

@@ -110,6 +110,13 @@ impl Config {
         })
     }
 
+    /// The absolute URI of a request that a credential goes on.
+    pub(super) fn target(&self, uri: &Uri) -> Uri {
+        let origin = self.rules().flatten().next().filter(|_| uri.authority().is_none());
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        origin.and_then(|origin| format!("{origin}{path}").parse().ok()).unwrap_or_else(|| uri.clone())
+    }
+
     fn rules(&self) -> impl Iterator<Item = &[Origin]> {
         let (one, several): (Option<&[Origin]>, &[_]) = match &self.choice {
             Choice::One { origins, .. } | Choice::Selected { origins, .. } => (Some(origins), &[]),

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use tower_auth_core::TokenError;
+use tower_auth_core::{SigningError, TokenError};
 
 /// Why a request was not sent. The layer's error is boxed; downcast it to this type.
 ///
@@ -16,7 +16,13 @@ use tower_auth_core::TokenError;
 pub struct AuthError {
     kind: AuthErrorKind,
     message: String,
-    source: Option<TokenError>,
+    source: Option<Source>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Token(TokenError),
+    Signing(SigningError),
 }
 
 /// Why a request was not sent.
@@ -35,6 +41,8 @@ pub enum AuthErrorKind {
     NoSelection,
     /// The request has a credential of its own, and the layer was told to refuse such.
     ExistingCredential,
+    /// The credential could not be made of the request; [`AuthError::signing_error`] says why.
+    NotSigned,
 }
 
 impl AuthError {
@@ -46,7 +54,15 @@ impl AuthError {
         Self {
             kind: AuthErrorKind::NoToken,
             message: "the request was not sent because no token could be had".to_owned(),
-            source: Some(error),
+            source: Some(Source::Token(error)),
+        }
+    }
+
+    pub(super) fn not_signed(error: SigningError) -> Self {
+        Self {
+            kind: AuthErrorKind::NotSigned,
+            message: "the request was not sent because it could not be signed".to_owned(),
+            source: Some(Source::Signing(error)),
         }
     }
 
@@ -59,7 +75,19 @@ impl AuthError {
     /// Why no token could be had, if that is the reason.
     #[must_use]
     pub fn token_error(&self) -> Option<&TokenError> {
-        self.source.as_ref()
+        match &self.source {
+            Some(Source::Token(error)) => Some(error),
+            Some(Source::Signing(_)) | None => None,
+        }
+    }
+
+    /// Why the request could not be signed, if that is the reason.
+    #[must_use]
+    pub fn signing_error(&self) -> Option<&SigningError> {
+        match &self.source {
+            Some(Source::Signing(error)) => Some(error),
+            Some(Source::Token(_)) | None => None,
+        }
     }
 
     /// The stable code, as listed in `docs/errors.md`.
@@ -78,6 +106,7 @@ impl AuthErrorKind {
         Self::ForeignOrigin,
         Self::NoSelection,
         Self::ExistingCredential,
+        Self::NotSigned,
     ];
 
     /// The stable code, as listed in `docs/errors.md`.
@@ -90,6 +119,7 @@ impl AuthErrorKind {
             Self::ForeignOrigin => "auth.foreign_origin",
             Self::NoSelection => "auth.no_selection",
             Self::ExistingCredential => "auth.existing_credential",
+            Self::NotSigned => "auth.not_signed",
         }
     }
 }
@@ -112,6 +142,9 @@ impl fmt::Debug for AuthError {
 
 impl std::error::Error for AuthError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        Some(match self.source.as_ref()? {
+            Source::Token(error) => error,
+            Source::Signing(error) => error,
+        })
     }
 }

@@ -23,9 +23,15 @@ pub struct SkipAuth;
 #[allow(clippy::exhaustive_structs, reason = "a wrapper: users build it from a value")]
 pub struct RequestCredentials(pub Credentials);
 
+/// A response extension that a service below the layer sets: the token is dead, whatever status and headers say.
+/// [`BodyRefusalLayer`](crate::BodyRefusalLayer) sets it by what stands in the body.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::exhaustive_structs, reason = "a marker: users write it as a value")]
+pub struct TokenRefused;
+
 /// A response extension: why a refusal was handed to the caller and not answered by a new token and a second try.
 ///
-/// It stands only on responses that say that the token is dead.
+/// It stands only on responses that say that the token is dead, or that ask for another signature.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum NotRecovered {
@@ -36,10 +42,12 @@ pub enum NotRecovered {
     /// Too many refusals lately, or renewing has just been shown not to help.
     Throttled,
     /// The request's body cannot be sent again: it is still being sent, or was longer than the limit. The token was
-    /// renewed for the next request.
+    /// renewed, or the nonce kept, for the next request.
     BodyNotReplayable,
     /// The new token was refused as well.
     RefusedAgain,
+    /// The request was signed and sent again as the server had asked (a DPoP nonce), and the server asks for the same again.
+    SignatureRefused,
 }
 
 impl NotRecovered {
@@ -52,6 +60,7 @@ impl NotRecovered {
             Self::Throttled => "throttled",
             Self::BodyNotReplayable => "body_not_replayable",
             Self::RefusedAgain => "refused_again",
+            Self::SignatureRefused => "signature_refused",
         }
     }
 }

@@ -11,10 +11,12 @@ use tower_auth_core::{BoxError, Current, Generation, TokenCache, TokenError};
 use tower_service::Service;
 
 use super::body::{Kept, ReplayBody};
+use super::demand::explain_demand;
 use super::extension::NotRecovered;
 use super::layer::Config;
-use super::policy::Conflict;
+use super::policy::Aside;
 use super::resend::{Next, Resend};
+use super::signed::SignedFuture;
 use super::{AuthError, telemetry};
 
 pin_project! {
@@ -49,10 +51,12 @@ pin_project! {
         Ready { again: Option<Box<Again<S, B>>> },
         /// Sent the second time.
         SentAgain { #[pin] response: S::Future, sent: Box<Retried> },
+        /// With a credential that is made of the request.
+        Signed { call: Pin<Box<SignedFuture<S, B>>> },
     }
 }
 
-type CurrentFuture = Pin<Box<dyn Future<Output = Result<Current, TokenError>> + Send>>;
+pub(super) type CurrentFuture = Pin<Box<dyn Future<Output = Result<Current, TokenError>> + Send>>;
 
 /// A request that waits for a token, with the service that is ready for it.
 pub(super) struct Held<S, B> {
@@ -95,6 +99,10 @@ where
         Self { state: State::Refused { error: Some(error) } }
     }
 
+    pub(super) fn signed(call: SignedFuture<S, B>) -> Self {
+        Self { state: State::Signed { call: Box::pin(call) } }
+    }
+
     pub(super) fn waiting(held: Held<S, B>) -> Self {
         let token = Box::pin(held.cache.current());
         Self { state: State::Waiting { token, held: Some(Box::new(held)) } }
@@ -123,7 +131,7 @@ where
                     let response = ready!(response.poll(context)).map_err(Into::into)?;
                     let Some(resend) = resend.take() else { return Poll::Ready(Ok(response)) };
                     match resend.judge(&response) {
-                        Next::Return => return Poll::Ready(Ok(response)),
+                        Next::Return => return Poll::Ready(Ok(explain_demand(response))),
                         Next::Explain(reason) => return Poll::Ready(Ok(explain(response, reason))),
                         Next::Renew(kept) => State::Renewing {
                             token: Box::pin(resend.cache.current()),
@@ -134,7 +142,7 @@ where
                 StateProjection::Renewing { token, refused } => {
                     let renewed = ready!(token.as_mut().poll(context));
                     match take(refused).renewed(renewed) {
-                        Ok(again) => State::Ready { again: Some(Box::new(again)) },
+                        Ok(next) => next,
                         Err(response) => return Poll::Ready(Ok(response)),
                     }
                 }
@@ -147,13 +155,14 @@ where
                 }
                 StateProjection::SentAgain { response, sent } => {
                     let response = ready!(response.poll(context)).map_err(Into::into)?;
-                    if sent.config.refusal.is_refused(response.status(), response.headers()) {
+                    if sent.config.refusal.is_refused(&response) {
                         sent.cache.ignore_refusals(sent.generation);
                         return Poll::Ready(Ok(explain(response, NotRecovered::RefusedAgain)));
                     }
                     telemetry::recovered();
-                    return Poll::Ready(Ok(response));
+                    return Poll::Ready(Ok(explain_demand(response)));
                 }
+                StateProjection::Signed { call } => return call.as_mut().poll(context),
             };
             state.set(next);
         }
@@ -167,6 +176,14 @@ where
 {
     /// Sends the request with the token that it waited for.
     fn send(mut self, current: &Current) -> State<S, B> {
+        if current.credential.is_signer() {
+            let Self { service, request, cache, config } = self;
+            let cached = Some((cache, current.generation));
+            return match SignedFuture::begin(service, config, current.credential.clone(), cached, request) {
+                Ok(call) => State::Signed { call: Box::pin(call) },
+                Err(error) => State::Refused { error: Some(error) },
+            };
+        }
         match self.config.attach(&mut self.request, &current.credential, self.config.recovery) {
             Ok(Some(head)) => {
                 let Self { mut service, request, cache, config } = self;
@@ -176,30 +193,43 @@ where
                     Resend { service: service.clone(), head, replay, cache, generation: current.generation, config };
                 State::Sent { response: service.call(Request::from_parts(parts, body)), resend: Some(Box::new(resend)) }
             }
-            Ok(None) | Err(Conflict::Keep) => {
+            Ok(None) | Err(Aside::Keep | Aside::Sign(..)) => {
                 let Self { mut service, request, .. } = self;
                 State::Sent { response: service.call(request.map(ReplayBody::plain)), resend: None }
             }
-            Err(Conflict::Refuse(error)) => State::Refused { error: Some(error) },
+            Err(Aside::Refuse(error)) => State::Refused { error: Some(error) },
         }
     }
 }
 
 impl<S, R> Refused<S, Response<R>> {
     /// The request to be sent again if there is a newer token, else the refusal with the reason.
-    fn renewed<B>(self, renewed: Result<Current, TokenError>) -> Result<Again<S, B>, Response<R>> {
+    fn renewed<B>(self, renewed: Result<Current, TokenError>) -> Result<State<S, B>, Response<R>>
+    where
+        S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+        B: Body + 'static,
+    {
         let Self { response, resend, kept } = self;
         match renewed {
             Ok(current) if current.generation > resend.generation => {
                 // The connection may be needed for the second try.
                 drop(response);
+                if current.credential.is_signer() {
+                    let call = SignedFuture::renewed(*resend, kept, &current);
+                    return Ok(State::Signed { call: Box::pin(call) });
+                }
                 let retried = Retried {
                     cache: resend.cache.clone(),
                     generation: current.generation,
                     config: Arc::clone(&resend.config),
                 };
-                let (service, request) = resend.into_request(kept, &current);
-                Ok(Again { service, request, retried: Box::new(retried) })
+                Ok(match resend.into_request(kept, &current) {
+                    Ok((service, request)) => {
+                        let again = Again { service, request, retried: Box::new(retried) };
+                        State::Ready { again: Some(Box::new(again)) }
+                    }
+                    Err(error) => State::Refused { error: Some(AuthError::not_signed(error)) },
+                })
             }
             Ok(_) => {
                 resend.cache.ignore_refusals(resend.generation);
@@ -210,14 +240,14 @@ impl<S, R> Refused<S, Response<R>> {
     }
 }
 
-fn explain<R>(mut response: Response<R>, reason: NotRecovered) -> Response<R> {
+pub(super) fn explain<R>(mut response: Response<R>, reason: NotRecovered) -> Response<R> {
     telemetry::not_recovered(&reason);
     response.extensions_mut().insert(reason);
     response
 }
 
 /// What a state holds until it is left.
-fn take<T>(slot: &mut Option<T>) -> T {
+pub(super) fn take<T>(slot: &mut Option<T>) -> T {
     slot.take().expect("a future is not polled after it is done, and a state not after it was left")
 }
 
@@ -233,6 +263,7 @@ where
             State::Renewing { .. } => "waiting for a newer token",
             State::Ready { .. } => "waiting for the service",
             State::SentAgain { .. } => "sent again",
+            State::Signed { .. } => "signed",
         };
         write!(f, "ResponseFuture({state})")
     }

@@ -43,6 +43,21 @@ impl Head {
         }
     }
 
+    pub(super) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The request again, with another body; perhaps not for the last time.
+    pub(super) fn request<B>(&self, body: B) -> Request<B> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = self.version;
+        *request.extensions_mut() = self.extensions.clone();
+        *request.headers_mut() = parse(&self.headers);
+        request
+    }
+
     /// The request again, with another body.
     pub(super) fn into_request<B>(mut self, body: B) -> Request<B> {
         let mut request = Request::new(body);

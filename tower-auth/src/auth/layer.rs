@@ -193,7 +193,8 @@ impl AuthLayer {
     /// Sets what says that a token is dead, for APIs that do not answer 401. If not set: a 401 whose Bearer challenge names
     /// no error or `invalid_token`, or that has no Bearer challenge.
     ///
-    /// An API that says so in the body of a 200 needs a layer below this one that reads the body and sets a header.
+    /// An API that says so in the body needs [`BodyRefusalLayer`](crate::BodyRefusalLayer) below this layer. A challenge that asks for more than a new token
+    /// (`insufficient_scope`, `insufficient_user_authentication`) is none whatever `predicate` says.
     #[must_use]
     pub fn refused_when(mut self, predicate: impl Fn(StatusCode, &HeaderMap) -> bool + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.config).refusal = Refusal::Custom(Arc::new(predicate));

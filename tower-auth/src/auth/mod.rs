@@ -3,6 +3,7 @@
 mod body;
 mod choice;
 mod credentials;
+mod demand;
 mod error;
 mod extension;
 mod future;
@@ -12,12 +13,14 @@ mod policy;
 mod refusal;
 mod resend;
 mod service;
+mod signed;
 mod telemetry;
 
 pub use self::body::ReplayBody;
 pub use self::credentials::Credentials;
+pub use self::demand::{InsufficientScope, StepUpRequired};
 pub use self::error::{AuthError, AuthErrorKind};
-pub use self::extension::{NotRecovered, RequestCredentials, SkipAuth};
+pub use self::extension::{NotRecovered, RequestCredentials, SkipAuth, TokenRefused};
 pub use self::future::ResponseFuture;
 pub use self::layer::AuthLayer;
 pub use self::policy::ExistingCredential;

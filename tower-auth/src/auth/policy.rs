@@ -1,5 +1,5 @@
 use http::Request;
-use tower_auth_core::Credential;
+use tower_auth_core::{Credential, Generation, SigningError};
 
 use super::head::Head;
 use super::layer::Config;
@@ -18,10 +18,20 @@ pub enum ExistingCredential {
     Refuse,
 }
 
-/// A request has a credential of its own.
-pub(super) enum Conflict {
+/// A request does not get a ready-made credential.
+pub(super) enum Aside {
+    /// It has one of its own.
     Keep,
     Refuse(AuthError),
+    /// The credential is made of the request.
+    Sign(Credential, Generation),
+}
+
+impl Aside {
+    #[cold]
+    fn unsigned(error: SigningError) -> Self {
+        Self::Refuse(AuthError::not_signed(error))
+    }
 }
 
 impl Config {
@@ -32,17 +42,17 @@ impl Config {
         request: &mut Request<B>,
         credential: &Credential,
         keep_head: bool,
-    ) -> Result<Option<Head>, Conflict> {
+    ) -> Result<Option<Head>, Aside> {
         let replaces = self.existing == ExistingCredential::Replace;
         if keep_head {
             if !replaces && credential.is_present_in(request.headers()) {
                 return Err(self.present());
             }
             let head = Head::of(request);
-            credential.apply(request);
+            credential.apply(request).map_err(Aside::unsigned)?;
             Ok(Some(head))
         } else if replaces {
-            credential.apply(request);
+            credential.apply(request).map_err(Aside::unsigned)?;
             Ok(None)
         } else if credential.apply_if_absent(request) {
             Ok(None)
@@ -52,15 +62,15 @@ impl Config {
     }
 
     /// What follows from a request's having a credential of its own, if it has.
-    pub(super) fn conflict(&self, present: bool) -> Option<Conflict> {
+    pub(super) fn conflict(&self, present: bool) -> Option<Aside> {
         (present && self.existing != ExistingCredential::Replace).then(|| self.present())
     }
 
     #[cold]
-    fn present(&self) -> Conflict {
+    fn present(&self) -> Aside {
         match self.existing {
-            ExistingCredential::Keep | ExistingCredential::Replace => Conflict::Keep,
-            ExistingCredential::Refuse => Conflict::Refuse(AuthError::new(
+            ExistingCredential::Keep | ExistingCredential::Replace => Aside::Keep,
+            ExistingCredential::Refuse => Aside::Refuse(AuthError::new(
                 AuthErrorKind::ExistingCredential,
                 "the request has a credential of its own, and the layer was told to refuse such requests",
             )),

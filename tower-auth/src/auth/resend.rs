@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use http::{Request, Response};
-use tower_auth_core::{Current, Generation, Invalidation, TokenCache};
+use tower_auth_core::{Current, Generation, Invalidation, SigningError, TokenCache};
 
 use super::body::{Kept, Replay, ReplayBody};
 use super::extension::NotRecovered;
@@ -33,7 +33,7 @@ pub(super) enum Next {
 impl<S> Resend<S> {
     /// Judges a response, and drops the token from the cache if it says that the token is dead.
     pub(super) fn judge<R>(&self, response: &Response<R>) -> Next {
-        if !self.config.refusal.is_refused(response.status(), response.headers()) {
+        if !self.config.refusal.is_refused(response) {
             return Next::Return;
         }
         if self.cache.invalidate(self.generation) == Invalidation::Throttled {
@@ -49,9 +49,13 @@ impl<S> Resend<S> {
     }
 
     /// The request again, with a newer credential, and the service that is to be polled ready for it.
-    pub(super) fn into_request<B>(self, kept: Kept, current: &Current) -> (S, Request<ReplayBody<B>>) {
+    pub(super) fn into_request<B>(
+        self,
+        kept: Kept,
+        current: &Current,
+    ) -> Result<(S, Request<ReplayBody<B>>), SigningError> {
         let mut request = self.head.into_request(ReplayBody::again(kept));
-        current.credential.apply(&mut request);
-        (self.service, request)
+        current.credential.apply(&mut request)?;
+        Ok((self.service, request))
     }
 }

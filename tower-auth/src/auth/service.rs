@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use tower_auth_core::BoxError;
+use tower_auth_core::{BoxError, Credential, Generation, TokenCache, TokenReader};
 use tower_service::Service;
 
 use super::body::ReplayBody;
@@ -13,8 +13,9 @@ use super::choice::{Chosen, choose, select};
 use super::credentials::Source;
 use super::future::{Held, ResponseFuture};
 use super::layer::{Choice, Config};
-use super::policy::Conflict;
+use super::policy::Aside;
 use super::resend::Resend;
+use super::signed::SignedFuture;
 
 /// The service of an [`AuthLayer`](super::AuthLayer).
 ///
@@ -80,14 +81,20 @@ where
 {
     let reader = match source {
         Source::Cached(reader) => reader,
+        Source::Static(credential) if credential.is_signer() => {
+            return sign(inner, config, credential.clone(), None, request);
+        }
         Source::Static(credential) => {
             return match config.attach(&mut request, credential, false) {
                 Ok(_) => pass(inner, request),
-                Err(conflict) => conflicting(inner, conflict, request),
+                Err(aside) => put_aside(inner, config, aside, None, request),
             };
         }
     };
     let attached = reader.with_current(|credential, generation| {
+        if credential.is_signer() {
+            return Err(Aside::Sign(credential.clone(), generation));
+        }
         config.attach(&mut request, credential, config.recovery).map(|head| head.map(|head| (head, generation)))
     });
     match attached {
@@ -105,9 +112,9 @@ where
             };
             ResponseFuture::sent(inner.call(Request::from_parts(parts, body)), Some(Box::new(resend)))
         }
-        Some(Err(conflict)) => conflicting(inner, conflict, request),
+        Some(Err(aside)) => put_aside(inner, config, aside, Some(reader), request),
         None => match config.conflict(reader.is_present_in(request.headers())) {
-            Some(conflict) => conflicting(inner, conflict, request),
+            Some(aside) => put_aside(inner, config, aside, None, request),
             None => {
                 // The service in `inner` is the one that was polled ready: it waits with the request, and the clone stays.
                 let spare = inner.clone();
@@ -125,13 +132,52 @@ where
     ResponseFuture::sent(inner.call(request.map(ReplayBody::plain)), None)
 }
 
-fn conflicting<S, B>(inner: &mut S, conflict: Conflict, request: Request<B>) -> ResponseFuture<S, B>
+#[cold]
+fn put_aside<S, B, R>(
+    inner: &mut S,
+    config: &Arc<Config>,
+    aside: Aside,
+    reader: Option<&TokenReader>,
+    request: Request<B>,
+) -> ResponseFuture<S, B>
 where
-    S: Service<Request<ReplayBody<B>>>,
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+    B: Body + 'static,
 {
-    match conflict {
-        Conflict::Keep => pass(inner, request),
-        Conflict::Refuse(error) => ResponseFuture::refused(error),
+    match aside {
+        Aside::Keep => pass(inner, request),
+        Aside::Refuse(error) => ResponseFuture::refused(error),
+        Aside::Sign(credential, generation) => {
+            let cached = reader.map(|reader| (reader.cache(), generation));
+            sign(inner, config, credential, cached, request)
+        }
+    }
+}
+
+/// Sends a request with a credential that is made of it.
+fn sign<S, B, R>(
+    inner: &mut S,
+    config: &Arc<Config>,
+    credential: Credential,
+    cached: Option<(TokenCache, Generation)>,
+    request: Request<B>,
+) -> ResponseFuture<S, B>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+    B: Body + 'static,
+{
+    match config.conflict(credential.is_present_in(request.headers())) {
+        Some(Aside::Refuse(error)) => ResponseFuture::refused(error),
+        Some(_) => pass(inner, request),
+        None => {
+            // As for a request that waits: the service that was polled ready goes along.
+            let spare = inner.clone();
+            let service = mem::replace(inner, spare);
+            match SignedFuture::begin(service, Arc::clone(config), credential, cached, request) {
+                Ok(signed) => ResponseFuture::signed(signed),
+                Err(error) => ResponseFuture::refused(error),
+            }
+        }
     }
 }
 

@@ -65,11 +65,11 @@ pub enum AuthorizationErrorKind {
 }
 
 impl AuthorizationError {
-    pub(in crate::oauth) fn new(kind: AuthorizationErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: AuthorizationErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner { kind, message: message.into(), oauth_error: None, source: None }))
     }
 
-    pub(in crate::oauth) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self
     }

@@ -92,7 +92,11 @@ impl AuthorizationTransaction {
             single_use: true,
         };
         match client.exchange(grant).await {
-            Ok(response) => Ok(response.or_scope(&details.scope)),
+            Ok(response) if response.token().scope().is_none() && !details.scope.is_empty() => {
+                // Granted as it was asked for (RFC 6749 section 5.1).
+                Ok(response.with_granted_scope(details.scope.clone()))
+            }
+            Ok(response) => Ok(response),
             Err(error) => Err(AuthorizationError::new(
                 AuthorizationErrorKind::ExchangeFailed,
                 "the authorization code was not exchanged for a token",

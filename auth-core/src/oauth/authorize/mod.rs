@@ -16,6 +16,7 @@ mod redirect_uri;
 mod request;
 mod return_to;
 mod server;
+mod source;
 mod store;
 mod transaction;
 
@@ -25,5 +26,6 @@ pub use self::issuer::IssuerParameter;
 pub use self::memory::MemoryTransactions;
 pub use self::request::{AuthorizationRequest, ResponseMode, StartedAuthorization};
 pub use self::return_to::ReturnTo;
+pub use self::source::{AuthorizationCode, AuthorizationCodeSource};
 pub use self::store::TransactionStore;
 pub use self::transaction::AuthorizationTransaction;

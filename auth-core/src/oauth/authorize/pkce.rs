@@ -17,7 +17,7 @@ pub(super) fn random_text() -> Result<Secret, AuthorizationError> {
     rand::fill(&mut *bytes).map_err(|_| {
         AuthorizationError::new(AuthorizationErrorKind::Misconfigured, "the system gave no random bytes")
     })?;
-    Ok(Secret::new(URL_SAFE_NO_PAD.encode(&*bytes)))
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(*bytes)))
 }
 
 /// `BASE64URL(SHA256(ASCII(text)))` without padding: the challenge of a verifier (RFC 7636 section 4.2).

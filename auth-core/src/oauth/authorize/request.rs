@@ -6,14 +6,16 @@ use http::Uri;
 use super::push::push;
 use super::server::{Server, token_endpoint};
 use super::transaction::Details;
-use super::{AuthorizationError, AuthorizationTransaction, IssuerParameter, ReturnTo, pkce, redirect_uri};
+use super::{
+    AuthorizationCode, AuthorizationError, AuthorizationTransaction, IssuerParameter, ReturnTo, pkce, redirect_uri,
+};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::http::Dangerous;
 use crate::oauth::endpoints::Target;
 use crate::oauth::grant::check_resource;
 use crate::oauth::request::Params;
 use crate::oauth::{BodyFormat, OAuthClient};
-use crate::{ScopeSet, Secret};
+use crate::{ScopeSet, Secret, TokenResponse};
 
 /// A request for a user's authorization by code (RFC 6749 section 4.1.1), with a proof key (RFC 7636).
 ///
@@ -320,6 +322,14 @@ impl AuthorizationRequest {
         params
     }
 
+    /// What keeps the grant of a finished authorization alive, for the resources of this request: a source for a
+    /// [`TokenCache`](crate::TokenCache).
+    pub fn keep_alive(&self, response: TokenResponse) -> AuthorizationCode {
+        self.resources
+            .iter()
+            .fold(AuthorizationCode::new(&self.client, response), |tokens, resource| tokens.resource(resource.as_str()))
+    }
+
     /// The client.
     #[cfg(feature = "loopback")]
     pub(in crate::oauth) fn client(&self) -> &OAuthClient {
@@ -377,5 +387,58 @@ impl fmt::Debug for AuthorizationRequest {
             .field("pushed", &self.pushed)
             .field("pkce", &self.pkce)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use bytes::Bytes;
+    use http::{Request, Response};
+
+    use super::*;
+    use crate::{BoxError, HttpClient};
+
+    /// The parameters that the browser and the server get for what is known of `server`.
+    async fn sent(server: Server) -> (String, Vec<String>) {
+        let bodies: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&bodies);
+        let http = HttpClient::new(tower::service_fn(move |request: Request<Bytes>| {
+            seen.lock().unwrap().push(String::from_utf8(request.into_body().to_vec()).unwrap());
+            let body = Bytes::from_static(br#"{"request_uri":"urn:x","expires_in":60}"#);
+            std::future::ready(Response::builder().status(201).body(body).map_err(BoxError::from))
+        }));
+        let client = OAuthClient::builder("orders")
+            .secret("s3cret")
+            .authorization_endpoint("https://login.example.com/authorize")
+            .token_endpoint("https://login.example.com/token")
+            .pushed_authorization_request_endpoint("https://login.example.com/par")
+            .http_client(http)
+            .build()
+            .unwrap();
+        let request = AuthorizationRequest::new(&client, "https://app.example.com/callback");
+        let scope = request.checked().unwrap();
+        let url = request.start_at(server, scope).await.unwrap().url;
+        let bodies = bodies.lock().unwrap().clone();
+        (url.query().unwrap().to_owned(), bodies)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_demands_pushed_requests_gets_them() {
+        let (query, pushed) = sent(Server { requires_push: true, ..Server::default() }).await;
+        assert_eq!(query, "client_id=orders&request_uri=urn%3Ax");
+        assert!(pushed.len() == 1 && pushed[0].contains("code_challenge="), "{pushed:?}");
+        let (query, pushed) = sent(Server::default()).await;
+        assert!(query.contains("code_challenge=") && pushed.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_key_of_bound_tokens_is_named_wherever_the_request_goes() {
+        let server = || Server { dpop_jkt: Some("thumb".to_owned()), ..Server::default() };
+        let (query, _) = sent(server()).await;
+        assert!(query.ends_with("&dpop_jkt=thumb"), "{query}");
+        let (query, pushed) = sent(Server { requires_push: true, ..server() }).await;
+        assert!(pushed[0].ends_with("&dpop_jkt=thumb") && !query.contains("dpop"), "{query} {pushed:?}");
     }
 }

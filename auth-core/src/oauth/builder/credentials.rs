@@ -2,6 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::OAuthClientBuilder;
+#[cfg(feature = "dpop")]
+use crate::DpopKey;
 #[cfg(feature = "jwt")]
 use crate::jose::{Algorithm, SigningKey};
 use crate::oauth::client_auth::SecretOrigin;
@@ -111,6 +113,26 @@ impl OAuthClientBuilder {
     #[cfg(feature = "jwt")]
     pub fn assertion_algorithm(mut self, algorithm: Algorithm) -> Self {
         self.identity.assertion.hmac = algorithm;
+        self
+    }
+
+    /// The key that tokens are bound to (RFC 9449): each token request, refresh and pushed authorization request has a proof. A token
+    /// that comes back as Bearer is refused. Give the same key to the cache:
+    /// [`TokenCacheBuilder::dpop`](crate::TokenCacheBuilder::dpop).
+    #[cfg(feature = "dpop")]
+    pub fn dpop(mut self, key: DpopKey) -> Self {
+        self.dpop = Some(key);
+        self.takes_bearer = false;
+        self
+    }
+
+    /// Takes Bearer tokens beside a [DPoP key](Self::dpop), which comes before this: for servers that do not know DPoP.
+    ///
+    /// # Security
+    /// Whoever steals such a token can use it (RFC 9449 section 5).
+    #[cfg(feature = "dpop")]
+    pub fn allow_bearer_with_dpop(mut self) -> Self {
+        self.takes_bearer = true;
         self
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::checks::invalid;
+#[cfg(feature = "dpop")]
+use crate::DpopKey;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::http::{HttpClient, PlaintextOptions};
 use crate::oauth::client::Inner;
@@ -22,6 +24,9 @@ pub struct OAuthClientBuilder {
     pub(super) secrets: Vec<SecretOrigin>,
     #[cfg(feature = "http")]
     pub(super) certificate: Option<(Vec<u8>, Secret)>,
+    #[cfg(feature = "dpop")]
+    pub(super) dpop: Option<DpopKey>,
+    pub(super) takes_bearer: bool,
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Vec<(Target, String)>,
     pub(super) format: BodyFormat,
@@ -34,6 +39,8 @@ pub struct OAuthClientBuilder {
     pub(super) clock: Clock,
     pub(super) timeout: Duration,
     pub(super) plaintext: PlaintextOptions,
+    #[cfg(feature = "provider")]
+    pub(super) dialect: Option<Arc<dyn crate::oauth::Dialect>>,
 }
 
 impl OAuthClientBuilder {
@@ -48,6 +55,9 @@ impl OAuthClientBuilder {
             secrets: Vec::new(),
             #[cfg(feature = "http")]
             certificate: None,
+            #[cfg(feature = "dpop")]
+            dpop: None,
+            takes_bearer: true,
             issuer: None,
             endpoints: Vec::new(),
             format: BodyFormat::default(),
@@ -60,7 +70,16 @@ impl OAuthClientBuilder {
             clock: Clock::system(),
             timeout: Duration::from_secs(15),
             plaintext: PlaintextOptions::default(),
+            #[cfg(feature = "provider")]
+            dialect: None,
         }
+    }
+
+    /// Departs from the standard in requests and answers of the token endpoint as `dialect` does.
+    #[cfg(feature = "provider")]
+    pub(crate) fn dialect(mut self, dialect: Arc<dyn crate::oauth::Dialect>) -> Self {
+        self.dialect = Some(dialect);
+        self
     }
 
     /// The client.
@@ -91,6 +110,9 @@ impl OAuthClientBuilder {
         Ok(OAuthClient(Arc::new(Inner {
             client_id: self.identity.id,
             auth,
+            #[cfg(feature = "dpop")]
+            dpop: self.dpop.map(|key| key.with_clock(self.clock.clone())),
+            takes_bearer: self.takes_bearer,
             issuer: self.issuer,
             endpoints,
             format: self.format,
@@ -103,6 +125,8 @@ impl OAuthClientBuilder {
             clock: self.clock,
             timeout: self.timeout,
             redactor,
+            #[cfg(feature = "provider")]
+            dialect: self.dialect,
         })))
     }
 }

@@ -39,6 +39,11 @@ impl OAuthClientBuilder {
         self.endpoint(Target::Revocation, url)
     }
 
+    #[cfg(feature = "provider")]
+    pub(crate) fn introspection_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint(Target::Introspection, url)
+    }
+
     fn endpoint(mut self, target: Target, url: impl Into<String>) -> Self {
         self.endpoints.push((target, url.into()));
         self

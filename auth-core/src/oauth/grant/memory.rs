@@ -143,7 +143,7 @@ mod tests {
         memory.token().map(|token| token.expose_secret().to_owned())
     }
 
-    // R6749-6b, SYS-R9
+    // R6749-6b
     #[test]
     fn the_newest_refresh_token_wins_and_a_missing_one_keeps_the_old() {
         let mut memory = Memory::with_token(Secret::from("r1"));

@@ -14,17 +14,45 @@
 
 mod arrival;
 mod client_credentials;
+#[cfg(feature = "verify")]
+mod exchange_key;
+#[cfg(feature = "jwt")]
+mod jwt_assertion;
+mod jwt_bearer;
 mod memory;
+#[cfg(feature = "verify")]
+mod on_behalf_of;
 mod once;
 mod options;
+#[cfg(feature = "password-grant")]
+mod password;
 mod refresh_token;
 mod renewal;
+mod static_code;
+mod supply;
 mod terms;
+mod token_exchange;
+mod token_type;
 
 pub use self::client_credentials::{ClientCredentials, ClientCredentialsSource};
+#[cfg(feature = "jwt")]
+pub use self::jwt_assertion::JwtAssertion;
+pub use self::jwt_bearer::{JwtBearer, JwtBearerSource};
+#[cfg(feature = "verify")]
+pub use self::on_behalf_of::OnBehalfOf;
+#[cfg(feature = "password-grant")]
+pub use self::password::{Password, PasswordSource};
 pub use self::refresh_token::{RefreshToken, RefreshTokenSource};
 pub use self::renewal::Rotation;
+pub use self::static_code::{StaticCode, StaticCodeSource};
+pub use self::token_exchange::{TokenExchange, TokenExchangeSource};
+pub use self::token_type::TokenType;
 
-pub(in crate::oauth) use self::once::Once;
-pub(in crate::oauth) use self::renewal::{Grantor, Renewal};
-pub(in crate::oauth) use self::terms::{Agreed, Terms, check_resource};
+#[allow(unused_imports, reason = "features decide which grants are there")]
+pub(in crate::oauth) use self::terms::{Terms, check_resource};
+#[allow(unused_imports, reason = "features decide which grants are there")]
+pub(crate) use self::{
+    once::Once,
+    renewal::{Grantor, Renewal},
+    terms::Agreed,
+};

@@ -6,25 +6,25 @@ use super::arrival::Arrival;
 use crate::{TokenError, TokenErrorKind, TokenResponse};
 
 /// Something that may be sent to a server once, such as a code.
-pub(in crate::oauth) struct Once<T> {
+pub(crate) struct Once<T> {
     what: &'static str,
     slot: Mutex<Option<T>>,
 }
 
 impl<T: Clone + Send> Once<T> {
     /// `what` names it in errors.
-    pub(in crate::oauth) fn new(what: &'static str, value: T) -> Self {
+    pub(crate) fn new(what: &'static str, value: T) -> Self {
         Self { what, slot: Mutex::new(Some(value)) }
     }
 
     /// Whether it was not sent yet.
-    pub(in crate::oauth) fn is_left(&self) -> bool {
+    pub(crate) fn is_left(&self) -> bool {
         self.slot().is_some()
     }
 
     /// Sends it, unless that was done before. It is gone from the moment `send` begins, whatever becomes of that; it comes
     /// back only if it is certain that nothing has left.
-    pub(in crate::oauth) async fn send<F, Fut>(&self, send: F) -> Result<TokenResponse, TokenError>
+    pub(crate) async fn send<F, Fut>(&self, send: F) -> Result<TokenResponse, TokenError>
     where
         F: FnOnce(T) -> Fut + Send,
         Fut: Future<Output = Result<TokenResponse, TokenError>> + Send,

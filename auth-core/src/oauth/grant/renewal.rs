@@ -25,7 +25,7 @@ pub enum Rotation {
 }
 
 /// What obtains the first tokens of a grant.
-pub(in crate::oauth) trait Grantor: Send + Sync + 'static {
+pub(crate) trait Grantor: Send + Sync + 'static {
     /// Obtains tokens. What is good for one attempt guards itself, with a [`Once`](super::Once).
     ///
     /// The cache drops this future at the deadline of `request`.
@@ -42,8 +42,8 @@ pub(in crate::oauth) trait Grantor: Send + Sync + 'static {
 /// Tokens first by a [`Grantor`], and from then on by refresh token.
 ///
 /// One exchange at a time, whoever asks: two would spend one refresh token.
-pub(in crate::oauth) struct Renewal<G> {
-    pub(in crate::oauth) grantor: G,
+pub(crate) struct Renewal<G> {
+    pub(crate) grantor: G,
     agreed: Agreed,
     /// Of refreshes. Empty, so that the parameter is left out and everything granted stays granted (RFC 6749 section 6), unless the user
     /// wants less.
@@ -53,17 +53,17 @@ pub(in crate::oauth) struct Renewal<G> {
 
 impl<G: Grantor> Renewal<G> {
     /// Begins with what `grantor` obtains.
-    pub(in crate::oauth) fn new(agreed: Agreed, grantor: G) -> Self {
+    pub(crate) fn new(agreed: Agreed, grantor: G) -> Self {
         Self { grantor, agreed, refresh_scope: ScopeSet::default(), memory: Mutex::default() }
     }
 
     /// Begins with a refresh token that is there already, and asks for `scope` or, if empty, all that it grants.
-    pub(in crate::oauth) fn resumed(agreed: Agreed, grantor: G, token: Secret, scope: ScopeSet) -> Self {
+    pub(crate) fn resumed(agreed: Agreed, grantor: G, token: Secret, scope: ScopeSet) -> Self {
         let memory = Mutex::new(Memory::with_token(token));
         Self { grantor, agreed, refresh_scope: scope, memory }
     }
 
-    pub(in crate::oauth) fn client(&self) -> &OAuthClient {
+    pub(crate) fn client(&self) -> &OAuthClient {
         &self.agreed.client
     }
 
@@ -72,7 +72,7 @@ impl<G: Grantor> Renewal<G> {
     /// # Cancel safety
     /// If the future is dropped while a refresh token is on its way, the outcome of that exchange is unknown, as it is after a
     /// lost answer. A cache runs it in a task of its own.
-    pub(in crate::oauth) async fn fetch(&self, request: &SourceRequest) -> Result<TokenResponse, TokenError> {
+    pub(crate) async fn fetch(&self, request: &SourceRequest) -> Result<TokenResponse, TokenError> {
         let mut memory = self.memory.lock().await;
         memory.learn(request.previous());
         if let Some(token) = memory.token() {
@@ -116,7 +116,8 @@ impl<G: Grantor> Renewal<G> {
         if let Some(verdict) = &doubt.verdict {
             return Err(verdict.clone());
         }
-        if doubt.is_replayed || doubt.age(&clock) > self.agreed.reuse_grace {
+        let grace = self.agreed.reuse_grace;
+        if doubt.is_replayed || grace.is_zero() || doubt.age(&clock) > grace {
             return Err(self.unconfirmed());
         }
         doubt.is_replayed = true;

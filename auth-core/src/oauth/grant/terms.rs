@@ -9,32 +9,32 @@ use crate::{Lifetime, ScopeSet, TokenResponse};
 
 /// What is the same in every grant: over which client, for what, and how its refresh tokens are spent.
 #[derive(Clone, Debug)]
-pub(in crate::oauth) struct Terms {
-    pub(in crate::oauth) client: OAuthClientBuilder,
-    pub(in crate::oauth) scopes: Vec<String>,
-    pub(in crate::oauth) audiences: Vec<String>,
-    pub(in crate::oauth) resources: Vec<String>,
-    pub(in crate::oauth) default_lifetime: Option<Duration>,
-    pub(in crate::oauth) rotation: Rotation,
-    pub(in crate::oauth) reuse_grace: Duration,
+pub(crate) struct Terms {
+    pub(crate) client: OAuthClientBuilder,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) resources: Vec<String>,
+    pub(crate) default_lifetime: Option<Duration>,
+    pub(crate) rotation: Rotation,
+    pub(crate) reuse_grace: Duration,
 }
 
 /// [`Terms`] that were checked.
 #[derive(Clone, Debug)]
-pub(in crate::oauth) struct Agreed {
-    pub(in crate::oauth) client: OAuthClient,
-    pub(in crate::oauth) scope: ScopeSet,
+pub(crate) struct Agreed {
+    pub(crate) client: OAuthClient,
+    pub(crate) scope: ScopeSet,
     /// Audiences and resources.
-    pub(in crate::oauth) params: Params,
+    pub(crate) params: Params,
     /// The resources alone, for refreshes (RFC 8707 section 2.2).
-    pub(in crate::oauth) resources: Params,
-    pub(in crate::oauth) default_lifetime: Option<Duration>,
-    pub(in crate::oauth) rotation: Rotation,
-    pub(in crate::oauth) reuse_grace: Duration,
+    pub(crate) resources: Params,
+    pub(crate) default_lifetime: Option<Duration>,
+    pub(crate) rotation: Rotation,
+    pub(crate) reuse_grace: Duration,
 }
 
 impl Terms {
-    pub(in crate::oauth) fn over(client: OAuthClientBuilder) -> Self {
+    pub(crate) fn over(client: OAuthClientBuilder) -> Self {
         Self {
             client,
             scopes: Vec::new(),
@@ -47,7 +47,7 @@ impl Terms {
     }
 
     /// Checks everything. `own` are the parameters that the grant itself sends: no extra one may repeat them.
-    pub(in crate::oauth) fn agree(&self, own: &[&str]) -> Result<Agreed, ConfigError> {
+    pub(crate) fn agree(&self, own: &[&str]) -> Result<Agreed, ConfigError> {
         let scope = ScopeSet::new(&self.scopes)?;
         let (mut params, mut resources) = (Params::default(), Params::default());
         for audience in &self.audiences {
@@ -72,7 +72,7 @@ impl Terms {
 
 impl Agreed {
     /// `response`, with the lifetime that was configured if it does not say one.
-    pub(in crate::oauth) fn with_lifetime(&self, response: TokenResponse) -> TokenResponse {
+    pub(crate) fn with_lifetime(&self, response: TokenResponse) -> TokenResponse {
         match (response.lifetime(), self.default_lifetime) {
             (Lifetime::Unknown, Some(lifetime)) => response.expires_in(lifetime),
             _ => response,
@@ -88,7 +88,7 @@ impl OAuthClient {
 }
 
 /// An absolute URI without fragment (RFC 8707 section 2, RFC 3986 section 4.3).
-pub(in crate::oauth) fn check_resource(resource: &str) -> Result<(), ConfigError> {
+pub(crate) fn check_resource(resource: &str) -> Result<(), ConfigError> {
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))

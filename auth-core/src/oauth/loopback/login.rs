@@ -7,7 +7,7 @@ use http::Uri;
 use super::listener::Listener;
 use crate::clock::within;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::oauth::{AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, OAuthClient};
+use crate::oauth::{AuthorizationCode, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, OAuthClient};
 use crate::{BoxError, TokenResponse};
 
 /// A login from a program on the user's own machine (RFC 8252): its browser is sent to the authorization server, and the answer
@@ -43,11 +43,14 @@ use crate::{BoxError, TokenResponse};
 #[must_use = "a login does nothing before `login`"]
 pub struct NativeLogin {
     request: AuthorizationRequest,
-    show: Arc<dyn Fn(&Uri) -> Result<(), BoxError> + Send + Sync>,
+    show: Arc<Show>,
     path: String,
     port: u16,
     timeout: Duration,
 }
+
+/// Brings a URL before the user.
+type Show = dyn Fn(&Uri) -> Result<(), BoxError> + Send + Sync;
 
 impl NativeLogin {
     /// A login at the server of `client`, whose URL `show` brings before the user.
@@ -127,6 +130,11 @@ impl NativeLogin {
             return Err(AuthorizationError::new(AuthorizationErrorKind::TimedOut, message));
         };
         transaction.finish(client, &callback).await
+    }
+
+    /// What keeps the grant of a finished login alive: a source for a [`TokenCache`](crate::TokenCache).
+    pub fn keep_alive(&self, response: TokenResponse) -> AuthorizationCode {
+        self.request.keep_alive(response)
     }
 
     fn check(&self) -> Result<(), ConfigError> {

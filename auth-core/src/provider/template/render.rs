@@ -204,3 +204,107 @@ fn hex(bytes: &[u8]) -> Zeroizing<String> {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::provider::path::Path;
+
+    struct Known;
+
+    impl Context for Known {
+        fn value(&self, name: &Name) -> Option<Secret> {
+            match name {
+                Name::Plain(name) => match name.as_str() {
+                    "user" => Some(Secret::from("Aladdin")),
+                    "password" => Some(Secret::from("open sesame")),
+                    "key" => Some(Secret::from("key")),
+                    "empty" => Some(Secret::from("")),
+                    "hostile" => Some(Secret::from("a\r\nx-evil: 1")),
+                    _ => None,
+                },
+                Name::Step(1, path) if *path == Path::parse("a[0].b").unwrap() => Some(Secret::from("deep")),
+                Name::Step(..) => None,
+            }
+        }
+    }
+
+    fn filling(fill: fn(&mut [u8]) -> bool) -> Filling<'static> {
+        Filling { context: &Known, chance: Chance { now: UNIX_EPOCH + Duration::from_secs(784_111_777), fill } }
+    }
+
+    fn text(source: &str) -> String {
+        let counting = |bytes: &mut [u8]| {
+            bytes.iter_mut().zip(0..).for_each(|(byte, number)| *byte = number);
+            true
+        };
+        filling(counting).text(&Template::parse(source).unwrap()).unwrap().expose_secret().to_owned()
+    }
+
+    #[test]
+    fn names_alternatives_and_steps_are_filled() {
+        assert_eq!(text("a {user} {{b}} {step1.a[0].b}"), "a Aladdin {b} deep");
+        assert_eq!(text("{absent||empty||user}"), "Aladdin");
+        assert_eq!(text(r#"{absent||"x"}{absent||empty}"#), "x");
+        assert_eq!(text(r#"{step2.a||step1.a[0].b}"#), "deep");
+    }
+
+    // Values of RFC 7617 section 2, FIPS 180-2 and the usual HMAC example.
+    #[test]
+    fn functions_make_what_others_make() {
+        assert_eq!(text(r#"Basic {base64(user, ":", password)}"#), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(text(r#"{base64url("a?>")}"#), "YT8-");
+        assert_eq!(text(r#"{hex("az")}"#), "617a");
+        assert_eq!(text(r#"{sha256("abc")}"#), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(text(r#"{sha256("a", "bc")}"#), text(r#"{sha256("abc")}"#));
+        assert_eq!(text(r#"{base64(sha256("abc"))}"#), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+        assert_eq!(
+            text(r#"{hmac("sha256", key, "The quick brown fox jumps over the lazy dog")}"#),
+            "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"
+        );
+        assert_eq!(
+            text(r#"{hmac("sha1", key, "The quick brown fox ", "jumps over the lazy dog")}"#),
+            "de7c9b85b8b78aa6bc8a7a36f70a90701c9db4d9"
+        );
+        assert_eq!(
+            text(r#"{now()} {now("unix_ms", "+1s")} {now("rfc3339", "-7s")}"#),
+            "784111777 784111778000 1994-11-06T08:49:30Z"
+        );
+        assert_eq!(text(r#"{now("http")}"#), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(text("{lower(user)}{upper(user)}"), "aladdinALADDIN");
+        assert_eq!(text("{uuid()}"), "00010203-0405-4607-8809-0a0b0c0d0e0f");
+        assert_eq!(text("{random(5)}"), "ABCDE");
+    }
+
+    #[test]
+    fn chance_is_used_fairly_and_its_failure_is_no_value() {
+        let template = Template::parse("{random(100)}").unwrap();
+        let high_then_low = |bytes: &mut [u8]| {
+            bytes.iter_mut().zip(0..).for_each(|(byte, number)| *byte = if number % 2 == 0 { 255 } else { 61 });
+            true
+        };
+        assert_eq!(filling(high_then_low).text(&template).unwrap().expose_secret(), "9".repeat(100));
+        assert!(filling(|_| false).text(&template).is_err());
+        let system = Filling::new(&Known, &Clock::system());
+        let one = || system.text(&Template::parse("{uuid()}{random(40)}").unwrap()).unwrap();
+        assert_ne!(one(), one());
+    }
+
+    // THREAT-T7
+    #[test]
+    fn no_value_breaks_a_header_line() {
+        let header = |source: &str| filling(|_| true).header(&Template::parse(source).unwrap());
+        assert!(header("Token {hostile}").is_err());
+        assert!(header("{base64(hostile)}").is_ok());
+        assert_eq!(header("Token {user}").unwrap().expose_secret(), "Token Aladdin");
+    }
+
+    // THREAT-L1
+    #[test]
+    fn what_was_filled_in_is_a_secret() {
+        let filled = filling(|_| true).text(&Template::parse("x {password}").unwrap()).unwrap();
+        assert_eq!(format!("{filled:?}"), "Secret([redacted])");
+    }
+}

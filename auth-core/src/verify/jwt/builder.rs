@@ -61,6 +61,7 @@ pub struct JwtVerifier {
     leeway: Duration,
     rights: Rights,
     realm: String,
+    keep_subject_token: bool,
     clock: Clock,
     plaintext: PlaintextOptions,
     keys: Keys,
@@ -132,6 +133,7 @@ impl JwtVerifier {
             leeway: Duration::from_secs(60),
             rights: Rights { scope_claims: Vec::new(), roles_claim: None },
             realm: DEFAULT_REALM.to_owned(),
+            keep_subject_token: false,
             clock: Clock::system(),
             plaintext: PlaintextOptions::default(),
             keys,
@@ -184,6 +186,16 @@ impl JwtVerifier {
     /// The realm of the challenge. Default `api`.
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = realm.into();
+        self
+    }
+
+    /// Keeps the token itself in its verdict ([`Verified::subject_token`](crate::Verified::subject_token)), for services that exchange it to
+    /// call others on the caller's behalf.
+    ///
+    /// # Security
+    /// Whatever can read the verdict can then be the caller. Set it where tokens are exchanged and nowhere else.
+    pub fn keep_subject_token(mut self) -> Self {
+        self.keep_subject_token = true;
         self
     }
 
@@ -273,6 +285,7 @@ impl JwtVerifier {
             algorithms,
             leeway: self.leeway,
             rights: self.rights,
+            keep_subject_token: self.keep_subject_token,
             clock: self.clock,
             keys,
         };

@@ -17,6 +17,7 @@ pub(in crate::verify) struct JwtCheck {
     pub(super) algorithms: AlgorithmSet,
     pub(super) leeway: Duration,
     pub(super) rights: Rights,
+    pub(super) keep_subject_token: bool,
     pub(super) clock: Clock,
     pub(super) keys: KeySource,
 }

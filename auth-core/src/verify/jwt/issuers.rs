@@ -102,7 +102,11 @@ impl Issuers {
             };
             // Not verified yet, so it only chooses whose rules and keys the token must satisfy.
             let check = self.0.iter().find(|check| *check.issuer == *issuer).ok_or_else(|| unknown_issuer(issuer))?;
-            check.check(&jws, &claims, after)?
+            let mut caller = check.check(&jws, &claims, after)?;
+            if check.keep_subject_token {
+                caller.keep_token(token);
+            }
+            caller
         };
         Ok(caller
             .into_principal(buffer)

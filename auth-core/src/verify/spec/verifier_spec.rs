@@ -100,6 +100,14 @@ impl VerifierSpec {
         }
     }
 
+    /// Reads a JSON text. What is wrong with it is reported by [`build`](Self::build), with lines as for TOML.
+    pub fn from_json(text: &str) -> Self {
+        match Node::from_json_text(text, None) {
+            Ok(node) => Self::from_node(&node, &[]),
+            Err((line, message)) => Self::broken(line, ConfigError::new(ConfigErrorKind::InvalidOption, message)),
+        }
+    }
+
     /// Reads a TOML file. What is wrong with it, also that it cannot be read, is reported by [`build`](Self::build).
     pub fn from_toml_file(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();

@@ -1,0 +1,276 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::budget::Budget;
+use super::client::{describe, invalid, listed};
+use super::connection::{Connection, Held, Inner};
+use super::credential::credential;
+use super::grantor::ProviderGrantor;
+use super::log::{RequestLog, logged};
+use super::runner::Runner;
+use super::source::{ProviderSource, Way, captured};
+use crate::error::{BoxError, ConfigError, ConfigErrorKind};
+use crate::http::HttpClient;
+use crate::oauth::{Agreed, OAuthClient, Once, Params, Redactor, Renewal, Rotation as Spending};
+use crate::provider::filled::FilledProvider;
+use crate::provider::kind::{AuthKind, Refresh, Rotation, UrlKey};
+use crate::{Clock, ScopeSet, Secret, TokenCache, TokenResponse};
+
+/// Makes a [`Connection`] of a description and its values. Every option has a default.
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct ConnectionBuilder {
+    filled: Arc<FilledProvider>,
+    options: Options,
+    scopes: Vec<String>,
+    resumed: Option<TokenResponse>,
+    persist: Option<Persist>,
+    log: Option<RequestLog>,
+}
+
+/// What clients and caches of a connection share.
+pub(super) struct Options {
+    pub(super) http: Option<HttpClient>,
+    pub(super) clock: Clock,
+    pub(super) loopback: bool,
+}
+
+pub(super) type Persist =
+    Arc<dyn Fn(Arc<TokenResponse>) -> Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>> + Send + Sync>;
+
+impl FilledProvider {
+    /// Begins a connection: a token cache, and what the API wants on each request. Sends nothing.
+    pub fn connect(self) -> ConnectionBuilder {
+        ConnectionBuilder {
+            filled: Arc::new(self),
+            options: Options { http: None, clock: Clock::system(), loopback: false },
+            scopes: Vec::new(),
+            resumed: None,
+            persist: None,
+            log: None,
+        }
+    }
+}
+
+impl ConnectionBuilder {
+    /// Sends requests by `http`. Default: a transport of its own with the description's client certificate (feature `http`).
+    pub fn http_client(mut self, http: HttpClient) -> Self {
+        self.options.http = Some(http);
+        self
+    }
+
+    /// Takes the time from `clock`.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.options.clock = clock;
+        self
+    }
+
+    /// Asks for these scopes instead of the description's default ones. Those that it always asks for are asked for too.
+    pub fn scopes<I>(mut self, scopes: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Goes on with tokens of an earlier run, as [`persist`](Self::persist) got them.
+    pub fn resume(mut self, response: TokenResponse) -> Self {
+        self.resumed = Some(response);
+        self
+    }
+
+    /// Makes each response durable before its token is used; see [`TokenCacheBuilder::persist`](crate::TokenCacheBuilder::persist).
+    pub fn persist<F, Fut>(mut self, persist: F) -> Self
+    where
+        F: Fn(Arc<TokenResponse>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        self.persist = Some(Arc::new(move |response| Box::pin(persist(response))));
+        self
+    }
+
+    /// Hands every token request and its answer to `log`, with all secrets masked. Off by default.
+    pub fn request_log(mut self, log: RequestLog) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// Allows plain `http` on literal loopback addresses (`127.0.0.0/8`, `[::1]`), for tests.
+    pub fn allow_loopback_http(mut self) -> Self {
+        self.options.loopback = true;
+        self
+    }
+
+    /// The connection. Spawns nothing and asks nobody.
+    ///
+    /// # Errors
+    /// When a chosen scope is none that the description offers, a URL needs values that are known only after connecting, a
+    /// key or credential cannot be used, or no HTTP client can be made.
+    pub fn build(mut self) -> Result<Connection, ConfigError> {
+        let filled = Arc::clone(&self.filled);
+        let method = filled.method();
+        if let Some(scope) = self.scopes.iter().find(|scope| {
+            let available = method.available_scopes();
+            !available.is_empty() && !available.iter().any(|own| own == *scope)
+        }) {
+            return Err(invalid(format!(
+                "the scope {scope:?} is not one of: {}",
+                method.available_scopes().join(", ")
+            )));
+        }
+        if self.scopes.is_empty() {
+            self.scopes = listed(&self.filled, &self.options.clock, &method.token.default_scopes)
+                .map_err(|error| invalid(error.to_string()))?;
+        }
+        self.check_plaintext()?;
+        let http = self.http()?;
+        let timeout = method.limits.timeout.unwrap_or(Duration::from_secs(15));
+        let held = match method.kind().has_token_request() {
+            true => self.cached(&http, timeout)?,
+            false => {
+                let none = std::collections::BTreeMap::new();
+                Held::Static(credential(&self.filled, &method.placement, None, &none, &self.options.clock)?)
+            }
+        };
+        Ok(Connection(Arc::new(Inner {
+            runner: self.runner(http, timeout),
+            clock: self.options.clock,
+            loopback: self.options.loopback,
+            persist: self.persist,
+            scopes: self.scopes,
+            held,
+            filled: self.filled,
+        })))
+    }
+
+    /// Other requests than token requests go to these URLs.
+    fn check_plaintext(&self) -> Result<(), ConfigError> {
+        for key in [UrlKey::Base, UrlKey::Introspect] {
+            let Some(url) = self.filled.url_of(key).and_then(|url| url.text.as_deref()) else { continue };
+            let uri: http::Uri = url.parse().map_err(|_| invalid(format!("{} is not a URL", key.as_str())))?;
+            let plain = crate::Origin::of(&uri).filter(|origin| !origin.is_https());
+            if plain.is_some_and(|origin| !(self.options.loopback && origin.is_loopback())) {
+                let text = format!("{} is plain http: use https, or allow it for a loopback address", key.as_str());
+                return Err(ConfigError::new(ConfigErrorKind::InsecureUrl, text));
+            }
+        }
+        Ok(())
+    }
+
+    fn http(&mut self) -> Result<HttpClient, ConfigError> {
+        let http = match &self.options.http {
+            Some(http) => http.clone(),
+            None => default_http(&self.filled, &self.options)?,
+        };
+        let http = match self.log.take() {
+            Some(log) => logged(http, log, &self.filled, &self.options.clock),
+            None => http,
+        };
+        self.options.http = Some(http.clone());
+        Ok(http)
+    }
+
+    fn cached(&self, http: &HttpClient, timeout: Duration) -> Result<Held, ConfigError> {
+        let (filled, clock) = (&self.filled, &self.options.clock);
+        let method = filled.method();
+        let client = match filled.url_of(UrlKey::Token) {
+            Some(_) => Some(describe(filled, &self.options)?.build()?),
+            None => None,
+        };
+        let grantor = ProviderGrantor {
+            filled: Arc::clone(filled),
+            client: client.clone(),
+            runner: self.runner(http.clone(), timeout),
+            clock: clock.clone(),
+            chosen_scopes: self.scopes.clone(),
+            code: (method.kind() == AuthKind::OAuth2StaticCode)
+                .then(|| filled.value("code").cloned().unwrap_or_else(|| Secret::new("")))
+                .map(|code| Once::new("typed-in code", code)),
+        };
+        let source = ProviderSource {
+            filled: Arc::clone(filled),
+            way: way(filled, client.as_ref(), grantor),
+            budget: method.limits.token_calls.map(|(count, per)| Budget::new(count, per)),
+            clock: clock.clone(),
+        };
+        let present = {
+            let (filled, clock) = (Arc::clone(filled), clock.clone());
+            move |response: &TokenResponse| {
+                let placement = &filled.method().placement;
+                credential(&filled, placement, Some(response.token()), &captured(response), &clock)
+            }
+        };
+        let mut cache = TokenCache::builder(source)
+            .name(filled.spec().id())
+            .clock(clock.clone())
+            .present_by(Arc::new(present))
+            .exchange_timeout(timeout);
+        if let Some(margin) = method.renewal.margin {
+            cache = cache.refresh_margin(margin);
+        }
+        if let Some(persist) = &self.persist {
+            let persist = Arc::clone(persist);
+            cache = cache.persist(move |response| persist(response));
+        }
+        let cache = cache.build()?;
+        if let Some(response) = &self.resumed {
+            cache.publish(response.clone());
+        }
+        Ok(Held::Cached { cache, client })
+    }
+
+    fn runner(&self, http: HttpClient, timeout: Duration) -> Runner {
+        let filled = &self.filled;
+        let secrets = filled.method().fields().iter().filter(|field| field.is_secret());
+        let secrets = secrets.filter_map(|field| filled.value(field.name()).cloned());
+        let redactor = Redactor::default().and(secrets);
+        Runner { http, clock: self.options.clock.clone(), timeout, redactor }
+    }
+}
+
+fn way(filled: &FilledProvider, client: Option<&OAuthClient>, grantor: ProviderGrantor) -> Way {
+    let renewal = &filled.method().renewal;
+    let Some(client) = client else { return Way::Alone(grantor) };
+    let agreed = || Agreed {
+        client: client.clone(),
+        scope: ScopeSet::default(),
+        params: Params::default(),
+        resources: Params::default(),
+        default_lifetime: None,
+        rotation: match renewal.rotation {
+            Rotation::Rotating => Spending::Rotating,
+            Rotation::Stable => Spending::Stable,
+            Rotation::Unknown => Spending::Unknown,
+        },
+        reuse_grace: renewal.reuse_grace,
+    };
+    match renewal.refresh {
+        Refresh::ByRefreshToken => Way::ByRefreshToken(Renewal::new(agreed(), grantor)),
+        Refresh::ByAccessToken => Way::ByAccessToken(grantor, agreed()),
+        Refresh::Regrant => Way::Regrant(grantor),
+        Refresh::None => Way::Never(grantor),
+    }
+}
+
+#[cfg(feature = "http")]
+fn default_http(filled: &FilledProvider, options: &Options) -> Result<HttpClient, ConfigError> {
+    super::client::transport(filled, options)
+}
+
+#[cfg(not(feature = "http"))]
+fn default_http(_: &FilledProvider, _: &Options) -> Result<HttpClient, ConfigError> {
+    Err(ConfigError::new(
+        ConfigErrorKind::MissingOption,
+        "there is no HTTP client: give one with `http_client`, or enable the feature `http`",
+    ))
+}
+
+impl fmt::Debug for ConnectionBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionBuilder").field("provider", &self.filled).finish_non_exhaustive()
+    }
+}

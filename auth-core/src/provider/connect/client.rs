@@ -1,0 +1,159 @@
+use std::sync::Arc;
+
+use super::assertion;
+use super::builder::Options;
+use super::dialect::ProviderDialect;
+use super::scope::Scope;
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::oauth::{BasicHalf, ClientAuth, OAuthClient, OAuthClientBuilder};
+use crate::provider::filled::FilledProvider;
+#[cfg(feature = "http")]
+use crate::provider::kind::URL_KEYS;
+use crate::provider::kind::{ClientProof, UrlKey};
+use crate::{Clock, Secret, SourceRequest, Token, TokenError, TokenErrorKind, TokenResponse};
+#[cfg(feature = "http")]
+use crate::{HttpClient, HttpTransport};
+
+/// The client of the token endpoint that a description names.
+pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Result<OAuthClientBuilder, ConfigError> {
+    let method = filled.method();
+    let id = filled.value("client_id").map_or_else(|| filled.spec().id().to_owned(), text);
+    let mut client = OAuthClient::builder(id)
+        .clock(options.clock.clone())
+        .scope_separator(method.token.scope_separator)
+        .dialect(Arc::new(ProviderDialect::new(Arc::clone(filled), options.clock.clone())));
+    for (key, set) in [
+        (UrlKey::Token, OAuthClientBuilder::token_endpoint as fn(OAuthClientBuilder, String) -> OAuthClientBuilder),
+        (UrlKey::Refresh, OAuthClientBuilder::refresh_endpoint),
+        (UrlKey::Authorize, OAuthClientBuilder::authorization_endpoint),
+        (UrlKey::Revoke, OAuthClientBuilder::revocation_endpoint),
+        (UrlKey::Introspect, OAuthClientBuilder::introspection_endpoint),
+    ] {
+        if let Some(url) = filled.url_of(key) {
+            client = set(client, fixed(key, url.text.as_deref())?.to_owned());
+        }
+    }
+    if let Some(timeout) = method.limits.timeout {
+        client = client.timeout(timeout);
+    }
+    if method.token.skip_empty {
+        client = client.skip_empty();
+    }
+    if options.loopback {
+        client = client.allow_loopback_http();
+    }
+    client = authenticate(client, filled, &options.clock)?;
+    Ok(match &options.http {
+        Some(http) => client.http_client(http.clone()),
+        None => client,
+    })
+}
+
+fn authenticate(
+    client: OAuthClientBuilder,
+    filled: &Arc<FilledProvider>,
+    clock: &Clock,
+) -> Result<OAuthClientBuilder, ConfigError> {
+    let token = &filled.method().token;
+    let proof = filled.client_proof();
+    let client = match filled.value("client_secret").filter(|_| proof.uses_secret()) {
+        Some(secret) => client.secret(secret.clone()),
+        None => client,
+    };
+    let basic = if token.basic_form_encoded { ClientAuth::Basic } else { ClientAuth::BasicRaw };
+    if matches!(proof, ClientProof::PrivateKeyJwt | ClientProof::ClientSecretJwt) {
+        let (filled, clock) = (Arc::clone(filled), clock.clone());
+        return Ok(client.assertion(move |_: SourceRequest| {
+            let signed = signed(&filled, &clock);
+            async move { signed }
+        }));
+    }
+    let client = client.client_auth(match proof {
+        ClientProof::Basic => basic,
+        ClientProof::Body => ClientAuth::Body,
+        ClientProof::Both => ClientAuth::Both,
+        ClientProof::None => ClientAuth::None,
+        ClientProof::Auto => ClientAuth::Auto,
+        ClientProof::MutualTls | ClientProof::PrivateKeyJwt | ClientProof::ClientSecretJwt => ClientAuth::TlsClientAuth,
+    });
+    let Some((user, password)) = &token.basic else { return Ok(client) };
+    let scope = Scope::new(filled, clock);
+    let half = |template| match scope.filling().text(template) {
+        Ok(text) => Ok(BasicHalf::Fixed(text)),
+        Err(why) => Err(invalid(format!("a half of the Basic pair cannot be filled: {why}"))),
+    };
+    Ok(client.basic_user(half(&user.value)?).basic_password(half(&password.value)?))
+}
+
+/// An assertion, as the answer of a source.
+pub(super) fn signed(filled: &FilledProvider, clock: &Clock) -> Result<TokenResponse, TokenError> {
+    let Some(assertion) = &filled.method().assertion else {
+        return Err(TokenError::new(TokenErrorKind::Misconfigured, "the description has no assertion"));
+    };
+    let scope = Scope::new(filled, clock).with("scopes", Secret::new(scopes(filled, clock)?.join(" ")));
+    let secret = assertion::sign(assertion, &scope, clock)?;
+    let token = Token::new(secret).map_err(|error| {
+        TokenError::new(TokenErrorKind::Misconfigured, "the assertion cannot be sent").with_source(error)
+    })?;
+    Ok(TokenResponse::new(token).expires_in(assertion.lifetime))
+}
+
+/// The scopes that are asked for always.
+pub(super) fn scopes(filled: &FilledProvider, clock: &Clock) -> Result<Vec<String>, TokenError> {
+    listed(filled, clock, &filled.method().token.scopes)
+}
+
+/// Scopes with their values; those that are filled with nothing are left out.
+pub(super) fn listed(
+    filled: &FilledProvider,
+    clock: &Clock,
+    templates: &[crate::provider::model::Located<crate::provider::template::Template>],
+) -> Result<Vec<String>, TokenError> {
+    let scope = Scope::new(filled, clock);
+    let mut list = Vec::new();
+    for template in templates {
+        let text = scope.text("a scope", &template.value)?;
+        list.extend(text.expose_secret().split(' ').filter(|part| !part.is_empty()).map(str::to_owned));
+    }
+    Ok(list)
+}
+
+/// The transport of a connection whose program gave none.
+///
+/// # Security
+/// Where a value that a user gives decides the host, private addresses are out of reach.
+#[cfg(feature = "http")]
+pub(super) fn transport(filled: &FilledProvider, options: &Options) -> Result<HttpClient, ConfigError> {
+    let method = filled.method();
+    let mut transport = HttpTransport::new().clock(options.clock.clone());
+    if let Some(timeout) = method.limits.timeout {
+        transport = transport.total_timeout(timeout);
+    }
+    if let Some(pair) = &method.client_certificate {
+        let scope = Scope::new(filled, &options.clock);
+        let text = |template| scope.filling().text(template).map_err(|why| invalid(format!("the certificate: {why}")));
+        let chain = text(&pair.certificate.value)?;
+        transport = transport.client_certificate(chain.expose_secret().as_bytes(), text(&pair.key.value)?);
+    }
+    let chosen_by_user = URL_KEYS.iter().any(|(_, key)| filled.is_host_given(*key));
+    if options.loopback {
+        transport = transport.allow_loopback_http();
+    } else if chosen_by_user {
+        transport = transport.public_addresses_only();
+    }
+    transport.build()
+}
+
+fn text(secret: &Secret) -> String {
+    secret.expose_secret().to_owned()
+}
+
+fn fixed(key: UrlKey, text: Option<&str>) -> Result<&str, ConfigError> {
+    text.ok_or_else(|| {
+        invalid(format!("{} needs a value that is known only after connecting: give it as a value", key.as_str()))
+    })
+}
+
+pub(super) fn invalid(message: impl Into<String>) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::InvalidOption, message)
+}

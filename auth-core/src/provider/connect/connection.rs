@@ -1,0 +1,335 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, StatusCode};
+
+use super::answer::Answer;
+use super::builder::Persist;
+use super::captures::keep;
+use super::runner::{Runner, Task};
+use super::scope::Scope;
+use super::source::captured;
+use crate::oauth::OAuthClient;
+use crate::provider::filled::FilledProvider;
+use crate::provider::kind::{Refresh, UrlKey};
+use crate::provider::model::{Place, RequestSpec};
+use crate::{
+    Clock, Credential, MonotonicTime, RefreshCause, Secret, SourceRequest, TokenCache, TokenError, TokenErrorKind,
+    TokenResponse, TokenSource, TokenTypeHint,
+};
+
+/// A described provider with its values, ready to be called: a token cache, or a credential that never changes, and what else
+/// the description says.
+///
+/// The layer of `tower-auth` takes it as it is (`AuthLayer::provider`). Clones share everything.
+///
+/// ```
+/// use tower_auth_core::{ProviderSpec, ProviderValues};
+///
+/// # #[cfg(feature = "http")] {
+/// let spec = ProviderSpec::from_toml(
+///     r#"
+/// id = "alvys"
+/// base_url = "https://integrations.alvys.com"
+///
+/// [[auth]]
+/// kind = "oauth2_client_credentials"
+/// token_url = "https://integrations.alvys.com/api/authentication/{tenant_id}/token"
+///
+/// [[auth.fields]]
+/// name = "tenant_id"
+/// "#,
+/// )?;
+/// let values = ProviderValues::new().value("client_id", "id").value("client_secret", "s3cret").value("tenant_id", "acme");
+/// let connection = spec.fill(&values)?.connect().build()?;
+/// assert_eq!(connection.base_url().as_deref(), Some("https://integrations.alvys.com"));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Connection(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) filled: Arc<FilledProvider>,
+    pub(super) held: Held,
+    pub(super) runner: Runner,
+    pub(super) clock: Clock,
+    pub(super) loopback: bool,
+    pub(super) persist: Option<Persist>,
+    /// Chosen by the caller.
+    pub(super) scopes: Vec<String>,
+}
+
+/// Where the credential comes from.
+pub(super) enum Held {
+    Static(Credential),
+    Cached { cache: TokenCache, client: Option<OAuthClient> },
+}
+
+impl Connection {
+    /// The description and the values.
+    #[must_use]
+    pub fn provider(&self) -> &FilledProvider {
+        &self.0.filled
+    }
+
+    /// The cache of the tokens; `None` if the credential never changes.
+    #[must_use]
+    pub fn tokens(&self) -> Option<&TokenCache> {
+        match &self.0.held {
+            Held::Static(_) => None,
+            Held::Cached { cache, .. } => Some(cache),
+        }
+    }
+
+    /// The credential that never changes.
+    #[must_use]
+    pub fn fixed_credential(&self) -> Option<&Credential> {
+        match &self.0.held {
+            Held::Static(credential) => Some(credential),
+            Held::Cached { .. } => None,
+        }
+    }
+
+    /// The client of the token endpoint, if the description has one: for introspection, revocation, further grants.
+    #[must_use]
+    pub fn client(&self) -> Option<&OAuthClient> {
+        match &self.0.held {
+            Held::Static(_) => None,
+            Held::Cached { client, .. } => client.as_ref(),
+        }
+    }
+
+    /// Where the API is. `None` if the description leaves that to the operator, or if it is known only after connecting, as an address that
+    /// comes with the token.
+    #[must_use]
+    pub fn base_url(&self) -> Option<String> {
+        let url = self.0.filled.url_of(UrlKey::Base)?;
+        match &url.text {
+            Some(text) => Some(text.clone()),
+            None => {
+                let known = self.captured();
+                let scope = Scope::new(&self.0.filled, &self.0.clock).captured(&known);
+                scope.filling().url(&url.template).ok().filter(|url| self.is_allowed(url))
+            }
+        }
+    }
+
+    /// Whether the base URL is known only after connecting.
+    #[must_use]
+    pub fn is_base_url_late(&self) -> bool {
+        self.0.filled.url_of(UrlKey::Base).is_some_and(|url| url.text.is_none())
+    }
+
+    /// Whether plain `http` on loopback addresses was allowed.
+    #[must_use]
+    pub fn allows_loopback_http(&self) -> bool {
+        self.0.loopback
+    }
+
+    /// The values that came from the provider: with the callback, with tokens, by a probe.
+    #[must_use]
+    pub fn captured(&self) -> BTreeMap<String, Secret> {
+        self.response().as_deref().map(captured).unwrap_or_default()
+    }
+
+    /// The last response, for a program that keeps it elsewhere.
+    #[must_use]
+    pub fn response(&self) -> Option<Arc<TokenResponse>> {
+        self.tokens().and_then(TokenCache::last_response)
+    }
+
+    /// The credential as it is now; waits for the first token.
+    ///
+    /// # Errors
+    /// Those of [`TokenCache::current`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future never cancels an exchange.
+    pub async fn credential(&self) -> Result<Credential, TokenError> {
+        match &self.0.held {
+            Held::Static(credential) => Ok(credential.clone()),
+            Held::Cached { cache, .. } => Ok(cache.current().await?.credential),
+        }
+    }
+
+    /// Takes in the tokens of a person's login, and persists them.
+    ///
+    /// # Errors
+    /// [`PersistFailed`](TokenErrorKind::PersistFailed); the tokens are used all the same.
+    pub async fn accept(&self, response: TokenResponse) -> Result<(), TokenError> {
+        let Held::Cached { cache, .. } = &self.0.held else {
+            let message = "this provider has a credential that never changes: there is nothing to take in";
+            return Err(TokenError::new(TokenErrorKind::Misconfigured, message));
+        };
+        let persisted = match &self.0.persist {
+            Some(persist) => persist(Arc::new(response.clone())).await,
+            None => Ok(()),
+        };
+        cache.publish(response);
+        persisted.map_err(|error| {
+            TokenError::new(TokenErrorKind::PersistFailed, "the tokens could not be made durable").with_source(error)
+        })
+    }
+
+    /// Runs the requests that show whether the credential works. Without any in the description a token is enough.
+    ///
+    /// # Errors
+    /// The first that was not answered as expected, with what to check.
+    pub async fn verify(&self) -> Result<(), TokenError> {
+        let credential = self.credential().await?;
+        for spec in &self.0.filled.method().verify {
+            self.run("verification", spec, Some(&credential)).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs the requests that find out more about the account, and keeps what they tell: names, or parts of the API's address.
+    ///
+    /// # Errors
+    /// The first that was not answered as expected.
+    pub async fn probe(&self) -> Result<BTreeMap<String, Secret>, TokenError> {
+        let credential = self.credential().await?;
+        let mut found = BTreeMap::new();
+        for spec in &self.0.filled.method().probe {
+            let answer = self.run("probe", spec, Some(&credential)).await?;
+            found.extend(keep(&self.0.filled, &answer, &spec.capture)?);
+        }
+        if let (Held::Cached { cache, .. }, false) = (&self.0.held, found.is_empty()) {
+            // As a source the cache says how long its token lives from now on.
+            let request = SourceRequest::new(RefreshCause::First, None, MonotonicTime::NEVER);
+            let response = cache.fetch(request).await?;
+            let response =
+                found.iter().fold(response, |response, (name, value)| response.with_extra(name.clone(), value.clone()));
+            self.accept(response).await?;
+        }
+        Ok(found)
+    }
+
+    /// Ends the credential at the provider: by the description's request, or by its revocation endpoint (RFC 7009). False if it
+    /// has neither.
+    ///
+    /// # Errors
+    /// What the provider objected to. The credential may live on then; see [`TokenError::is_transient`].
+    pub async fn revoke(&self) -> Result<bool, TokenError> {
+        let method = self.0.filled.method();
+        if let Some(spec) = &method.revoke {
+            let credential = match &self.0.held {
+                Held::Static(credential) => Some(credential.clone()),
+                Held::Cached { cache, .. } => cache.try_current().map(|current| current.credential),
+            };
+            self.run("revocation", spec, credential.as_ref().filter(|_| spec.authorized)).await?;
+            return Ok(true);
+        }
+        let (Some(client), Some(response)) = (self.client(), self.response()) else { return Ok(false) };
+        if self.0.filled.url_of(UrlKey::Revoke).is_none() {
+            return Ok(false);
+        }
+        match response.refresh_token() {
+            Some(token) => client.revoke(token, Some(TokenTypeHint::RefreshToken)).await?,
+            None => client.revoke(response.token().secret(), Some(TokenTypeHint::AccessToken)).await?,
+        }
+        Ok(true)
+    }
+
+    /// Whether an answer of the API with this head may mean that the token is dead; see [`is_dead`](Self::is_dead).
+    #[must_use]
+    pub fn may_be_dead(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        match &self.0.filled.method().renewal.expired_signal {
+            Some(signal) => signal.may_hold(status.as_u16(), headers),
+            None => status == StatusCode::UNAUTHORIZED,
+        }
+    }
+
+    /// Whether the description says when a token is dead, and needs the body of an answer for that.
+    #[must_use]
+    pub fn looks_into_bodies(&self) -> bool {
+        self.0.filled.method().renewal.expired_signal.as_ref().is_some_and(|signal| signal.needs_body())
+    }
+
+    /// Whether the description itself says when a token is dead. Else a 401 with a fitting challenge does.
+    #[must_use]
+    pub fn has_expired_signal(&self) -> bool {
+        self.0.filled.method().renewal.expired_signal.is_some()
+    }
+
+    /// Whether an answer of the API means that the token is dead.
+    #[must_use]
+    pub fn is_dead(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+        let Some(signal) = &self.0.filled.method().renewal.expired_signal else {
+            return status == StatusCode::UNAUTHORIZED;
+        };
+        let mut response = http::Response::new(bytes::Bytes::copy_from_slice(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers.clone();
+        Answer::new(&response).holds(signal)
+    }
+
+    /// Whether a new token can be had without a person.
+    #[must_use]
+    pub fn renews_itself(&self) -> bool {
+        match (&self.0.held, self.0.filled.method().renewal.refresh) {
+            (Held::Static(_), _) => false,
+            (_, Refresh::None) => false,
+            (_, Refresh::ByRefreshToken) => self.response().is_none_or(|response| response.refresh_token().is_some()),
+            (_, Refresh::ByAccessToken | Refresh::Regrant) => true,
+        }
+    }
+
+    /// Names of response headers that say when to come back after a 429, besides `Retry-After`.
+    #[must_use]
+    pub fn retry_after_headers(&self) -> &[HeaderName] {
+        &self.0.filled.method().limits.retry_after
+    }
+
+    /// Whether a part of the credential goes into request bodies, which the layer for headers cannot do.
+    #[must_use]
+    pub fn puts_credential_into_bodies(&self) -> bool {
+        self.0.filled.method().placement.iter().any(|spec| matches!(spec.place, Place::Body(_)))
+    }
+
+    /// A late base URL must be `https`, as the others were found to be when the description was read.
+    fn is_allowed(&self, url: &str) -> bool {
+        let origin = url.parse().ok().and_then(|uri| crate::Origin::of(&uri));
+        origin.is_some_and(|origin| origin.is_https() || self.0.loopback && origin.is_loopback())
+    }
+
+    async fn run(
+        &self,
+        what: &'static str,
+        spec: &RequestSpec,
+        credential: Option<&Credential>,
+    ) -> Result<Answer, TokenError> {
+        let filled = &self.0.filled;
+        let known = self.captured();
+        let base = self.base_url();
+        let mut scope = Scope::new(filled, &self.0.clock).captured(&known);
+        if let Some(base) = base {
+            scope = scope.with("base_url", base);
+        }
+        if let Some(response) = self.response() {
+            scope = scope.with("token", response.token().secret().clone());
+            if let Some(refresh_token) = response.refresh_token() {
+                scope = scope.with("refresh_token", refresh_token.clone());
+            }
+        }
+        let method = filled.method();
+        let task = Task {
+            what,
+            spec,
+            format: method.token.format,
+            headers: HeaderMap::new(),
+            credential: credential.filter(|_| spec.authorized),
+            rules: &method.response,
+            lenient: true,
+        };
+        self.0.runner.run(task, &scope).await
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("provider", &self.0.filled).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,228 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Method, Response, StatusCode};
+use serde_json::{Map, Value};
+
+use super::answer::Answer;
+use super::captures::keep;
+use super::lifetime::lifetime;
+use super::scope::Scope;
+use crate::http::WipedBuffer;
+use crate::oauth::{BodyFormat, Dialect, Outline, Target, Translated};
+use crate::provider::filled::FilledProvider;
+use crate::provider::kind::{AuthKind, ExpiryKind, RequestFormat};
+use crate::provider::model::{GrantType, ParamPlace, ParamValue, Source};
+use crate::provider::path::Path;
+use crate::{Clock, Secret, TokenError};
+
+/// Where an answer keeps when its refresh token ends.
+pub(super) const REFRESH_EXPIRES: &str = "refresh_expires_in";
+
+/// The token requests and answers of one provider.
+pub(super) struct ProviderDialect {
+    filled: Arc<FilledProvider>,
+    clock: Clock,
+}
+
+/// The standard parameters that a file may rename or drop.
+const STANDARD: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "scope",
+    "code",
+    "redirect_uri",
+    "refresh_token",
+    "grant_type",
+    "username",
+    "password",
+    "assertion",
+    "code_verifier",
+];
+
+impl ProviderDialect {
+    pub(super) fn new(filled: Arc<FilledProvider>, clock: Clock) -> Self {
+        Self { filled, clock }
+    }
+
+    fn place(target: Target) -> ParamPlace {
+        match target {
+            Target::Refresh => ParamPlace::Refresh,
+            Target::Authorization | Target::PushedAuthorization => ParamPlace::Authorize,
+            _ => ParamPlace::Token,
+        }
+    }
+}
+
+impl Dialect for ProviderDialect {
+    fn shape(&self, target: Target, request: &mut Outline) -> Result<(), TokenError> {
+        let method = self.filled.method();
+        let place = Self::place(target);
+        let mut scope = Scope::new(&self.filled, &self.clock);
+        for name in ["refresh_token", "token", "assertion", "redirect_uri", "scopes"] {
+            let standard = if name == "scopes" { "scope" } else { name };
+            if let Some(value) = request.params.get(standard) {
+                scope = scope.with(name, value.clone());
+            }
+        }
+        let (extra, grant_type) = match place {
+            ParamPlace::Token => (Some(&method.token.params), &method.token.grant_type),
+            ParamPlace::Refresh => (Some(&method.renewal.params), &method.renewal.grant_type),
+            ParamPlace::Authorize => (None, &GrantType::Usual),
+        };
+        match grant_type {
+            GrantType::Usual => {}
+            GrantType::Other(value) => request.params.set("grant_type", value.as_str()),
+            GrantType::Omitted => request.params.rename("grant_type", None),
+        }
+        // The access token that a refresh spends is there for the templates; the file says where it goes.
+        request.params.rename("token", None);
+        for (name, value) in extra.into_iter().flatten() {
+            match &value.value {
+                nested @ (ParamValue::List(_) | ParamValue::Table(_)) => {
+                    request.params.push_json(name.clone(), &scope.json(name, nested)?);
+                }
+                plain @ (ParamValue::Integer(_) | ParamValue::Bool(_))
+                    if method.token.format == RequestFormat::Json =>
+                {
+                    request.params.push_json(name.clone(), &scope.json(name, plain)?);
+                }
+                plain => request.params.set(name.clone(), scope.param(name, plain)?),
+            }
+        }
+        for name in STANDARD {
+            match method.token.names.name(place, name) {
+                Some(same) if same == *name => {}
+                renamed => request.params.rename(name, renamed),
+            }
+        }
+        request.headers.extend(scope.headers(&method.token.headers)?);
+        if place == ParamPlace::Refresh {
+            request.headers.extend(scope.headers(&method.renewal.headers)?);
+        }
+        request.format = match method.token.format {
+            RequestFormat::Form => BodyFormat::Form,
+            RequestFormat::Json => BodyFormat::Json,
+            RequestFormat::Query => BodyFormat::InsecureQuery,
+        };
+        if method.token.is_get {
+            request.method = Method::GET;
+            request.format = BodyFormat::InsecureQuery;
+        }
+        Ok(())
+    }
+
+    fn translate(&self, _: Target, response: Response<Bytes>, now: SystemTime) -> Result<Translated, TokenError> {
+        let answer = Answer::new(&response);
+        Ok(match self.read(&answer, now)? {
+            Some((members, extras, status)) => Translated { response: rewrite(response, status, &members), extras },
+            None => Translated { response, extras: Vec::new() },
+        })
+    }
+}
+
+type Read = (Map<String, Value>, Vec<(String, Secret)>, StatusCode);
+
+impl ProviderDialect {
+    /// What `answer` says, as the standard would say it. `None` if it says nothing that a description could help to understand.
+    pub(super) fn read(&self, answer: &Answer, now: SystemTime) -> Result<Option<Read>, TokenError> {
+        let method = self.filled.method();
+        let rules = &method.response;
+        let mut members = answer.members().cloned().unwrap_or_default();
+        let mut status = answer.status();
+        let failed = rules.error_when.as_ref().is_some_and(|when| answer.holds(when))
+            || rules.success_when.as_ref().is_some_and(|when| !answer.holds(when));
+        let code = answer.first_text(&rules.error).filter(|code| !matches!(code.expose_secret(), "false" | "0" | "[]"));
+        let succeeded = !failed && rules.success_when.is_some();
+        if failed || !status.is_success() && !succeeded {
+            let elsewhere = !is_usual(&rules.error, "error");
+            if !failed && !elsewhere && is_usual(&rules.error_description, "error_description") {
+                return Ok(None);
+            }
+            if let Some(code) = &code {
+                members.insert("error".to_owned(), Value::from(code.expose_secret()));
+            } else if failed {
+                members.insert("error".to_owned(), Value::from("request_failed"));
+            }
+            if let Some(text) = answer.first_text(&rules.error_description) {
+                members.insert("error_description".to_owned(), Value::from(text.expose_secret()));
+            }
+            return Ok(Some((members, Vec::new(), status)));
+        }
+        if succeeded {
+            status = StatusCode::OK;
+            members.retain(|name, _| !matches!(name.as_str(), "error" | "error_description" | "ok"));
+        }
+        let Some(token) = answer.first_text(&rules.token) else {
+            // The usual reader says what is wrong, unless it would find another token than the one that was meant.
+            if !is_usual(&rules.token, "access_token") {
+                members.remove("access_token");
+            }
+            return Ok(Some((members, Vec::new(), status)));
+        };
+        members.insert("access_token".to_owned(), Value::from(token.expose_secret()));
+        for (name, sources) in [
+            ("token_type", &rules.token_type),
+            ("refresh_token", &rules.refresh_token),
+            ("id_token", &rules.id_token),
+            ("scope", &rules.scope),
+        ] {
+            match answer.first(sources) {
+                Some(value) => members.insert(name.to_owned(), value),
+                None => members.remove(name),
+            };
+        }
+        // A description that says where the token goes understands it, whatever the server calls it.
+        let kind_alone = method.kind == AuthKind::Login && is_usual(&rules.token_type, "token_type");
+        let known = members.get("token_type").and_then(Value::as_str).and_then(crate::TokenKind::from_token_type);
+        if kind_alone || known.is_none() && !method.placement.is_empty() {
+            members.remove("token_type");
+        }
+        self.put_lifetime(&mut members, answer, token.expose_secret(), now);
+        let mut extras = keep(&self.filled, answer, &rules.capture)?;
+        if let Some(end) = answer.first_text(&rules.refresh_expires) {
+            extras.push((REFRESH_EXPIRES.to_owned(), end));
+        }
+        Ok(Some((members, extras, status)))
+    }
+
+    fn put_lifetime(&self, members: &mut Map<String, Value>, answer: &Answer, token: &str, now: SystemTime) {
+        let method = self.filled.method();
+        let (rules, expires) = (&method.response.expires, &method.expires);
+        let text = answer.first_text(rules);
+        let found = lifetime(expires.kind, text.as_ref().map(Secret::expose_secret), token, now);
+        // The usual reader knows more forms of the usual members, and says in the log what it cannot read.
+        let usual = expires.kind == ExpiryKind::RelativeSeconds && is_usual(rules, "expires_in");
+        if usual && found.is_none() && expires.default.is_none() {
+            return;
+        }
+        if found.is_none() && text.is_some() && expires.kind != ExpiryKind::Never {
+            tracing::warn!(provider = %self.filled.spec().id(), "the provider gave a lifetime that cannot be read; it is taken as unknown");
+        }
+        let length = found.or(expires.default).map(|length| expires.max.map_or(length, |max| length.min(max)));
+        for name in ["expires_in", "expires_at", "expires_on"] {
+            members.remove(name);
+        }
+        if let Some(length) = length {
+            members.insert("expires_in".to_owned(), Value::from(length.as_secs()));
+        }
+    }
+}
+
+/// Whether `sources` is the member that the standard names.
+fn is_usual(sources: &[Source], name: &str) -> bool {
+    matches!(sources, [Source::Body(path)] if Path::parse(name).is_ok_and(|usual| *path == usual))
+}
+
+fn rewrite(response: Response<Bytes>, status: StatusCode, members: &Map<String, Value>) -> Response<Bytes> {
+    let (mut parts, _) = response.into_parts();
+    let mut body = WipedBuffer::with_capacity(1024);
+    // A buffer takes whatever is written into it, and a map of texts and numbers is always JSON.
+    let _ = serde_json::to_writer(&mut body, members);
+    parts.status = status;
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, body.into_bytes())
+}

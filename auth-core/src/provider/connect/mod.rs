@@ -1,0 +1,25 @@
+//! Descriptions put to work: token requests as they want them, and what goes on each request to the API.
+
+mod answer;
+mod assertion;
+mod budget;
+mod builder;
+mod captures;
+mod client;
+mod connection;
+mod credential;
+mod dialect;
+mod grantor;
+mod lifetime;
+mod log;
+#[cfg(feature = "authorization-code")]
+mod login;
+mod runner;
+mod scope;
+mod source;
+
+pub use self::builder::ConnectionBuilder;
+pub use self::connection::Connection;
+pub use self::log::{LoggedExchange, RequestLog};
+#[cfg(feature = "authorization-code")]
+pub use self::login::{ConnectionLogin, StartedLogin};

@@ -1,0 +1,111 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::budget::Budget;
+use super::grantor::ProviderGrantor;
+use crate::oauth::{Agreed, Grant, Grantor, Params, Renewal, Target};
+use crate::provider::filled::FilledProvider;
+use crate::provider::kind::ExpiryKind;
+use crate::{Clock, Lifetime, ScopeSet, Secret, SourceRequest, TokenError, TokenErrorKind, TokenResponse, TokenSource};
+
+/// Obtains and renews tokens as a description has it.
+pub(super) struct ProviderSource {
+    pub(super) filled: Arc<FilledProvider>,
+    pub(super) way: Way,
+    pub(super) budget: Option<Budget>,
+    pub(super) clock: Clock,
+}
+
+/// How a token is renewed.
+pub(super) enum Way {
+    /// Without a client: the assertion is the token.
+    Alone(ProviderGrantor),
+    ByRefreshToken(Renewal<ProviderGrantor>),
+    ByAccessToken(ProviderGrantor, Agreed),
+    Regrant(ProviderGrantor),
+    Never(ProviderGrantor),
+}
+
+impl TokenSource for ProviderSource {
+    async fn fetch(&self, request: SourceRequest) -> Result<TokenResponse, TokenError> {
+        if let Some(budget) = &self.budget {
+            budget.take(&self.clock, self.filled.spec().display_name())?;
+        }
+        let previous = request.previous();
+        let response = match (&self.way, previous) {
+            (Way::ByRefreshToken(renewal), _) => renewal.fetch(&request).await?,
+            (Way::ByAccessToken(_, agreed), Some(previous)) => self.by_access_token(agreed, previous).await?,
+            (Way::Never(_), Some(_)) => {
+                let name = self.filled.spec().display_name();
+                let message = format!("{name} does not renew this credential: a person must grant access again");
+                return Err(TokenError::new(TokenErrorKind::Refused, message));
+            }
+            (Way::Alone(grantor) | Way::Regrant(grantor) | Way::ByAccessToken(grantor, _) | Way::Never(grantor), _) => {
+                grantor.obtain(&request).await?
+            }
+        };
+        // What the first answer told is true of the next tokens too, unless they say otherwise.
+        let known = previous.map(captured).unwrap_or_default();
+        let response = known.into_iter().fold(response, |response, (name, value)| response.or_extra(name, value));
+        self.with_introspected_lifetime(response).await
+    }
+}
+
+impl ProviderSource {
+    pub(super) fn grantor(&self) -> &ProviderGrantor {
+        match &self.way {
+            Way::ByRefreshToken(renewal) => &renewal.grantor,
+            Way::Alone(grantor) | Way::Regrant(grantor) | Way::Never(grantor) | Way::ByAccessToken(grantor, _) => {
+                grantor
+            }
+        }
+    }
+
+    /// The old token buys the next one.
+    async fn by_access_token(&self, agreed: &Agreed, previous: &TokenResponse) -> Result<TokenResponse, TokenError> {
+        let mut params = Params::default();
+        params.push("token", previous.token().secret().clone());
+        let grant = Grant {
+            name: "access_token",
+            target: Target::Refresh,
+            grant_type: Some("refresh_token"),
+            scope: &ScopeSet::default(),
+            params,
+            keep_refresh_token: true,
+            single_use: false,
+        };
+        agreed.client.exchange(grant).await
+    }
+
+    /// Asks how long the token lives where only introspection tells (RFC 7662). A failure leaves the lifetime unknown.
+    async fn with_introspected_lifetime(&self, response: TokenResponse) -> Result<TokenResponse, TokenError> {
+        let method = self.filled.method();
+        if method.expires.kind != ExpiryKind::Introspect || response.lifetime() != Lifetime::Unknown {
+            return Ok(response);
+        }
+        let asked = match &self.grantor().client {
+            Some(client) => client.introspected_lifetime(response.token().secret()).await,
+            None => Ok(None),
+        };
+        let found = match asked {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(
+                    code = error.code(),
+                    "the lifetime of a token could not be asked; it is taken as unknown"
+                );
+                None
+            }
+        };
+        let expires = &method.expires;
+        Ok(match found.or(expires.default).map(|length| expires.max.map_or(length, |max| length.min(max))) {
+            Some(length) => response.expires_in(length),
+            None => response,
+        })
+    }
+}
+
+/// What was kept with a response.
+pub(super) fn captured(response: &TokenResponse) -> BTreeMap<String, Secret> {
+    response.extras().map(|(name, value)| (name.to_owned(), value.clone())).collect()
+}
