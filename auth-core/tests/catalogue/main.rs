@@ -1,9 +1,19 @@
-//! The provider files in `providers/`: each is valid, documented and like no other, and the table of what they prove is theirs.
+//! The provider files in `providers/`: each is valid, documented and like no other, and sends what its provider documents.
 #![cfg(feature = "provider")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[cfg(feature = "authorization-code")]
+mod compare;
+#[cfg(feature = "authorization-code")]
+mod exact;
+#[cfg(feature = "authorization-code")]
+mod expected;
 mod files;
+#[cfg(feature = "authorization-code")]
+mod keys;
 mod quirks;
 mod readme;
+#[cfg(feature = "authorization-code")]
+mod recorder;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../providers");
