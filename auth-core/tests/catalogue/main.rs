@@ -9,6 +9,7 @@ mod exact;
 #[cfg(feature = "authorization-code")]
 mod expected;
 mod files;
+mod generic;
 #[cfg(feature = "authorization-code")]
 mod keys;
 mod quirks;

@@ -83,7 +83,7 @@ impl<'t> Method<'t> {
     }
 
     /// Whether a value that a person or operator gives stands in a text.
-    fn from_field(&self, text: &str) -> bool {
+    fn filled_by_field(&self, text: &str) -> bool {
         let names = self.fields().into_iter().filter_map(|field| field.get("name")?.as_str());
         names.into_iter().any(|name| text.contains(&format!("{{{name}}}")))
     }
@@ -121,7 +121,7 @@ quirks! {
         "prompt": |m| m.has("authorize_params.prompt");
         "audience or resource": |m| ["authorize_params", "token_params"].iter().any(|p| m.keys(p).iter().any(|k| ["audience", "resource"].contains(k)));
         "nonce": |m| m.has("authorize_params.nonce");
-        "consent parameters from fields": |m| m.from_field(&m.said("authorize_params"));
+        "consent parameters from fields": |m| m.filled_by_field(&m.said("authorize_params"));
         "further parameters of the token request": |m| !m.kind("login") && m.has("token_params");
         "further parameters of the renewal": |m| m.has("refresh_params") && m.text("refresh") != "by_access_token";
         "another grant_type": |m| m.get("grant_type").is_some_and(Value::is_str);
@@ -174,7 +174,7 @@ quirks! {
         "token in another header": |m| !m.kind("api_key") && m.placements().iter().any(|(header, _)| *header != "authorization");
         "token with another prefix": |m| !m.kind("api_key") && m.placements().iter().any(|(header, _)| *header == "authorization");
         "token in a cookie": |m| m.placed("cookie");
-        "API headers from fields": |m| m.from_field(&m.said("api_headers"));
+        "API headers from fields": |m| m.filled_by_field(&m.said("api_headers"));
         "fixed API headers": |m| m.get("api_headers").and_then(Value::as_table).is_some_and(|all| all.iter().any(|(name, value)| name != "accept" && !json(value).contains('{')));
         "Basic without password or user": |m| m.kind("basic") && m.has("basic_user") != m.has("basic_password");
         "Basic with a dummy half": |m| m.kind("basic") && ["basic_user", "basic_password"].iter().any(|half| m.has(half) && !m.text(half).contains('{'));
@@ -182,7 +182,7 @@ quirks! {
         "signed requests": |m| m.has("signer");
     }
     "Fields and URLs" {
-        "fields in URLs": |m| m.from_field(&m.urls());
+        "fields in URLs": |m| m.filled_by_field(&m.urls());
         "fallback in a URL": |m| m.urls().contains("||");
         "values of the provider in URLs": |m| m.fields().iter().any(|field| {
             let name = field.get("name").and_then(Value::as_str).unwrap_or_default();
