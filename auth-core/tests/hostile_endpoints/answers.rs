@@ -70,7 +70,7 @@ impl Answer {
 
 fn status(rng: &mut Rng) -> StatusCode {
     const COMMON: &[u16] =
-        &[200, 200, 200, 200, 201, 204, 400, 400, 400, 401, 401, 403, 404, 405, 408, 429, 500, 502, 503, 504];
+        &[200, 200, 200, 201, 201, 204, 400, 400, 400, 401, 401, 403, 404, 405, 408, 429, 500, 502, 503, 504];
     let code = if rng.u8(..10) == 0 { rng.u16(100..1000) } else { COMMON[rng.usize(..COMMON.len())] };
     StatusCode::from_u16(code).unwrap()
 }

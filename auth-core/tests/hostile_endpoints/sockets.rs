@@ -6,9 +6,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use fastrand::Rng;
-use tower_auth_core::{Clock, HttpClient, HttpTransport, TokenErrorKind};
+use tower_auth_core::{ClientAuth, Clock, HttpClient, HttpTransport, TokenErrorKind};
 use tower_auth_testing::TestClock;
 
+use super::answers::DEADLINE;
 use super::bodies::{ACCESS, LIMIT, REFRESH};
 use super::capture::leak;
 use super::ways::{CLIENT_SECRET, Failed, Outcome, Place, Way};
@@ -85,10 +86,9 @@ async fn a_connection_that_is_cut_at_any_byte_is_an_error_and_spends_a_refresh_t
     let length = body.len();
     let plain = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}");
     let chunked = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n");
-    for (answer, ways) in [
-        (plain, &[Way::Refresh, Way::ClientCredentials(tower_auth_core::ClientAuth::Basic)][..]),
-        (chunked, &[Way::Refresh][..]),
-    ] {
+    for (answer, ways) in
+        [(plain, &[Way::Refresh, Way::ClientCredentials(ClientAuth::Basic)][..]), (chunked, &[Way::Refresh][..])]
+    {
         for way in ways {
             for cut in 0..=answer.len() {
                 wire.write(&answer.as_bytes()[..cut]);
@@ -169,30 +169,74 @@ async fn noise_on_the_wire_is_an_error_and_no_panic() {
 
 // THREAT-A4
 #[tokio::test]
-async fn a_body_that_drips_ends_with_the_deadline() {
-    let time = TestClock::new();
-    let clock = time.clock();
+async fn an_answer_that_never_ends_ends_with_the_deadline() {
+    for (head, piece) in [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n", " "),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\n \r\n"),
+        ("HTTP/1.1 200 OK\r\nx:", "y"),
+        ("", "HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ] {
+        let time = TestClock::new();
+        let clock = time.clock();
+        let wire = Wire::new();
+        let place = Place::new(&wire.base);
+        let (written, mut dripped) = tokio::sync::mpsc::unbounded_channel();
+        let (more, wanted) = channel::<()>();
+        wire.serve(move |stream| {
+            let _ = stream.write_all(head.as_bytes());
+            while stream.write_all(piece.as_bytes()).is_ok() && written.send(()).is_ok() && wanted.recv().is_ok() {}
+        });
+        let http = transport(&clock);
+        let work = place.go(Way::ClientCredentials(ClientAuth::Basic), &http, &clock);
+        let drops = async {
+            // Another piece each second.
+            while dripped.recv().await.is_some() {
+                time.tick(Duration::from_secs(1));
+                let _ = more.send(());
+                // Lets the exchange see each second.
+                tokio::task::yield_now().await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let outcome = tokio::select! { outcome = work => outcome, () = drops => unreachable!() };
+        let Outcome::Failed(failed) = outcome else { panic!("a token came of {piece:?}") };
+        assert_eq!(failed.error.kind(), TokenErrorKind::TimedOut, "{piece:?}: {}", failed.shown);
+        assert!(
+            time.now() <= TestClock::new().now() + DEADLINE + Duration::from_secs(5),
+            "{piece:?}: {:?}",
+            time.now()
+        );
+    }
+}
+
+// THREAT-A5, THREAT-S7, R6749-5.2a
+#[tokio::test]
+async fn an_error_page_is_judged_by_its_status_however_large_or_compressed() {
     let wire = Wire::new();
     let place = Place::new(&wire.base);
-    let (written, mut dripped) = tokio::sync::mpsc::unbounded_channel();
-    wire.serve(move |stream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n");
-        // Whoever goes away ends it.
-        while stream.write_all(b" ").is_ok() && written.send(()).is_ok() {
-            std::thread::yield_now();
-        }
-    });
+    let clock = Clock::system();
     let http = transport(&clock);
-    let work = place.go(Way::ClientCredentials(tower_auth_core::ClientAuth::Basic), &http, &clock);
-    let drops = async {
-        // Each byte comes within a second, and the last would after most of a day.
-        for _ in 0..15 {
-            dripped.recv().await.unwrap();
-            time.tick(Duration::from_secs(1));
+    let page = "<p>".repeat(LIMIT / 3 + 1);
+    let length = page.len();
+    for (status, kind) in [
+        (404, TokenErrorKind::Misconfigured),
+        (429, TokenErrorKind::Throttled),
+        (500, TokenErrorKind::ServerError),
+        (503, TokenErrorKind::ServerError),
+    ] {
+        for head in [
+            format!("content-length: {length}"),
+            "connection: close".to_owned(),
+            format!("content-length: {length}\r\ncontent-encoding: gzip"),
+        ] {
+            for way in [Way::Refresh, Way::ClientCredentials(ClientAuth::Basic), Way::Revoke, Way::Push] {
+                wire.write(format!("HTTP/1.1 {status} x\r\nretry-after: 7\r\n{head}\r\n\r\n{page}").as_bytes());
+                let Outcome::Failed(Failed { error, shown }) = place.go(way, &http, &clock).await else {
+                    panic!("{status}")
+                };
+                assert_eq!((error.kind(), error.status()), (kind, Some(status)), "{way:?} {head}: {shown}");
+                assert_eq!(error.retry_after(), Some(Duration::from_secs(7)), "{way:?} {head}");
+            }
         }
-        std::future::pending::<()>().await;
-    };
-    let outcome = tokio::select! { outcome = work => outcome, () = drops => unreachable!() };
-    let Outcome::Failed(failed) = outcome else { panic!("a token came of blanks") };
-    assert_eq!(failed.error.kind(), TokenErrorKind::TimedOut, "{}", failed.shown);
+    }
 }

@@ -139,7 +139,17 @@ async fn user(cache: TokenCache, time: TestClock, seed: u64) {
     }
 }
 
-async fn storm(seed: u64, grace: Duration) -> (usize, usize) {
+/// What a storm was made of.
+#[derive(Debug)]
+struct Outcome {
+    tokens: usize,
+    /// How often access was granted anew.
+    reconnected: usize,
+    /// How many tokens were answered at the second attempt, after a lost answer.
+    replayed: usize,
+}
+
+async fn storm(seed: u64, grace: Duration) -> Outcome {
     let time = TestClock::new();
     let client = TestClient::new("orders", "s3cret").lifetime(Duration::from_secs(5));
     let server = AuthorizationServer::builder()
@@ -203,7 +213,8 @@ async fn storm(seed: u64, grace: Duration) -> (usize, usize) {
         check(sendings, grace);
         assert!(server.presentations(&Secret::from(token.as_str())) <= most);
     }
-    (sendings.len(), reconnected)
+    let replayed = |sendings: &&Vec<_>| matches!(sendings[..], [.., (_, Sending::Lost), (_, Sending::Answered)]);
+    Outcome { tokens: sendings.len(), reconnected, replayed: sendings.values().filter(replayed).count() }
 }
 
 /// After an answer nothing is sent again, after a lost one at most one attempt, within the grace.
@@ -225,20 +236,22 @@ fn check(sendings: &[(MonotonicTime, Sending)], grace: Duration) {
 #[tokio::test]
 async fn each_refresh_token_is_presented_once_whatever_happens_to_a_thousand_users() {
     let mut refreshes = 0;
-    for seed in 0..4 {
-        let (tokens, reconnected) = storm(seed, Duration::ZERO).await;
-        assert!(reconnected > 0, "no answer was lost");
-        refreshes += tokens;
+    for seed in 0..8 {
+        let storm = storm(seed, Duration::ZERO).await;
+        assert!(storm.reconnected > 0 && storm.replayed == 0, "{storm:?}");
+        refreshes += storm.tokens;
     }
-    assert!(refreshes > 40, "only {refreshes} refresh tokens");
+    assert!(refreshes > 100, "only {refreshes} refresh tokens");
 }
 
 // THREAT-A4, THREAT-S7
 #[tokio::test]
 async fn within_the_grace_a_lost_answer_costs_one_more_presentation_and_no_family() {
-    let mut refreshes = 0;
-    for seed in 10..14 {
-        refreshes += storm(seed, GRACE).await.0;
+    let (mut refreshes, mut replayed) = (0, 0);
+    for seed in 10..18 {
+        let storm = storm(seed, GRACE).await;
+        refreshes += storm.tokens;
+        replayed += storm.replayed;
     }
-    assert!(refreshes > 40, "only {refreshes} refresh tokens");
+    assert!(refreshes > 80 && replayed > 8, "only {refreshes} refresh tokens, {replayed} of them twice");
 }
