@@ -5,9 +5,10 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 
 use super::ClientAuth;
-use super::answer::Answer;
+use super::answer::{Answer, Failure};
 use super::lifetime::{lifetime, refresh_in};
 use super::redact::Redactor;
+use super::request::MIN_SECRET;
 use crate::json::JsonError;
 use crate::{Lifetime, ScopeSet, Secret, Token, TokenError, TokenErrorKind, TokenKind, TokenResponse};
 
@@ -68,16 +69,16 @@ fn with_companions(mut response: TokenResponse, refresh_token: Option<Secret>, a
 impl Reader<'_> {
     /// The token that an answer holds (RFC 6749 section 5.1), or the error that it means (section 5.2).
     pub(super) fn read(&self, response: &Response<Bytes>) -> Result<TokenResponse, TokenError> {
-        let body = response.body();
-        if body.len() > MAX_ANSWER {
-            return Err(self.unparsable(response, "more than 64 KiB"));
-        }
+        // The status counts, however large the page is that comes with it.
         if !response.status().is_success() {
             return Err(self.read_refusal(response));
         }
+        if response.body().len() > MAX_ANSWER {
+            return Err(self.unparsable(response, "more than 64 KiB"));
+        }
         let answer = self.answer(response)?;
         if let Some(failure) = answer.failure() {
-            return Err(self.refusal(response.status(), response.headers(), Some(failure)));
+            return Err(self.refused(response, &answer, failure));
         }
         self.token_response(response, &answer)
     }
@@ -86,7 +87,17 @@ impl Reader<'_> {
     pub(super) fn read_refusal(&self, response: &Response<Bytes>) -> TokenError {
         let readable = response.body().len() <= MAX_ANSWER;
         let answer = Some(response).filter(|_| readable).and_then(|response| self.answer(response).ok());
-        self.refusal(response.status(), response.headers(), answer.and_then(|answer| answer.failure()))
+        match answer.and_then(|answer| answer.failure().map(|failure| (answer, failure))) {
+            Some((answer, failure)) => self.refused(response, &answer, failure),
+            None => self.refusal(response.status(), response.headers(), None),
+        }
+    }
+
+    /// The error `failure` of `answer`. Its description may repeat what stands beside it.
+    fn refused(&self, response: &Response<Bytes>, answer: &Answer<'_>, failure: Failure) -> TokenError {
+        let beside = ["access_token", "refresh_token", "id_token"].into_iter().filter_map(|name| answer.secret(name));
+        let redactor = self.redactor.and(beside.filter(|secret| secret.expose_secret().len() >= MIN_SECRET));
+        Reader { redactor: &redactor, ..*self }.refusal(response.status(), response.headers(), Some(failure))
     }
 
     /// Whether the server refused the client itself (RFC 6749 section 5.2), not the grant, and said so plainly.
