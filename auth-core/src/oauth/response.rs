@@ -68,18 +68,22 @@ fn with_companions(mut response: TokenResponse, refresh_token: Option<Secret>, a
 impl Reader<'_> {
     /// The token that an answer holds (RFC 6749 section 5.1), or the error that it means (section 5.2).
     pub(super) fn read(&self, response: &Response<Bytes>) -> Result<TokenResponse, TokenError> {
-        let body = response.body();
-        if body.len() > MAX_ANSWER {
+        self.token_response(response, &self.success(response)?)
+    }
+
+    /// The members of an answer, or the error that it means.
+    pub(super) fn success<'b>(&self, response: &'b Response<Bytes>) -> Result<Answer<'b>, TokenError> {
+        if response.body().len() > MAX_ANSWER {
             return Err(self.unparsable(response, "more than 64 KiB"));
         }
         if !response.status().is_success() {
             return Err(self.read_refusal(response));
         }
         let answer = self.answer(response)?;
-        if let Some(failure) = answer.failure() {
-            return Err(self.refusal(response.status(), response.headers(), Some(failure)));
+        match answer.failure() {
+            Some(failure) => Err(self.refusal(response.status(), response.headers(), Some(failure))),
+            None => Ok(answer),
         }
-        self.token_response(response, &answer)
     }
 
     /// The error that an answer means which is no success.
@@ -157,7 +161,7 @@ impl Reader<'_> {
         })
     }
 
-    fn unparsable(&self, response: &Response<Bytes>, what: &str) -> TokenError {
+    pub(super) fn unparsable(&self, response: &Response<Bytes>, what: &str) -> TokenError {
         let status = response.status().as_u16();
         let message = format!("{} answered with {what} (status {status})", self.site);
         TokenError::new(TokenErrorKind::Unparsable, message).with_status(status)
