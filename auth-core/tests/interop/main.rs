@@ -11,6 +11,7 @@ mod authorization;
 #[cfg(feature = "loopback")]
 mod browser;
 mod clients;
+mod device;
 mod faults;
 mod provider;
 mod tokens;

@@ -32,10 +32,12 @@ pub struct DeviceAuthorization {
     state: Mutex<State>,
 }
 
+type Poll = Pin<Box<dyn Future<Output = Result<TokenResponse, TokenError>> + Send>>;
+
 struct State {
     pace: Pace,
     /// A poll that was begun. Kept here, so that a dropped `wait` loses no answer.
-    in_flight: Option<Pin<Box<dyn Future<Output = Result<TokenResponse, TokenError>> + Send>>>,
+    in_flight: Option<Poll>,
     /// Why nothing more comes of this code.
     ended: Option<TokenError>,
     /// What kept the last poll from an answer.
