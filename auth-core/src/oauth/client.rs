@@ -232,6 +232,11 @@ impl Answered<'_> {
         self.reader().read_refusal(&self.response)
     }
 
+    /// Where it came from.
+    pub(super) fn uri(&self) -> &http::Uri {
+        self.endpoint.uri()
+    }
+
     /// What understands the answer.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader {

@@ -69,6 +69,11 @@ fn with_companions(mut response: TokenResponse, refresh_token: Option<Secret>, a
 impl Reader<'_> {
     /// The token that an answer holds (RFC 6749 section 5.1), or the error that it means (section 5.2).
     pub(super) fn read(&self, response: &Response<Bytes>) -> Result<TokenResponse, TokenError> {
+        self.token_response(response, &self.success(response)?)
+    }
+
+    /// The members of an answer, or the error that it means.
+    pub(super) fn success<'b>(&self, response: &'b Response<Bytes>) -> Result<Answer<'b>, TokenError> {
         // The status counts, however large the page is that comes with it.
         if !response.status().is_success() {
             return Err(self.read_refusal(response));
@@ -77,10 +82,10 @@ impl Reader<'_> {
             return Err(self.unparsable(response, "more than 64 KiB"));
         }
         let answer = self.answer(response)?;
-        if let Some(failure) = answer.failure() {
-            return Err(self.refused(response, &answer, failure));
+        match answer.failure() {
+            Some(failure) => Err(self.refused(response, &answer, failure)),
+            None => Ok(answer),
         }
-        self.token_response(response, &answer)
     }
 
     /// The error that an answer means which is no success.
@@ -168,7 +173,7 @@ impl Reader<'_> {
         })
     }
 
-    fn unparsable(&self, response: &Response<Bytes>, what: &str) -> TokenError {
+    pub(super) fn unparsable(&self, response: &Response<Bytes>, what: &str) -> TokenError {
         let status = response.status().as_u16();
         let message = format!("{} answered with {what} (status {status})", self.site);
         TokenError::new(TokenErrorKind::Unparsable, message).with_status(status)

@@ -10,6 +10,8 @@ mod bearer;
 mod caller;
 mod client_auth;
 mod codes;
+mod device;
+mod device_hostile;
 mod endpoint;
 mod exchange;
 mod metadata;
