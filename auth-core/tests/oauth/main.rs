@@ -10,6 +10,7 @@ mod bearer;
 mod caller;
 mod client_auth;
 mod codes;
+mod discovery;
 mod endpoint;
 mod exchange;
 mod metadata;
