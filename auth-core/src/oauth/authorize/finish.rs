@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::callback::{invalid, no_state};
-use super::server::{Server, token_endpoint};
+use super::server::token_endpoint;
 use super::{AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationTransaction};
 use crate::oauth::OAuthClient;
 use crate::oauth::endpoints::Target;
@@ -160,8 +160,8 @@ impl AuthorizationTransaction {
     /// A code must not reach another server than the one that was asked (RFC 9700 section 4.4).
     async fn check_client(&self, client: &OAuthClient) -> Result<(), AuthorizationError> {
         let details = &*self.0;
-        let same_server = match Server::of(client).await?.issuer {
-            Some(issuer) => details.issuer == Some(issuer),
+        let same_server = match &client.0.issuer {
+            Some(issuer) => details.issuer.as_ref() == Some(issuer),
             None => details.token_endpoint == token_endpoint(client).await?,
         };
         let wrong = |what| Err(AuthorizationError::new(AuthorizationErrorKind::WrongClient, what));
