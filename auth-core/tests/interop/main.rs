@@ -12,6 +12,7 @@ mod authorization;
 mod browser;
 mod client_auth;
 mod clients;
+mod device;
 mod faults;
 #[cfg(feature = "loopback")]
 mod grants;

@@ -14,6 +14,9 @@ mod caller;
 mod certificates;
 mod client_auth;
 mod codes;
+mod device;
+mod device_hostile;
+mod discovery;
 mod endpoint;
 mod exchange;
 #[cfg(feature = "authorization-code")]

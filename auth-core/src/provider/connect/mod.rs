@@ -10,12 +10,14 @@ mod connection;
 mod credential;
 mod dialect;
 mod grantor;
+mod http_signature;
 mod lifetime;
 mod log;
 #[cfg(feature = "authorization-code")]
 mod login;
 mod runner;
 mod scope;
+mod signers;
 mod source;
 
 pub use self::builder::ConnectionBuilder;
