@@ -8,8 +8,8 @@ use serde_json::Value;
 use tower::ServiceExt;
 use tower_auth_core::jose::Algorithm;
 use tower_auth_core::{
-    AuthorizationCallback, AuthorizationErrorKind, AuthorizationRequest, ClientAuth, ClientCredentials, DpopKey,
-    JwtBearer, OAuthClient, OAuthClientBuilder, RefreshToken, StaticToken, Token, TokenCache, TokenErrorKind,
+    AuthorizationCallback, AuthorizationErrorKind, AuthorizationRequest, ClientAuth, ClientCredentials, DeviceCode,
+    DpopKey, JwtBearer, OAuthClient, OAuthClientBuilder, RefreshToken, StaticToken, Token, TokenCache, TokenErrorKind,
     TokenExchange, TokenKind, TokenResponse,
 };
 use tower_auth_testing::{
@@ -70,7 +70,7 @@ fn nonce_of(request: &RecordedRequest) -> Option<String> {
 #[tokio::test]
 async fn the_cache_of_every_grant_has_the_key_of_its_client() {
     let time = TestClock::new();
-    let partner = TokenMinter::new("https://partner.test");
+    let partner = TokenMinter::with_keys("https://partner.test", &[Algorithm::Es256], time.clock()).unwrap();
     let server = AuthorizationServer::builder()
         .client("orders", "s3cret")
         .client_with(TestClient::public("app").redirect_uri(CALLBACK))
@@ -83,13 +83,23 @@ async fn the_cache_of_every_grant_has_the_key_of_its_client() {
     let key = DpopKey::generate().unwrap();
     let client = || described(&server, "orders", &key);
     let subject = ask(ClientCredentials::over(client())).await;
-    let assertion = partner.token().subject("alice").audience(&server.issuer()).sign();
+    let assertion = partner.token().typ("JWT").subject("alice").audience(&server.issuer()).sign();
     let app = described(&server, "app", &key).build().unwrap();
     let request = AuthorizationRequest::new(&app, CALLBACK);
     let first = login(&server, &request, &app).await.unwrap();
     let second = login(&server, &request, &app).await.unwrap();
     let refresh = second.refresh_token().unwrap().clone();
+    let code = DeviceCode::over(
+        described(&server, "app", &key).device_authorization_endpoint(server.device_authorization_url()),
+    );
+    let device = code.build().unwrap();
+    let authorization = device.start().await.unwrap();
+    assert!(server.approve_device(authorization.user_code()));
+    let waiting = tokio::spawn(async move { authorization.wait().await });
+    time.advance(Duration::from_secs(5)).await;
+    let confirmed = waiting.await.unwrap().unwrap();
     let caches = [
+        ("device code", device.keep_alive(confirmed).cache_builder().build()),
         ("client credentials", ClientCredentials::over(client()).cached()),
         ("code", request.keep_alive(first).cached()),
         ("refresh token", RefreshToken::over(described(&server, "app", &key), refresh).cached()),

@@ -247,12 +247,13 @@ mod assertions {
     // R7523-2.2a
     #[tokio::test]
     async fn a_workload_is_known_by_the_token_of_its_platform() {
-        let (cluster, stranger) = (TokenMinter::new("https://cluster.test"), TokenMinter::new("https://cluster.test"));
-        let subject = "system:serviceaccount:shop:orders";
         let time = TestClock::new();
+        let minter = || TokenMinter::with_keys("https://cluster.test", &[Algorithm::Rs256], time.clock()).unwrap();
+        let (cluster, stranger) = (minter(), minter());
+        let subject = "system:serviceaccount:shop:orders";
         let server = server(&time, TestClient::without_secret("orders").workload(&cluster, subject));
         let projected = |minter: &TokenMinter, subject: &str| {
-            let token = minter.token().subject(subject).audience(&server.issuer()).sign();
+            let token = minter.token().typ("JWT").subject(subject).audience(&server.issuer()).sign();
             described(&server).assertion(StaticToken::new(Token::new(token).unwrap()))
         };
         let source = ClientCredentials::over(projected(&cluster, subject)).build().unwrap();
