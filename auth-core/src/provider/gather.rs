@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::check::{UrlUse, check_url};
 use super::field::FieldSpec;
 use super::filled::{FilledProvider, FilledUrl, Value};
-use super::kind::{AuthKind, CLIENT_PROOFS, ClientProof, FieldSource, URL_KEYS, UrlKey};
+use super::kind::{AuthKind, CLIENT_PROOFS, ClientProof, FieldScope, FieldSource, URL_KEYS, UrlKey};
 use super::model::{AuthMethod, Located};
 use super::spec::ProviderSpec;
 use super::template::{Filling, Name, UrlTemplate};
@@ -136,7 +136,8 @@ impl Gatherer<'_> {
             });
             let unused =
                 field.name() == "client_secret" && !proof.uses_secret() && method.token.client_proof.uses_secret();
-            if !visible || unused {
+            let spent = self.values.resumed && field.scope() == FieldScope::Once;
+            if !visible || unused || spent {
                 continue;
             }
             if let Some(value) = self.field(field) {

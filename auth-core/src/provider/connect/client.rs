@@ -33,14 +33,17 @@ pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Resul
             client = set(client, fixed(key, url.text.as_deref())?.to_owned());
         }
     }
-    if let Some(timeout) = method.limits.timeout {
+    if let Some(timeout) = options.timeout {
         client = client.timeout(timeout);
     }
     if method.token.skip_empty {
         client = client.skip_empty();
     }
-    if options.loopback {
+    if options.plaintext.loopback {
         client = client.allow_loopback_http();
+    }
+    for origin in &options.plaintext.origins {
+        client = client.dangerous().allow_plaintext(origin.as_str());
     }
     client = authenticate(client, filled, &options.clock)?;
     Ok(match &options.http {
@@ -126,7 +129,7 @@ pub(super) fn listed(
 pub(super) fn transport(filled: &FilledProvider, options: &Options) -> Result<HttpClient, ConfigError> {
     let method = filled.method();
     let mut transport = HttpTransport::new().clock(options.clock.clone());
-    if let Some(timeout) = method.limits.timeout {
+    if let Some(timeout) = options.timeout {
         transport = transport.total_timeout(timeout);
     }
     if let Some(pair) = &method.client_certificate {
@@ -136,9 +139,8 @@ pub(super) fn transport(filled: &FilledProvider, options: &Options) -> Result<Ht
         transport = transport.client_certificate(chain.expose_secret().as_bytes(), text(&pair.key.value)?);
     }
     let chosen_by_user = URL_KEYS.iter().any(|(_, key)| filled.is_host_given(*key));
-    if options.loopback {
-        transport = transport.allow_loopback_http();
-    } else if chosen_by_user {
+    transport = transport.plaintext(options.plaintext.clone());
+    if chosen_by_user && !options.plaintext.loopback {
         transport = transport.public_addresses_only();
     }
     transport.build()

@@ -10,6 +10,7 @@ use super::captures::keep;
 use super::runner::{Runner, Task};
 use super::scope::Scope;
 use super::source::captured;
+use crate::http::PlaintextRules;
 use crate::oauth::OAuthClient;
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{Refresh, UrlKey};
@@ -55,7 +56,7 @@ pub(super) struct Inner {
     pub(super) held: Held,
     pub(super) runner: Runner,
     pub(super) clock: Clock,
-    pub(super) loopback: bool,
+    pub(super) plaintext: PlaintextRules,
     pub(super) persist: Option<Persist>,
     /// Chosen by the caller.
     pub(super) scopes: Vec<String>,
@@ -125,7 +126,7 @@ impl Connection {
     /// Whether plain `http` on loopback addresses was allowed.
     #[must_use]
     pub fn allows_loopback_http(&self) -> bool {
-        self.0.loopback
+        self.0.plaintext.allows_loopback()
     }
 
     /// The values that came from the provider: with the callback, with tokens, by a probe.
@@ -291,8 +292,7 @@ impl Connection {
 
     /// A late base URL must be `https`, as the others were found to be when the description was read.
     fn is_allowed(&self, url: &str) -> bool {
-        let origin = url.parse().ok().and_then(|uri| crate::Origin::of(&uri));
-        origin.is_some_and(|origin| origin.is_https() || self.0.loopback && origin.is_loopback())
+        url.parse().is_ok_and(|uri| self.0.plaintext.check(&uri).is_ok())
     }
 
     async fn run(
