@@ -153,7 +153,7 @@ impl Gatherer<'_> {
                 return Some(Value { value: Secret::from(default), from: "the provider file's default".to_owned() });
             }
             if field.is_required() {
-                self.missing(field.name(), field.is_secret(), &about(field));
+                self.missing(field.name(), field.is_secret(), &field.about());
             }
             return None;
         };
@@ -331,14 +331,6 @@ impl Gatherer<'_> {
 
 fn uses(url: &UrlTemplate, name: &str) -> bool {
     url.names().iter().any(|own| matches!(own, Name::Plain(own) if own == name))
-}
-
-/// What the file says of a field, for somebody who has to find its value.
-fn about(field: &FieldSpec) -> String {
-    let example = field.example().map(|example| format!("for example {example}"));
-    let title = (field.title() != field.name()).then(|| field.title().to_owned());
-    let texts = [title, field.help().map(str::to_owned), field.help_url().map(str::to_owned), example];
-    texts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// `orders.toml:7`

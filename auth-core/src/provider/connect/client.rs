@@ -121,22 +121,33 @@ pub(super) fn listed(
     Ok(list)
 }
 
+impl FilledProvider {
+    /// The client certificate and its key, both PEM, if the description wants one shown: for a program that gives a connection an
+    /// HTTP client of its own, which needs it too.
+    ///
+    /// # Errors
+    /// When they cannot be filled.
+    pub fn client_certificate(&self) -> Result<Option<(Secret, Secret)>, ConfigError> {
+        let Some(pair) = &self.method().client_certificate else { return Ok(None) };
+        let clock = Clock::system();
+        let scope = Scope::new(self, &clock);
+        let text = |template| scope.filling().text(template).map_err(|why| invalid(format!("the certificate: {why}")));
+        Ok(Some((text(&pair.certificate.value)?, text(&pair.key.value)?)))
+    }
+}
+
 /// The transport of a connection whose program gave none.
 ///
 /// # Security
 /// Where a value that a user gives decides the host, private addresses are out of reach.
 #[cfg(feature = "http")]
 pub(super) fn transport(filled: &FilledProvider, options: &Options) -> Result<HttpClient, ConfigError> {
-    let method = filled.method();
     let mut transport = HttpTransport::new().clock(options.clock.clone());
     if let Some(timeout) = options.timeout {
         transport = transport.total_timeout(timeout);
     }
-    if let Some(pair) = &method.client_certificate {
-        let scope = Scope::new(filled, &options.clock);
-        let text = |template| scope.filling().text(template).map_err(|why| invalid(format!("the certificate: {why}")));
-        let chain = text(&pair.certificate.value)?;
-        transport = transport.client_certificate(chain.expose_secret().as_bytes(), text(&pair.key.value)?);
+    if let Some((chain, key)) = filled.client_certificate()? {
+        transport = transport.client_certificate(chain.expose_secret().as_bytes(), key);
     }
     let chosen_by_user = URL_KEYS.iter().any(|(_, key)| filled.is_host_given(*key));
     transport = transport.plaintext(options.plaintext.clone());
