@@ -125,6 +125,8 @@ pub use self::oauth::{Password, PasswordSource};
 #[cfg(feature = "oauth")]
 pub use self::oauth::{ServerDiscovery, ServerEndpoint, ServerMetadata};
 pub use self::origin::Origin;
+#[cfg(all(feature = "provider", feature = "loopback"))]
+pub use self::provider::ConnectionNativeLogin;
 #[cfg(feature = "provider")]
 pub use self::provider::{
     AuthKind, AuthMethod, Connection, ConnectionBuilder, FieldFormat, FieldScope, FieldSource, FieldSpec, FieldType,

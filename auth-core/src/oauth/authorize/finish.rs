@@ -107,7 +107,7 @@ impl AuthorizationTransaction {
 
     /// Whether a callback has this transaction's `state`.
     #[cfg(feature = "loopback")]
-    pub(in crate::oauth) fn is_ours(&self) -> impl Fn(&AuthorizationCallback) -> bool + Send + Sync + use<> {
+    pub(crate) fn is_ours(&self) -> impl Fn(&AuthorizationCallback) -> bool + Send + Sync + use<> {
         let own = self.0.state.clone();
         move |callback| callback.param("state").is_some_and(|state| *state == own)
     }
