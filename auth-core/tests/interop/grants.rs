@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tower_auth_core::jose::{Algorithm, SigningKey};
 use tower_auth_core::{
-    AuthorizationCallback, AuthorizationErrorKind, AuthorizationRequest, ClientAuth, ClientCredentials, DeviceCode,
-    IssuerParameter, OAuthClient, OAuthClientBuilder, RefreshToken, Secret, TokenErrorKind, TokenResponse,
+    AuthorizationCallback, AuthorizationErrorKind, AuthorizationRequest, ClientAuth, ClientCredentials, Clock,
+    DeviceCode, IssuerParameter, OAuthClient, OAuthClientBuilder, RefreshToken, Secret, TokenErrorKind, TokenResponse,
     TokenTypeHint,
 };
 use tower_auth_testing::TestClock;
@@ -156,7 +156,7 @@ impl Provider {
             "pushed code" => drop(self.login(&client, request().pushed()).await),
             "device code" => {
                 // The interval of the polls passes for the client alone.
-                let time = TestClock::at(SystemTime::now() - Duration::from_secs(5));
+                let time = TestClock::at(Clock::system().wall() - Duration::from_secs(5));
                 let code = DeviceCode::over(described.clone().clock(time.clock())).scopes(["openid", "read"]);
                 let authorization = Arc::new(code.build().unwrap().start().await.unwrap());
                 let decision = json!({ "user_code": authorization.user_code(), "deny": false });

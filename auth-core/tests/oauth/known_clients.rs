@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http::StatusCode;
 use tower_auth_core::{
     AuthorizationCallback, AuthorizationError, AuthorizationRequest, BoxError, ClientAuth, ClientCredentials,
-    OAuthClient, OAuthClientBuilder, Secret, TokenError, TokenErrorKind, TokenResponse, TokenTypeHint,
+    OAuthClient, OAuthClientBuilder, RefreshToken, Secret, TokenError, TokenErrorKind, TokenResponse, TokenTypeHint,
 };
-use tower_auth_testing::{AuthorizationServer, Endpoint, TestClient, TestClock};
+use tower_auth_testing::{AuthorizationServer, Endpoint, Fault, Quirk, TestClient, TestClock};
 
 const CALLBACK: &str = "https://app.example.com/callback";
 const OLD: &str = "the-old-secret-of-at-least-thirty-two-bytes";
@@ -126,6 +127,41 @@ async fn auto_tries_with_nothing_that_is_good_once_and_uses_what_it_remembers() 
     assert_eq!(server.token_requests(), 2);
 }
 
+// R7009-2.1a, R7009-2.2a, R7009-2.2b, R7009-2.2c
+#[tokio::test]
+async fn a_token_is_revoked_unless_the_server_says_that_it_still_exists() {
+    let server = server(&TestClock::new(), TestClient::new("orders", OLD).redirect_uri(CALLBACK));
+    let client = described(&server).secret(OLD).build().unwrap();
+    let response = login(&server, &client).await.unwrap();
+    let (access, refresh) = (response.token().secret(), response.refresh_token().unwrap());
+    let renewed = |token: &Secret| {
+        let source = RefreshToken::over(described(&server).secret(OLD), token.clone()).build().unwrap();
+        async move { source.request_token().await }
+    };
+
+    server.fault(Endpoint::Revocation, Fault::status(StatusCode::SERVICE_UNAVAILABLE).retry_after(7));
+    let error = client.revoke(refresh, Some(TokenTypeHint::RefreshToken)).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_after()), (TokenErrorKind::ServerError, Some(Duration::from_secs(7))));
+    assert!(error.is_transient());
+    let next = renewed(refresh).await.unwrap();
+    server.set_quirk(Quirk::KeepsAccessTokens, true);
+    let error = client.revoke(access, Some(TokenTypeHint::AccessToken)).await.unwrap_err();
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Misconfigured, Some("unsupported_token_type")));
+
+    server.clear_requests();
+    client.revoke(next.refresh_token().unwrap(), Some(TokenTypeHint::RefreshToken)).await.unwrap();
+    let request = &server.requests()[0];
+    assert_eq!(request.param("token"), Some(next.refresh_token().unwrap().expose_secret()));
+    assert_eq!(request.param("token_type_hint"), Some("refresh_token"));
+    assert!(request.header("authorization").unwrap().starts_with("Basic "));
+    let error = renewed(next.refresh_token().unwrap()).await.unwrap_err();
+    assert_eq!(error.oauth_error(), Some("invalid_grant"));
+    client.revoke(&Secret::from("unknown"), None).await.unwrap();
+    let stranger = described(&server).secret("wrong").build().unwrap();
+    let error = stranger.revoke(refresh, None).await.unwrap_err();
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Misconfigured, Some("invalid_client")));
+}
+
 #[cfg(feature = "jwt")]
 mod assertions {
     use serde_json::Value;
@@ -133,7 +169,7 @@ mod assertions {
     use tower_auth_core::StaticToken;
     use tower_auth_core::Token;
     use tower_auth_core::jose::{Algorithm, SigningKey};
-    use tower_auth_testing::{Quirk, TokenMinter};
+    use tower_auth_testing::TokenMinter;
 
     use super::*;
 
