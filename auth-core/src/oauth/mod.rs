@@ -38,7 +38,7 @@ pub use self::grant::*;
 pub use self::loopback::{NativeLogin, open_system_browser};
 pub use self::metadata::{ServerDiscovery, ServerEndpoint, ServerMetadata};
 pub use self::request::BodyFormat;
-pub use self::revoke::TokenTypeHint;
+pub use self::revoke::{RevocationError, TokenTypeHint};
 
 #[cfg(feature = "command")]
 pub(crate) use self::response::read_document;
