@@ -12,6 +12,7 @@ mod client_auth;
 mod codes;
 mod device;
 mod device_hostile;
+mod discovery;
 mod endpoint;
 mod exchange;
 mod metadata;

@@ -119,10 +119,10 @@ impl AuthorizationCode {
 }
 
 impl AuthorizationCodeSource {
-    /// Describes a cache over this source: named after the host of the token endpoint, and on the client's clock.
+    /// Describes a cache over this source: named after the host of the token endpoint, on the client's clock, and with the client's
+    /// DPoP key if it has one.
     pub fn cache_builder(&self) -> TokenCacheBuilder {
-        let client = self.0.client();
-        TokenCache::builder(self.clone()).name(client.site()).clock(client.clock())
+        self.0.client().cache_builder(self.clone())
     }
 }
 

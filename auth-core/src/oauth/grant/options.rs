@@ -85,10 +85,10 @@ macro_rules! grant_options {
         }
 
         impl $source {
-            /// Describes a cache over this source: named after the host of the token endpoint, and on the client's clock.
+            /// Describes a cache over this source: named after the host of the token endpoint, on the client's clock, and with the
+            /// client's DPoP key if it has one.
             pub fn cache_builder(&self) -> $crate::TokenCacheBuilder {
-                let client = self.client();
-                $crate::TokenCache::builder(self.clone()).name(client.site()).clock(client.clock())
+                self.client().cache_builder(self.clone())
             }
         }
     };

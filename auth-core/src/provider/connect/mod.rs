@@ -10,12 +10,16 @@ mod connection;
 mod credential;
 mod dialect;
 mod grantor;
+mod http_signature;
 mod lifetime;
 mod log;
 #[cfg(feature = "authorization-code")]
 mod login;
+#[cfg(feature = "loopback")]
+mod native;
 mod runner;
 mod scope;
+mod signers;
 mod source;
 
 pub use self::builder::ConnectionBuilder;
@@ -23,3 +27,5 @@ pub use self::connection::Connection;
 pub use self::log::{LoggedExchange, RequestLog};
 #[cfg(feature = "authorization-code")]
 pub use self::login::{ConnectionLogin, StartedLogin};
+#[cfg(feature = "loopback")]
+pub use self::native::ConnectionNativeLogin;
