@@ -1,7 +1,8 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
@@ -29,7 +30,7 @@ const MAX_HEAD_H2: u32 = 64 * 1024;
 pub(super) struct Clients {
     recipe: Recipe,
     clock: Clock,
-    current: RwLock<Current>,
+    current: ArcSwap<Current>,
     /// A connection failed, maybe for want of the new certificate.
     doubted: AtomicBool,
     /// One reading at a time; who finds it taken goes on with what is there.
@@ -46,6 +47,7 @@ pub(super) struct Recipe {
     pub(super) pool_idle: Duration,
 }
 
+#[derive(Clone)]
 struct Current {
     client: PooledClient,
     pair: Option<Arc<Pair>>,
@@ -60,7 +62,7 @@ impl Clients {
         let client = recipe.client(pair.as_ref())?;
         let current = Current { client, pair: pair.map(Arc::new), checked: clock.now() };
         let (doubted, reading) = (AtomicBool::new(false), tokio::sync::Mutex::new(()));
-        Ok(Self { recipe, clock, current: RwLock::new(current), doubted, reading })
+        Ok(Self { recipe, clock, current: ArcSwap::from_pointee(current), doubted, reading })
     }
 
     /// The client for one exchange.
@@ -68,7 +70,7 @@ impl Clients {
         if self.is_due() {
             self.refresh().await;
         }
-        self.read().client.clone()
+        self.current.load().client.clone()
     }
 
     /// A connection failed: before the next exchange the files are read again.
@@ -80,18 +82,18 @@ impl Clients {
         let reloads = self.recipe.tls.client.as_ref().is_some_and(ClientIdentity::may_change);
         reloads
             && (self.doubted.load(Ordering::Relaxed)
-                || self.clock.now().saturating_since(self.read().checked) >= MAX_AGE)
+                || self.clock.now().saturating_since(self.current.load().checked) >= MAX_AGE)
     }
 
     /// Reads the files, and begins anew if they have changed. What cannot be used is said in the log, and the old pair goes on.
     async fn refresh(&self) {
         let Ok(_reading) = self.reading.try_lock() else { return };
-        let (recipe, known) = (self.recipe.clone(), self.read().pair.clone());
-        // Files, and the roots of the platform, are read on a thread that may block.
-        let made = tokio::task::spawn_blocking(move || recipe.changed(known.as_deref())).await;
+        let (recipe, known) = (self.recipe.clone(), self.current.load_full());
+        let pair = known.pair.clone();
         self.doubted.store(false, Ordering::Relaxed);
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        current.checked = self.clock.now();
+        // Files, and the roots of the platform, are read on a thread that may block.
+        let made = tokio::task::spawn_blocking(move || recipe.changed(pair.as_deref())).await;
+        let mut current = Current { checked: self.clock.now(), ..Current::clone(&known) };
         match made {
             Ok(Ok(None)) => {}
             Ok(Ok(Some((client, pair)))) => {
@@ -104,13 +106,10 @@ impl Clients {
                 "the files of the client certificate cannot be used; the last good one is shown"
             ),
             Err(_) => {
-                tracing::warn!("the files of the client certificate could not be read; the last good one is shown")
+                tracing::warn!("the files of the client certificate could not be read; the last good one is shown");
             }
         }
-    }
-
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Current> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner)
+        self.current.store(Arc::new(current));
     }
 }
 
