@@ -40,7 +40,7 @@ pub(crate) use self::loopback::{Listener, Show, check as check_redirect};
 pub use self::loopback::{NativeLogin, open_system_browser};
 pub use self::metadata::{ServerDiscovery, ServerEndpoint, ServerMetadata};
 pub use self::request::BodyFormat;
-pub use self::revoke::TokenTypeHint;
+pub use self::revoke::{RevocationError, TokenTypeHint};
 
 #[cfg(feature = "command")]
 pub(crate) use self::response::read_document;

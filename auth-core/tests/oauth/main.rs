@@ -30,5 +30,6 @@ mod password;
 mod refresh;
 mod refresh_stress;
 mod request;
+mod revoke;
 mod script;
 mod secrecy;

@@ -23,7 +23,7 @@ pub struct OAuthClientBuilder {
     pub(super) identity: Identity,
     pub(super) secrets: Vec<SecretOrigin>,
     #[cfg(feature = "http")]
-    pub(super) certificate: Option<(Vec<u8>, Secret)>,
+    pub(super) certificate: Option<crate::http::ClientIdentity>,
     #[cfg(feature = "dpop")]
     pub(super) dpop: Option<DpopKey>,
     pub(super) takes_bearer: bool,

@@ -18,7 +18,7 @@ use crate::provider::kind::{Refresh, UrlKey};
 use crate::provider::model::{Place, RequestSpec};
 use crate::{
     Clock, Credential, MonotonicTime, RefreshCause, Secret, SourceRequest, TokenCache, TokenError, TokenErrorKind,
-    TokenResponse, TokenSource, TokenTypeHint,
+    TokenResponse, TokenSource,
 };
 
 /// A described provider with its values, ready to be called: a token cache, or a credential that never changes, and what else
@@ -209,11 +209,11 @@ impl Connection {
         Ok(found)
     }
 
-    /// Ends the credential at the provider: by the description's request, or by its revocation endpoint (RFC 7009). False if it
-    /// has neither.
+    /// Ends the credential at the provider: by the description's request, or by its revocation endpoint (RFC 7009), where the refresh
+    /// token ends first and then the access token. False if it has neither.
     ///
     /// # Errors
-    /// What the provider objected to. The credential may live on then; see [`TokenError::is_transient`].
+    /// What the provider objected to; that it ends no access tokens is no objection where the refresh token was ended. The credential may live on then; see [`TokenError::is_transient`].
     pub async fn revoke(&self) -> Result<bool, TokenError> {
         let method = self.0.filled.method();
         if let Some(spec) = &method.revoke {
@@ -228,11 +228,13 @@ impl Connection {
         if self.0.filled.url_of(UrlKey::Revoke).is_none() {
             return Ok(false);
         }
-        match response.refresh_token() {
-            Some(token) => client.revoke(token, Some(TokenTypeHint::RefreshToken)).await?,
-            None => client.revoke(response.token().secret(), Some(TokenTypeHint::AccessToken)).await?,
+        match client.revoke_response(&response).await {
+            Err(error) if error.access_token_lives_on() => {
+                tracing::info!("the provider ended the grant; its access token serves to its own end");
+                Ok(true)
+            }
+            result => result.map(|()| true).map_err(TokenError::from),
         }
-        Ok(true)
     }
 
     /// Whether an answer of the API with this head may mean that the token is dead; see [`is_dead`](Self::is_dead).
