@@ -23,6 +23,8 @@ mod outcome;
 mod password;
 mod refresh;
 mod refresh_stress;
+mod registration;
 mod request;
+mod resource;
 mod script;
 mod secrecy;
