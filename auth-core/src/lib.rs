@@ -112,6 +112,11 @@ pub use self::oauth::{
     StartedAuthorization, TransactionStore,
 };
 #[cfg(feature = "oauth")]
+pub use self::oauth::{
+    ClientRegistration, DiscoveredResource, ProtectedResourceMetadata, RegisteredClient, ResourceDiscovery,
+    ResourceDiscoveryBuilder, ResourceMetadataRequest,
+};
+#[cfg(feature = "oauth")]
 pub use self::oauth::{DeviceAuthorization, DeviceCode, DeviceCodeSource, DeviceLogin};
 #[cfg(feature = "oauth")]
 pub use self::oauth::{

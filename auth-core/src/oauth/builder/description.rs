@@ -12,6 +12,7 @@ use crate::http::{HttpClient, PlaintextOptions};
 use crate::oauth::client::Inner;
 use crate::oauth::client_auth::{AssertionOptions, Authenticator, Halves, Identity, SecretOrigin};
 use crate::oauth::endpoints::{Endpoints, Target};
+use crate::oauth::metadata::MetadataCache;
 use crate::oauth::request::Params;
 use crate::oauth::{BodyFormat, ClientAuth, OAuthClient};
 use crate::{Clock, Secret};
@@ -30,6 +31,7 @@ pub struct OAuthClientBuilder {
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Vec<(Target, String)>,
     pub(super) endpoint_origins: Vec<String>,
+    pub(super) metadata: Option<Arc<MetadataCache>>,
     pub(super) format: BodyFormat,
     pub(super) params: Params,
     pub(super) refresh_params: Params,
@@ -62,6 +64,7 @@ impl OAuthClientBuilder {
             issuer: None,
             endpoints: Vec::new(),
             endpoint_origins: Vec::new(),
+            metadata: None,
             format: BodyFormat::default(),
             params: Params::default(),
             refresh_params: Params::default(),

@@ -9,7 +9,7 @@ use crate::Secret;
 use crate::error::{ConfigError, ConfigErrorKind};
 #[cfg(feature = "http")]
 use crate::http::ClientIdentity;
-use crate::http::{Dangerous, HttpClient};
+use crate::http::{Dangerous, HttpClient, PlaintextOptions};
 
 /// How requests are sent.
 impl OAuthClientBuilder {
@@ -36,6 +36,11 @@ impl OAuthClientBuilder {
     /// An HTTP client given by [`http_client`](Self::http_client) has its own rule beside this one.
     pub fn allow_loopback_http(mut self) -> Self {
         self.plaintext.loopback = true;
+        self
+    }
+
+    pub(in crate::oauth) fn with_plaintext(mut self, options: PlaintextOptions) -> Self {
+        self.plaintext = options;
         self
     }
 
