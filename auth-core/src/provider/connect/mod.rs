@@ -2,6 +2,7 @@
 
 mod answer;
 mod assertion;
+mod body;
 mod budget;
 mod builder;
 mod captures;
@@ -15,8 +16,10 @@ mod lifetime;
 mod log;
 #[cfg(feature = "authorization-code")]
 mod login;
+mod retry;
 mod runner;
 mod scope;
+mod secondary;
 mod signers;
 mod source;
 
