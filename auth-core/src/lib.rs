@@ -32,7 +32,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport`, the default HTTP client: hyper and rustls |
-//! | `oauth` | yes | `OAuthClient`, `ClientCredentials`, `RefreshToken`, `StaticCode`, `JwtBearer`, `TokenExchange` |
+//! | `oauth` | yes | `OAuthClient`, `ClientCredentials`, `RefreshToken`, `StaticCode`, `DeviceCode`, `JwtBearer`, `TokenExchange` |
 //! | `authorization-code` | yes | `AuthorizationRequest`: a user's authorization by the authorization code grant |
 //! | `loopback` | no | `NativeLogin`: the same for programs on the user's own machine |
 //! | `password-grant` | no | `Password`, the legacy grant |
@@ -60,6 +60,8 @@ mod http;
 pub mod jose;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 mod json;
+#[cfg(any(feature = "oauth", feature = "jwt"))]
+mod metadata;
 #[cfg(feature = "oauth")]
 mod oauth;
 mod origin;
@@ -110,6 +112,8 @@ pub use self::oauth::{
     StartedAuthorization, TransactionStore,
 };
 #[cfg(feature = "oauth")]
+pub use self::oauth::{DeviceAuthorization, DeviceCode, DeviceCodeSource, DeviceLogin};
+#[cfg(feature = "oauth")]
 pub use self::oauth::{
     JwtBearer, JwtBearerSource, RefreshToken, RefreshTokenSource, Rotation, StaticCode, StaticCodeSource,
     TokenExchange, TokenExchangeSource, TokenType,
@@ -118,7 +122,11 @@ pub use self::oauth::{
 pub use self::oauth::{NativeLogin, open_system_browser};
 #[cfg(feature = "password-grant")]
 pub use self::oauth::{Password, PasswordSource};
+#[cfg(feature = "oauth")]
+pub use self::oauth::{ServerDiscovery, ServerEndpoint, ServerMetadata};
 pub use self::origin::Origin;
+#[cfg(all(feature = "provider", feature = "loopback"))]
+pub use self::provider::ConnectionNativeLogin;
 #[cfg(feature = "provider")]
 pub use self::provider::{
     AuthKind, AuthMethod, Connection, ConnectionBuilder, FieldFormat, FieldScope, FieldSource, FieldSpec, FieldType,

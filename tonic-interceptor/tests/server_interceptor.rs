@@ -6,11 +6,12 @@ mod server_support;
 
 use std::time::Duration;
 
-use tonic::Code;
-use tonic::service::Routes;
+use tonic::service::{Interceptor, Routes};
+use tonic::{Code, Request};
 use tonic_health::pb::health_server::HealthServer;
 use tower_auth_testing::{Endpoint, Flaw};
-use tower_auth_tonic::VerifyInterceptor;
+use tower_auth_tonic::core::JwtVerifier;
+use tower_auth_tonic::{VerifyInterceptor, subject_token};
 
 use self::server_support::{Desk, Issuer, bearer, check, metadata, serve_routes};
 
@@ -70,4 +71,30 @@ async fn an_unknown_key_is_unavailable_only_while_it_may_be_asked_for() {
     let unknown = check(address, [bearer(issuer.token().flaw(Flaw::UnknownKey))]).await.unwrap_err();
     assert_eq!(unknown.code(), Code::Unauthenticated, "the cooldown allows no other fetch");
     assert_eq!(issuer.server.request_count(Endpoint::Jwks), fetches);
+}
+
+// THREAT-L1
+#[tokio::test]
+async fn the_callers_token_is_there_for_who_asked_the_verifier_to_keep_it() {
+    let issuer = Issuer::new();
+    let described = JwtVerifier::issuer(issuer.server.issuer())
+        .unwrap()
+        .audience("health")
+        .clock(issuer.time.clock())
+        .http_client(issuer.server.http_client())
+        .keep_subject_token();
+    let bearer = issuer.bearer();
+    for (verifier, keeps) in [(described.build().unwrap(), true), (issuer.verifier(), false)] {
+        verifier.ready().await.unwrap();
+        let mut request = Request::new(());
+        request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+        let request = VerifyInterceptor::new(verifier).call(request).unwrap();
+        match subject_token(&request) {
+            Ok(token) => {
+                assert_eq!((format!("Bearer {}", token.secret().expose_secret()), keeps), (bearer.clone(), true))
+            }
+            Err(status) => assert_eq!((status.code(), keeps), (Code::Internal, false)),
+        }
+    }
+    assert_eq!(subject_token(&Request::new(())).unwrap_err().code(), Code::Internal);
 }

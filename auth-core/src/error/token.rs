@@ -26,6 +26,7 @@ struct Inner {
     oauth_error: Option<String>,
     status: Option<u16>,
     retry_after: Option<Duration>,
+    #[cfg(feature = "oauth")]
     was_handed_over: bool,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -84,6 +85,7 @@ impl TokenError {
             oauth_error: None,
             status: None,
             retry_after: None,
+            #[cfg(feature = "oauth")]
             was_handed_over: false,
             source: None,
         };

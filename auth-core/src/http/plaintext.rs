@@ -29,7 +29,7 @@ impl<B> fmt::Debug for Dangerous<B> {
 }
 
 /// Where plain `http` is allowed, as a builder collected it.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PlaintextOptions {
     pub(crate) loopback: bool,
     pub(crate) origins: Vec<String>,
@@ -84,6 +84,12 @@ impl PlaintextRules {
     #[cfg(feature = "http")]
     pub(crate) fn is_strict(&self) -> bool {
         !self.loopback && self.origins.is_empty()
+    }
+
+    /// Whether every literal loopback address may be used by plain `http`.
+    #[cfg(feature = "provider")]
+    pub(crate) fn allows_loopback(&self) -> bool {
+        self.loopback
     }
 
     /// Judges the origin of `uri`.

@@ -12,18 +12,21 @@ use super::client_auth::{Authenticator, Proof};
 #[cfg(feature = "provider")]
 use super::dialect::Dialect;
 use super::dialect::Outline;
-use super::endpoints::{Endpoints, Target};
+use super::endpoints::{EndpointRules, Endpoints, Target};
 use super::failure::transport_failure;
 use super::limit::Limit;
+use super::metadata::MetadataCache;
 use super::redact::Redactor;
 use super::request::{Grant, Params};
 #[cfg(feature = "provider")]
 use super::response::MAX_ANSWER;
 use super::response::Reader;
-use super::{AssertionAudience, BodyFormat, ClientAuth, OAuthClientBuilder};
+use super::{AssertionAudience, BodyFormat, ClientAuth, OAuthClientBuilder, ServerMetadata};
+#[cfg(feature = "dpop")]
+use crate::DpopKey;
 use crate::clock::race;
 use crate::http::{Endpoint, HttpClient};
-use crate::{Clock, TokenError, TokenErrorKind, TokenResponse};
+use crate::{Clock, TokenCache, TokenCacheBuilder, TokenError, TokenErrorKind, TokenResponse, TokenSource};
 
 /// A client of one authorization server: where its token endpoint is, how the client proves who it is there, and in
 /// which way the server departs from the standard.
@@ -52,9 +55,19 @@ pub struct OAuthClient(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) client_id: String,
     pub(super) auth: Authenticator,
+    /// The key that tokens are bound to.
+    #[cfg(feature = "dpop")]
+    pub(super) dpop: Option<DpopKey>,
+    /// Whether a Bearer token is good enough.
+    pub(super) takes_bearer: bool,
     /// The issuer identifier of the authorization server, if it is known.
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Endpoints,
+    /// What the issuer says of itself; `None` if it cannot be asked.
+    pub(super) metadata: Option<MetadataCache>,
+    pub(super) endpoint_rules: EndpointRules,
+    /// Host and port of the token endpoint, or of the issuer.
+    pub(super) site: String,
     pub(super) format: BodyFormat,
     pub(super) headers: HeaderMap,
     /// Of token requests other than refreshes.
@@ -88,13 +101,55 @@ impl OAuthClient {
         self.0.params.has(name)
     }
 
-    /// Host, and port if it is not the scheme's own, of the token endpoint.
+    /// What the authorization server says of itself (RFC 8414), fetched from the [issuer](OAuthClientBuilder::issuer). It is kept
+    /// for an hour, and longer while the server cannot be asked.
+    ///
+    /// # Errors
+    /// - [`Misconfigured`](TokenErrorKind::Misconfigured): the client has no issuer that can be asked.
+    /// - Those of [`ServerDiscovery::fetch`](crate::ServerDiscovery::fetch), as long as nothing is known.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost with the future; another caller who waits fetches in its place.
+    pub async fn metadata(&self) -> Result<ServerMetadata, TokenError> {
+        match &self.0.metadata {
+            Some(metadata) => metadata.get().await,
+            None => Err(TokenError::new(
+                TokenErrorKind::Misconfigured,
+                "the client has no https issuer that could be asked for its metadata: give it one with `issuer`",
+            )),
+        }
+    }
+
+    /// Host, and port if it is not the scheme's own, of the token endpoint if it was configured, else of the issuer.
     pub(super) fn site(&self) -> &str {
-        self.0.endpoints.site()
+        &self.0.site
     }
 
     pub(super) fn clock(&self) -> Clock {
         self.0.clock.clone()
+    }
+
+    /// A cache over `source`, which asks by this client: named after the host of the token endpoint, on the client's clock, and
+    /// with the key that its tokens are bound to.
+    pub(super) fn cache_builder(&self, source: impl TokenSource) -> TokenCacheBuilder {
+        let cache = TokenCache::builder(source).name(self.site()).clock(self.clock());
+        #[cfg(feature = "dpop")]
+        let cache = match &self.0.dpop {
+            Some(key) if self.0.takes_bearer => cache.dpop(key.clone()).allow_bearer(),
+            Some(key) => cache.dpop(key.clone()),
+            None => cache,
+        };
+        cache
+    }
+
+    /// The thumbprint of the key that tokens are bound to.
+    #[cfg(feature = "authorization-code")]
+    pub(super) fn dpop_jkt(&self) -> Option<String> {
+        #[cfg(feature = "dpop")]
+        let jkt = self.0.dpop.as_ref().map(|key| key.thumbprint().to_owned());
+        #[cfg(not(feature = "dpop"))]
+        let jkt = None;
+        jkt
     }
 
     pub(super) fn auth(&self) -> ClientAuth {
@@ -202,6 +257,11 @@ impl Answered<'_> {
         self.reader().read_refusal(&self.response)
     }
 
+    /// Where it came from.
+    pub(super) fn uri(&self) -> &http::Uri {
+        self.endpoint.uri()
+    }
+
     /// What understands the answer.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader {
@@ -212,21 +272,66 @@ impl Answered<'_> {
             requested: None,
             separator: self.client.separator,
             keep_refresh_token: true,
+            takes_bearer: self.client.takes_bearer,
+            takes_dpop: self.client.has_dpop_key(),
         }
     }
 }
 
 impl Inner {
+    #[cfg(feature = "dpop")]
+    fn has_dpop_key(&self) -> bool {
+        self.dpop.is_some()
+    }
+
+    #[cfg(not(feature = "dpop"))]
+    fn has_dpop_key(&self) -> bool {
+        false
+    }
+
+    /// Adds a proof of possession where the server looks for one (RFC 9449 section 5, RFC 9126).
+    #[cfg(feature = "dpop")]
+    fn bind(&self, target: Target, request: &mut Request<Bytes>) -> Result<(), TokenError> {
+        let bound = matches!(target, Target::Token | Target::Refresh | Target::PushedAuthorization);
+        let Some(key) = self.dpop.as_ref().filter(|_| bound) else { return Ok(()) };
+        let nonce = key.server_nonces().newest(request.uri());
+        let proof = key.proof(request.method(), request.uri(), None, nonce.as_deref()).map_err(|error| {
+            TokenError::new(TokenErrorKind::Aborted, "the DPoP proof of the token request could not be made")
+                .with_source(error)
+        })?;
+        request.headers_mut().insert(DpopKey::HEADER, proof);
+        Ok(())
+    }
+
+    /// Takes a nonce out of an answer, and says whether the server refused the request for want of it. It has then looked at the
+    /// proof alone, so nothing was spent (RFC 9449 section 8).
+    #[cfg(feature = "dpop")]
+    fn wants_nonce(&self, answered: &Answered<'_>) -> bool {
+        let Some(key) = &self.dpop else { return false };
+        key.server_nonces().observe(answered.endpoint.uri(), answered.response.headers())
+            && answered.response.status() == http::StatusCode::BAD_REQUEST
+            && answered.reader().has_code(&answered.response, "use_dpop_nonce")
+    }
+
     /// Sends `params` with the client's authentication. What spends something that is good once (`single_use`) is sent again only
     /// where the server has refused the client itself, and so has not looked at the rest.
     async fn post(&self, target: Target, params: Params, single_use: bool) -> Result<Answered<'_>, TokenError> {
         let limit = Limit::new(&self.clock, self.timeout);
         let endpoint = self.endpoint(target).await?;
+        if endpoint.site() != self.site {
+            tracing::Span::current().record("host", endpoint.site());
+        }
         let audience = self.assertion_audience().await?;
         let mut trial = self.auth.trial(single_use);
+        #[cfg(feature = "dpop")]
+        let mut has_nonce = false;
         loop {
             let proof = self.auth.prove(&trial, &audience, limit).await?;
             let answered = self.send(target, &endpoint, &params, &proof, limit).await?;
+            #[cfg(feature = "dpop")]
+            if self.wants_nonce(&answered) && !std::mem::replace(&mut has_nonce, true) {
+                continue;
+            }
             if answered.reader().refuses_client(&answered.response) {
                 if self.auth.next(&mut trial, &proof, limit).await {
                     continue;
@@ -248,7 +353,10 @@ impl Inner {
     ) -> Result<Answered<'_>, TokenError> {
         let outline = self.outline(target, params.clone(), proof)?;
         let redactor = self.redactor.and(outline.params.secrets().chain(&proof.hidden).cloned());
-        let request = request(&outline, endpoint)?;
+        #[cfg_attr(not(feature = "dpop"), allow(unused_mut, reason = "a proof is the one part that changes"))]
+        let mut request = request(&outline, endpoint)?;
+        #[cfg(feature = "dpop")]
+        self.bind(target, &mut request)?;
         match race(self.http.send(request), limit.passed()).await {
             Some(Ok(response)) => {
                 tracing::Span::current().record("status", response.status().as_u16());
@@ -324,6 +432,7 @@ impl fmt::Debug for OAuthClient {
         f.debug_struct("OAuthClient")
             .field("client_id", &inner.client_id)
             .field("auth", &inner.auth.method())
+            .field("issuer", &inner.issuer)
             .field("endpoints", &inner.endpoints)
             .field("format", &inner.format)
             .field("params", &inner.params.names().collect::<Vec<_>>())

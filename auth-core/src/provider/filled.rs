@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::kind::{ClientProof, URL_KEYS, UrlKey};
+use super::kind::{ClientProof, FieldScope, FieldSource, URL_KEYS, UrlKey};
 use super::model::AuthMethod;
 use super::spec::ProviderSpec;
 use super::template::{Context, Name, UrlTemplate};
@@ -73,17 +73,34 @@ impl FilledProvider {
     #[must_use]
     pub fn origin_of(&self, name: &str) -> Option<&str> {
         let field = self.fields.get(name).map(|field| field.from.as_str());
-        field.or_else(|| self.urls.get(&key(name)?).map(|url| url.from.as_str()))
+        field.or_else(|| self.urls.get(&key_of(name)?).map(|url| url.from.as_str()))
     }
 
     /// A URL by its key, `base_url` or `token_url`; `None` if there is none, or if it needs what is known only after connecting.
     #[must_use]
     pub fn url(&self, name: &str) -> Option<&str> {
-        self.urls.get(&key(name)?)?.text.as_deref()
+        self.urls.get(&key_of(name)?)?.text.as_deref()
     }
 
     pub(crate) fn url_of(&self, key: UrlKey) -> Option<&FilledUrl> {
         self.urls.get(&key)
+    }
+
+    /// Whether somebody else than the operator decides to which host a URL goes: a user, or a provider's answer. Such a host must not
+    /// be a private one.
+    pub(crate) fn is_host_given(&self, key: UrlKey) -> bool {
+        let Some(url) = self.urls.get(&key) else { return false };
+        let given = |name: &str| {
+            let field = self.method().field(name);
+            field.is_none_or(|field| field.scope() != FieldScope::Connector || field.source() != FieldSource::User)
+        };
+        url.template.deciding_names().iter().any(|name| match name {
+            Name::Plain(name) => match key_of(name) {
+                Some(other) => other != key && self.is_host_given(other),
+                None => given(name),
+            },
+            Name::Step(..) => true,
+        })
     }
 
     /// How the client proves itself: as the file says, or as the operator chose.
@@ -135,7 +152,7 @@ impl Context for Scene<'_> {
     }
 }
 
-fn key(name: &str) -> Option<UrlKey> {
+fn key_of(name: &str) -> Option<UrlKey> {
     URL_KEYS.iter().find(|(own, _)| *own == name).map(|(_, key)| *key)
 }
 
@@ -148,5 +165,49 @@ impl fmt::Debug for FilledProvider {
             .field("environment", &self.environment)
             .field("fields", &self.fields.keys())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Clock;
+    use crate::provider::ProviderValues;
+    use crate::provider::template::{Filling, Template};
+
+    fn filled(base: &str, fields: &str) -> FilledProvider {
+        let text = format!(
+            "id = 'a'\n[[auth]]\nkind = 'oauth2_client_credentials'\nbase_url = '{base}'\ntoken_url = '{{base_url}}/token'\n{fields}"
+        );
+        let spec = ProviderSpec::from_toml(&text).unwrap_or_else(|errors| panic!("{errors}"));
+        let values = ProviderValues::new().env(|_| None).value("client_id", "i").value("client_secret", "s");
+        spec.fill(&values.value("host", "b.test")).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    // THREAT-T6
+    #[test]
+    fn a_host_that_a_user_chose_is_known_as_such() {
+        let field = "[[auth.fields]]\nname = 'host'\nformat = 'hostname'\n";
+        let users = filled("https://{host}/v1", field);
+        assert!(users.is_host_given(UrlKey::Base) && users.is_host_given(UrlKey::Token));
+        let operators = filled("https://{host}/v1", &format!("{field}scope = 'connector'\n"));
+        assert!(!operators.is_host_given(UrlKey::Base) && !operators.is_host_given(UrlKey::Token));
+        let fixed = filled("https://{host}.acme.test/v1", field);
+        assert!(!fixed.is_host_given(UrlKey::Token) && !fixed.is_host_given(UrlKey::Revoke));
+    }
+
+    #[test]
+    fn what_is_known_just_then_comes_before_what_was_captured_and_that_before_values() {
+        let filled = filled("https://a.test", "[[auth.fields]]\nname = 'host'\n");
+        let answer = serde_json::json!({"a": {"b": 7}});
+        let captured =
+            BTreeMap::from([("host".to_owned(), Secret::from("captured")), ("x".to_owned(), Secret::from("y"))]);
+        let scene = filled.scene().captured(&captured).meaning("token", Secret::from("t0")).step(&answer);
+        let text = |source: &str| {
+            let template = Template::parse(source).unwrap();
+            Filling::new(&scene, &Clock::system()).text(&template).unwrap().expose_secret().to_owned()
+        };
+        assert_eq!(text("{token} {host} {client_id} {x} {step1.a.b} {base_url}"), "t0 captured i y 7 https://a.test");
+        assert_eq!(text("{step2.a||absent||\"-\"}"), "-");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::check::{UrlUse, check_url};
 use super::field::FieldSpec;
 use super::filled::{FilledProvider, FilledUrl, Value};
-use super::kind::{AuthKind, CLIENT_PROOFS, ClientProof, FieldSource, URL_KEYS, UrlKey};
+use super::kind::{AuthKind, CLIENT_PROOFS, ClientProof, FieldScope, FieldSource, URL_KEYS, UrlKey};
 use super::model::{AuthMethod, Located};
 use super::spec::ProviderSpec;
 use super::template::{Filling, Name, UrlTemplate};
@@ -136,7 +136,8 @@ impl Gatherer<'_> {
             });
             let unused =
                 field.name() == "client_secret" && !proof.uses_secret() && method.token.client_proof.uses_secret();
-            if !visible || unused {
+            let spent = self.values.resumed && field.scope() == FieldScope::Once;
+            if !visible || unused || spent {
                 continue;
             }
             if let Some(value) = self.field(field) {
@@ -152,7 +153,7 @@ impl Gatherer<'_> {
                 return Some(Value { value: Secret::from(default), from: "the provider file's default".to_owned() });
             }
             if field.is_required() {
-                self.missing(field.name(), field.is_secret(), &about(field));
+                self.missing(field.name(), field.is_secret(), &field.about());
             }
             return None;
         };
@@ -330,14 +331,6 @@ impl Gatherer<'_> {
 
 fn uses(url: &UrlTemplate, name: &str) -> bool {
     url.names().iter().any(|own| matches!(own, Name::Plain(own) if own == name))
-}
-
-/// What the file says of a field, for somebody who has to find its value.
-fn about(field: &FieldSpec) -> String {
-    let example = field.example().map(|example| format!("for example {example}"));
-    let title = (field.title() != field.name()).then(|| field.title().to_owned());
-    let texts = [title, field.help().map(str::to_owned), field.help_url().map(str::to_owned), example];
-    texts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// `orders.toml:7`

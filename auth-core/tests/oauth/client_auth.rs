@@ -414,3 +414,69 @@ mod signed {
         assert!(shown.contains("PrivateKeyJwt"), "{shown}");
     }
 }
+
+#[cfg(feature = "dpop")]
+mod bound {
+    use tower_auth_core::{DpopKey, TokenKind};
+
+    use super::*;
+
+    const BOUND: &str = r#"{"access_token":"t0k","token_type":"DPoP"}"#;
+
+    fn nonce_of(request: &http::Request<bytes::Bytes>) -> Option<String> {
+        use base64::Engine;
+        let proof = request.headers()[DpopKey::HEADER].to_str().unwrap().to_owned();
+        let claims = proof.split('.').nth(1).unwrap().to_owned();
+        let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        assert_eq!((&claims["htm"], &claims["htu"]), (&"POST".into(), &URL.into()));
+        claims["nonce"].as_str().map(str::to_owned)
+    }
+
+    // R9449-8a, R9449-4.2b
+    #[tokio::test]
+    async fn a_nonce_is_answered_once_and_kept() {
+        let endpoint = Endpoint::judging(|request| {
+            let mut answer = match nonce_of(request) {
+                None => response(400, "application/json", r#"{"error":"use_dpop_nonce"}"#),
+                Some(_) => response(200, "application/json", BOUND),
+            };
+            let next = if answer.status() == 200 { "n2" } else { "n1" };
+            answer.headers_mut().insert("dpop-nonce", http::HeaderValue::from_static(next));
+            answer
+        });
+        let described = client(&endpoint).secret("s").dpop(DpopKey::generate().unwrap());
+        let source = ClientCredentials::over(described).build().unwrap();
+        let response = source.request_token().await.unwrap();
+        assert_eq!(response.token().kind(), TokenKind::Dpop);
+        let seen = endpoint.seen();
+        assert_eq!(seen.iter().map(nonce_of).collect::<Vec<_>>(), [None, Some("n1".to_owned())]);
+        assert_ne!(seen[0].headers()[DpopKey::HEADER], seen[1].headers()[DpopKey::HEADER]);
+        source.request_token().await.unwrap();
+        assert_eq!(nonce_of(&endpoint.only_request()).as_deref(), Some("n2"));
+    }
+
+    // R9449-8a
+    #[tokio::test]
+    async fn a_server_that_always_wants_another_nonce_is_asked_twice() {
+        let endpoint = Endpoint::judging(|_| {
+            let mut answer = response(400, "application/json", r#"{"error":"use_dpop_nonce"}"#);
+            answer.headers_mut().insert("dpop-nonce", http::HeaderValue::from_static("n"));
+            answer
+        });
+        let described = client(&endpoint).secret("s").dpop(DpopKey::generate().unwrap());
+        ClientCredentials::over(described).build().unwrap().request_token().await.unwrap_err();
+        assert_eq!(endpoint.seen().len(), 2);
+    }
+
+    // R9449-5b
+    #[tokio::test]
+    async fn a_bearer_token_is_discarded_unless_it_is_allowed() {
+        let endpoint = Endpoint::granting();
+        let described = client(&endpoint).secret("s").dpop(DpopKey::generate().unwrap());
+        let error = ClientCredentials::over(described.clone()).build().unwrap().request_token().await.unwrap_err();
+        assert!(error.to_string().contains("not bound to the DPoP key"), "{error}");
+        let allowed = ClientCredentials::over(described.allow_bearer_with_dpop()).build().unwrap();
+        assert_eq!(allowed.request_token().await.unwrap().token().kind(), TokenKind::Bearer);
+    }
+}

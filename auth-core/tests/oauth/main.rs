@@ -10,8 +10,12 @@ mod bearer;
 mod caller;
 mod client_auth;
 mod codes;
+mod device;
+mod device_hostile;
+mod discovery;
 mod endpoint;
 mod exchange;
+mod metadata;
 #[cfg(feature = "loopback")]
 mod native;
 mod outcome;

@@ -332,3 +332,10 @@ fn fields_that_cannot_be_are_refused() {
         assert!(found.contains(what), "{more}: {found}");
     }
 }
+
+#[test]
+fn an_environment_has_no_url_that_nobody_uses() {
+    let found = one("[environments.a]\nauthorize_url = \"https://a.test\"", CLIENT);
+    assert!(found.contains("environments.a.authorize_url: no method of this file has a use"), "{found}");
+    spec(&file("[environments.a]\nauthorize_url = \"https://a.test\"", CODE));
+}

@@ -2,6 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::OAuthClientBuilder;
+#[cfg(feature = "dpop")]
+use crate::DpopKey;
 #[cfg(feature = "jwt")]
 use crate::jose::{Algorithm, SigningKey};
 use crate::oauth::client_auth::SecretOrigin;
@@ -111,6 +113,45 @@ impl OAuthClientBuilder {
     #[cfg(feature = "jwt")]
     pub fn assertion_algorithm(mut self, algorithm: Algorithm) -> Self {
         self.identity.assertion.hmac = algorithm;
+        self
+    }
+
+    /// The key that tokens are bound to (RFC 9449): each token request, refresh and pushed authorization request has a proof, and the
+    /// user's authorization is asked for this key (`dpop_jkt`). A token that comes back as Bearer is refused.
+    ///
+    /// The caches of grants over this client (`cached`, `cache_builder`) have the key too, so that
+    /// [`Credential`](crate::Credential)s of theirs prove it to the API.
+    ///
+    /// ```
+    /// use tower_auth_core::{ClientCredentials, DpopKey, OAuthClient};
+    ///
+    /// # #[cfg(feature = "http")] {
+    /// let client = OAuthClient::builder("orders")
+    ///     .secret("correct horse")
+    ///     .token_endpoint("https://login.example.com/token")
+    ///     .dpop(DpopKey::generate()?);
+    /// let tokens = ClientCredentials::over(client).cached()?;
+    /// # }
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    ///
+    /// # Security
+    /// A public client's refresh token is bound to the key as well (section 5): keep the key with it
+    /// ([`DpopKey::to_pkcs8_pem`](crate::DpopKey::to_pkcs8_pem)), or users have to log in again after a restart.
+    #[cfg(feature = "dpop")]
+    pub fn dpop(mut self, key: DpopKey) -> Self {
+        self.dpop = Some(key);
+        self.takes_bearer = false;
+        self
+    }
+
+    /// Takes Bearer tokens beside a [DPoP key](Self::dpop), which comes before this: for servers that do not know DPoP.
+    ///
+    /// # Security
+    /// Whoever steals such a token can use it (RFC 9449 section 5).
+    #[cfg(feature = "dpop")]
+    pub fn allow_bearer_with_dpop(mut self) -> Self {
+        self.takes_bearer = true;
         self
     }
 }

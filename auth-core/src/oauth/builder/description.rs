@@ -5,7 +5,9 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::checks::invalid;
-use crate::error::{ConfigError, ConfigErrorKind};
+#[cfg(feature = "dpop")]
+use crate::DpopKey;
+use crate::error::ConfigError;
 use crate::http::{HttpClient, PlaintextOptions};
 use crate::oauth::client::Inner;
 use crate::oauth::client_auth::{AssertionOptions, Authenticator, Halves, Identity, SecretOrigin};
@@ -22,8 +24,12 @@ pub struct OAuthClientBuilder {
     pub(super) secrets: Vec<SecretOrigin>,
     #[cfg(feature = "http")]
     pub(super) certificate: Option<(Vec<u8>, Secret)>,
+    #[cfg(feature = "dpop")]
+    pub(super) dpop: Option<DpopKey>,
+    pub(super) takes_bearer: bool,
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Vec<(Target, String)>,
+    pub(super) endpoint_origins: Vec<String>,
     pub(super) format: BodyFormat,
     pub(super) params: Params,
     pub(super) refresh_params: Params,
@@ -50,8 +56,12 @@ impl OAuthClientBuilder {
             secrets: Vec::new(),
             #[cfg(feature = "http")]
             certificate: None,
+            #[cfg(feature = "dpop")]
+            dpop: None,
+            takes_bearer: true,
             issuer: None,
             endpoints: Vec::new(),
+            endpoint_origins: Vec::new(),
             format: BodyFormat::default(),
             params: Params::default(),
             refresh_params: Params::default(),
@@ -77,7 +87,7 @@ impl OAuthClientBuilder {
     /// The client.
     ///
     /// # Errors
-    /// - Client id, secret or token endpoint are missing where they are needed.
+    /// - Client id or secret are missing where they are needed; there is neither a token endpoint nor an issuer that can be asked for it.
     /// - The URL of the token endpoint cannot be used, or is plain `http` where that was not allowed.
     /// - Id or secret have a character outside printable ASCII (RFC 6749 appendix A); an id with a colon cannot be sent
     ///   by `BasicRaw`.
@@ -89,9 +99,8 @@ impl OAuthClientBuilder {
         self.identity.assertion.check(self.identity.method, self.issuer.is_some())?;
         let rules = self.plaintext.rules()?;
         let endpoints = Endpoints::parse(&self.endpoints, &rules)?;
-        if endpoints.get(Target::Token).is_none() {
-            return Err(ConfigError::new(ConfigErrorKind::MissingOption, "the URL of the token endpoint is missing"));
-        }
+        let (site, metadata) = self.discovery(&endpoints, &rules)?;
+        let endpoint_rules = self.endpoint_rules()?;
         self.check_params()?;
         let headers = self.checked_headers()?;
         let redactor = self.redactor(auth.known_secrets());
@@ -102,8 +111,14 @@ impl OAuthClientBuilder {
         Ok(OAuthClient(Arc::new(Inner {
             client_id: self.identity.id,
             auth,
+            #[cfg(feature = "dpop")]
+            dpop: self.dpop.map(|key| key.with_clock(self.clock.clone())),
+            takes_bearer: self.takes_bearer,
             issuer: self.issuer,
             endpoints,
+            metadata,
+            endpoint_rules,
+            site,
             format: self.format,
             headers,
             params: self.params,

@@ -2,13 +2,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ClientAuth;
+#[cfg(feature = "jwt")]
+use crate::Clock;
 use crate::clock::race;
 use crate::error::{ConfigError, ConfigErrorKind};
 #[cfg(feature = "jwt")]
 use crate::jose::{Algorithm, SigningKey};
 use crate::oauth::limit::Limit;
 use crate::source::ErasedSource;
-use crate::{Clock, RefreshCause, Secret, SourceRequest, TokenError, TokenErrorKind};
+use crate::{RefreshCause, Secret, SourceRequest, TokenError, TokenErrorKind};
 
 /// For whom a client's assertions are (`aud`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

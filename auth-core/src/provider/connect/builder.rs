@@ -16,7 +16,7 @@ use super::secondary::Makings;
 use super::signers::Signers;
 use super::source::{ProviderSource, Way, captured};
 use crate::error::{BoxError, ConfigError, ConfigErrorKind};
-use crate::http::HttpClient;
+use crate::http::{Dangerous, HttpClient, PlaintextOptions, PlaintextRules};
 use crate::oauth::{Agreed, OAuthClient, Once, Params, Redactor, Renewal, Rotation as Spending};
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{AuthKind, Refresh, Rotation, UrlKey};
@@ -38,7 +38,8 @@ pub struct ConnectionBuilder {
 pub(super) struct Options {
     pub(super) http: Option<HttpClient>,
     pub(super) clock: Clock,
-    pub(super) loopback: bool,
+    pub(super) plaintext: PlaintextOptions,
+    pub(super) timeout: Option<Duration>,
 }
 
 pub(super) type Persist =
@@ -49,7 +50,12 @@ impl FilledProvider {
     pub fn connect(self) -> ConnectionBuilder {
         ConnectionBuilder {
             filled: Arc::new(self),
-            options: Options { http: None, clock: Clock::system(), loopback: false },
+            options: Options {
+                http: None,
+                clock: Clock::system(),
+                plaintext: PlaintextOptions::default(),
+                timeout: None,
+            },
             scopes: Vec::new(),
             resumed: None,
             persist: None,
@@ -135,8 +141,19 @@ impl ConnectionBuilder {
 
     /// Allows plain `http` on literal loopback addresses (`127.0.0.0/8`, `[::1]`), for tests.
     pub fn allow_loopback_http(mut self) -> Self {
-        self.options.loopback = true;
+        self.options.plaintext.loopback = true;
         self
+    }
+
+    /// How long one exchange may take, in place of what the description says. Default 15 s.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.options.timeout = Some(limit);
+        self
+    }
+
+    /// Options that weaken the protection.
+    pub fn dangerous(self) -> Dangerous<Self> {
+        Dangerous::new(self)
     }
 
     /// The connection. Spawns nothing and asks nobody.
@@ -160,9 +177,10 @@ impl ConnectionBuilder {
             self.scopes = listed(&self.filled, &self.options.clock, &method.token.default_scopes)
                 .map_err(|error| invalid(error.to_string()))?;
         }
-        self.check_plaintext()?;
+        self.options.timeout = self.options.timeout.or(method.limits.timeout);
+        let plaintext = self.plaintext_rules()?;
         let http = self.http()?;
-        let timeout = method.limits.timeout.unwrap_or(Duration::from_secs(15));
+        let timeout = self.options.timeout.unwrap_or(Duration::from_secs(15));
         if let Some(signer) = &method.signer {
             self.signers.check(signer)?;
         }
@@ -170,7 +188,7 @@ impl ConnectionBuilder {
             filled: Arc::clone(&self.filled),
             clock: self.options.clock.clone(),
             signers: std::mem::take(&mut self.signers),
-            loopback: self.options.loopback,
+            plaintext: plaintext.clone(),
         });
         let held = match method.kind().has_token_request() {
             true => self.cached(&http, timeout, &maker)?,
@@ -179,7 +197,7 @@ impl ConnectionBuilder {
         Ok(Connection(Arc::new(Inner {
             runner: self.runner(http, timeout),
             clock: self.options.clock,
-            loopback: self.options.loopback,
+            plaintext,
             persist: self.persist,
             scopes: self.scopes,
             held,
@@ -188,18 +206,18 @@ impl ConnectionBuilder {
         })))
     }
 
-    /// Other requests than token requests go to these URLs.
-    fn check_plaintext(&self) -> Result<(), ConfigError> {
+    /// Where plain `http` may go. Other requests than token requests go to the URLs that are looked at here.
+    fn plaintext_rules(&self) -> Result<PlaintextRules, ConfigError> {
+        let rules = self.options.plaintext.rules()?;
         for key in [UrlKey::Base, UrlKey::Introspect] {
             let Some(url) = self.filled.url_of(key).and_then(|url| url.text.as_deref()) else { continue };
             let uri: http::Uri = url.parse().map_err(|_| invalid(format!("{} is not a URL", key.as_str())))?;
-            let plain = crate::Origin::of(&uri).filter(|origin| !origin.is_https());
-            if plain.is_some_and(|origin| !(self.options.loopback && origin.is_loopback())) {
-                let text = format!("{} is plain http: use https, or allow it for a loopback address", key.as_str());
+            if rules.check(&uri).is_err() {
+                let text = format!("{} is plain http: use https, or allow it for this origin", key.as_str());
                 return Err(ConfigError::new(ConfigErrorKind::InsecureUrl, text));
             }
         }
-        Ok(())
+        Ok(rules)
     }
 
     fn http(&mut self) -> Result<HttpClient, ConfigError> {
@@ -229,7 +247,8 @@ impl ConnectionBuilder {
             clock: clock.clone(),
             chosen_scopes: self.scopes.clone(),
             code: (method.kind() == AuthKind::OAuth2StaticCode)
-                .then(|| filled.value("code").cloned().unwrap_or_else(|| Secret::new("")))
+                .then(|| filled.value("code").cloned())
+                .flatten()
                 .map(|code| Once::new("typed-in code", code)),
         };
         let budget = method.limits.token_calls.map(|(count, per)| Arc::new(Budget::new(count, per)));
@@ -307,6 +326,21 @@ fn way(filled: &FilledProvider, client: Option<&OAuthClient>, grantor: ProviderG
         Refresh::ByAccessToken => Way::ByAccessToken(grantor, agreed()),
         Refresh::Regrant => Way::Regrant(grantor),
         Refresh::None => Way::Never(grantor),
+    }
+}
+
+impl Dangerous<ConnectionBuilder> {
+    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service mesh. It is
+    /// logged when the connection is built.
+    ///
+    /// An HTTP client given by [`http_client`](ConnectionBuilder::http_client) has its own rule beside this one.
+    ///
+    /// # Security
+    /// Credentials and tokens cross the network as they are.
+    pub fn allow_plaintext(self, origin: impl Into<String>) -> ConnectionBuilder {
+        let mut builder = self.into_inner();
+        builder.options.plaintext.origins.push(origin.into());
+        builder
     }
 }
 

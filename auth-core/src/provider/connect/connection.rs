@@ -15,6 +15,7 @@ use super::retry::{asks_to_wait, retry_after};
 use super::runner::{Runner, Task};
 use super::scope::Scope;
 use super::source::captured;
+use crate::http::PlaintextRules;
 use crate::oauth::OAuthClient;
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{Refresh, UrlKey};
@@ -61,7 +62,7 @@ pub(super) struct Inner {
     pub(super) maker: Arc<CredentialMaker>,
     pub(super) runner: Runner,
     pub(super) clock: Clock,
-    pub(super) loopback: bool,
+    pub(super) plaintext: PlaintextRules,
     pub(super) persist: Option<Persist>,
     /// Chosen by the caller.
     pub(super) scopes: Vec<String>,
@@ -158,7 +159,7 @@ impl Connection {
     /// Whether plain `http` on loopback addresses was allowed.
     #[must_use]
     pub fn allows_loopback_http(&self) -> bool {
-        self.0.loopback
+        self.0.plaintext.allows_loopback()
     }
 
     /// The values that came from the provider: with the callback, with tokens, by a probe.

@@ -9,6 +9,7 @@ use super::scope::Scope;
 use super::signers::Signers;
 use crate::credential::Piece;
 use crate::error::ConfigError;
+use crate::http::PlaintextRules;
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{AuthKind, SignerKind, UrlKey};
 use crate::provider::model::{Located, Place, PlacementSpec};
@@ -21,8 +22,8 @@ pub(super) struct CredentialMaker {
     pub(super) filled: Arc<FilledProvider>,
     pub(super) clock: Clock,
     pub(super) signers: Signers,
-    /// Whether a late base URL may be plain `http` on a loopback address.
-    pub(super) loopback: bool,
+    /// Where a late base URL may be plain `http`.
+    pub(super) plaintext: PlaintextRules,
 }
 
 impl CredentialMaker {
@@ -97,10 +98,10 @@ impl CredentialMaker {
             return text.parse().ok();
         }
         let scope = Scope::new(&self.filled, &self.clock).captured(captured);
-        let base: BaseUrl = scope.filling().url(&url.template).ok()?.parse().ok()?;
+        let text = scope.filling().url(&url.template).ok()?;
         // The others were found to be `https` when the description was read.
-        let origin = base.origin();
-        (origin.is_https() || self.loopback && origin.is_loopback()).then_some(base)
+        let is_allowed = text.parse().is_ok_and(|uri| self.plaintext.check(&uri).is_ok());
+        text.parse().ok().filter(|_| is_allowed)
     }
 
     fn scope<'a>(

@@ -17,6 +17,8 @@ mod log;
 #[cfg(feature = "authorization-code")]
 mod login;
 mod retry;
+#[cfg(feature = "loopback")]
+mod native;
 mod runner;
 mod scope;
 mod secondary;
@@ -28,3 +30,5 @@ pub use self::connection::Connection;
 pub use self::log::{LoggedExchange, RequestLog};
 #[cfg(feature = "authorization-code")]
 pub use self::login::{ConnectionLogin, StartedLogin};
+#[cfg(feature = "loopback")]
+pub use self::native::ConnectionNativeLogin;

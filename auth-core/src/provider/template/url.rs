@@ -99,11 +99,6 @@ impl UrlTemplate {
         }
     }
 
-    /// Whether it is plain `http`, as far as the text says.
-    pub(crate) fn is_plaintext(&self) -> bool {
-        self.start == Start::Scheme { https: false }
-    }
-
     /// Whether it begins with the name `name` alone.
     pub(crate) fn begins_with(&self, name: &str) -> bool {
         matches!(&self.start, Start::Other(Expr::Name(Name::Plain(own))) if own == name)

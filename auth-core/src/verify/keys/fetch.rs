@@ -11,10 +11,10 @@ use super::metadata;
 use crate::error::printable;
 use crate::http::{Endpoint, HttpClient, PlaintextRules, TransportError, retry_after};
 use crate::jose::JwkSet;
+use crate::metadata::{MAX_METADATA, addresses};
 use crate::{Clock, MonotonicTime};
 
-/// Largest metadata document and key set that are read, in bytes.
-const MAX_METADATA: usize = 256 * 1024;
+/// Largest key set that is read, in bytes.
 const MAX_KEYS: usize = 512 * 1024;
 
 /// How long the place of a key set is believed.
@@ -80,7 +80,7 @@ impl Fetcher {
     async fn discover(&self, issuer: &Endpoint) -> Result<Endpoint, KeysError> {
         let mut absent = None;
         let mut wrong = None;
-        for uri in metadata::addresses(issuer.uri()) {
+        for uri in addresses(issuer.uri()) {
             match self.get(issuer.site(), &uri, "application/json", MAX_METADATA).await {
                 Ok(response) if !is_json(&response) => {
                     absent =

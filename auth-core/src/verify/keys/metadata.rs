@@ -1,37 +1,7 @@
-use http::Uri;
-use serde::Deserialize;
-
 use super::error::KeysError;
 use crate::Origin;
-use crate::error::printable;
 use crate::http::{Endpoint, PlaintextRules};
-use crate::json::check_strict;
-
-/// How deep a metadata document may nest, and how many members it may have.
-const MAX_DEPTH: usize = 16;
-const MAX_MEMBERS: usize = 1000;
-
-/// The part of an authorization server's metadata that is read. Unknown members are ignored, `signed_metadata` among
-/// them (RFC 8414 section 2.1 allows that).
-#[derive(Deserialize)]
-struct Metadata {
-    issuer: String,
-    jwks_uri: Option<String>,
-}
-
-/// Where the metadata of `issuer` may be, in the order they are tried: RFC 8414 section 3.1 inserts the well-known part
-/// before the path; OpenID Connect Discovery appends it (RFC 8414 section 5 has both for OpenID).
-pub(super) fn addresses(issuer: &Uri) -> Vec<Uri> {
-    let path = issuer.path().strip_suffix('/').unwrap_or(issuer.path());
-    let mut paths = vec![
-        format!("/.well-known/oauth-authorization-server{path}"),
-        format!("/.well-known/openid-configuration{path}"),
-    ];
-    if !path.is_empty() {
-        paths.push(format!("{path}/.well-known/openid-configuration"));
-    }
-    paths.into_iter().filter_map(|path| with_path(issuer, path)).collect()
-}
+use crate::metadata::{Document, DocumentError};
 
 /// The key set's place, from a metadata document.
 ///
@@ -44,20 +14,17 @@ pub(super) fn keys_endpoint(
     rules: &PlaintextRules,
 ) -> Result<Endpoint, KeysError> {
     let unusable = |why: String| KeysError::new("keys.metadata", format!("the metadata of the issuer {why}"));
-    check_strict(body, MAX_DEPTH, MAX_MEMBERS).map_err(|error| unusable(format!("cannot be read: {error}")))?;
-    // The parser's own error may quote the document.
-    let metadata: Metadata = serde_json::from_slice(body)
-        .map_err(|_| unusable("has no `issuer`, or a member of the wrong type".to_owned()))?;
-    if metadata.issuer != issuer {
-        return Err(KeysError::new(
-            "keys.issuer_mismatch",
-            format!(
-                "the metadata is that of the issuer {:?}, not of {issuer:?}: write the issuer as it writes itself",
-                printable(&metadata.issuer, 200)
+    let url = Document::read(body, issuer)
+        .and_then(|document| document.text("jwks_uri")?.ok_or(DocumentError::Missing("jwks_uri")))
+        .map_err(|error| match error {
+            DocumentError::OtherIssuer(found) => KeysError::new(
+                "keys.issuer_mismatch",
+                format!(
+                    "the metadata is that of the issuer {found:?}, not of {issuer:?}: write the issuer as it writes itself"
+                ),
             ),
-        ));
-    }
-    let url = metadata.jwks_uri.ok_or_else(|| unusable("has no `jwks_uri`".to_owned()))?;
+            other => unusable(other.to_string()),
+        })?;
     let endpoint = Endpoint::parse("key set", &url, rules)
         .map_err(|error| unusable(format!("has a `jwks_uri` that cannot be used: {error}")))?;
     if !Origin::of(origin.uri()).is_some_and(|own| own.matches(endpoint.uri())) {
@@ -72,12 +39,6 @@ pub(super) fn keys_endpoint(
     Ok(endpoint)
 }
 
-fn with_path(issuer: &Uri, path: String) -> Option<Uri> {
-    let mut parts = issuer.clone().into_parts();
-    parts.path_and_query = Some(path.try_into().ok()?);
-    Uri::from_parts(parts).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,25 +51,6 @@ mod tests {
         keys_endpoint(body.as_bytes(), issuer, &origin, &rules)
             .map(|endpoint| endpoint.uri().to_string())
             .map_err(|error| error.code)
-    }
-
-    // R8414-3a, R8414-3b
-    #[test]
-    fn the_well_known_part_is_inserted_and_for_openid_appended_too() {
-        let all = |issuer: &str| addresses(&issuer.parse().unwrap()).iter().map(Uri::to_string).collect::<Vec<_>>();
-        assert_eq!(
-            all("https://a/"),
-            ["https://a/.well-known/oauth-authorization-server", "https://a/.well-known/openid-configuration"]
-        );
-        assert_eq!(all("https://a"), all("https://a/"));
-        assert_eq!(
-            all("https://a:8443/realms/x/"),
-            [
-                "https://a:8443/.well-known/oauth-authorization-server/realms/x",
-                "https://a:8443/.well-known/openid-configuration/realms/x",
-                "https://a:8443/realms/x/.well-known/openid-configuration"
-            ]
-        );
     }
 
     // R8414-3.3a, THREAT-T5
