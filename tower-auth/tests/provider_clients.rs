@@ -47,7 +47,8 @@ async fn a_followed_stream_is_passed_through() {
     let (_api, server, layer) = renewed(CLIENT).await;
     let hyper: Client<HttpConnector, ReplayBody<Upload>> = Client::builder(TokioExecutor::new()).build_http();
     let mut service = layer.layer(hyper);
-    let response = call(&mut service, Request::post(server.url("/v1/up")).body(Upload::of(400).0).unwrap()).await.unwrap();
+    let response =
+        call(&mut service, Request::post(server.url("/v1/up")).body(Upload::of(400).0).unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert!(matches!(response.extensions().get(), Some(NotRecovered::BodyNotReplayable)));
 }
@@ -55,7 +56,8 @@ async fn a_followed_stream_is_passed_through() {
 #[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn reqwest_is_the_same_with_and_without_a_look_into_bodies() {
-    let by_body = format!("{CLIENT}\nexpired_signal = {{ status = 401, body = {{ path = \"\", equals = \"answer\" }} }}");
+    let by_body =
+        format!("{CLIENT}\nexpired_signal = {{ status = 401, body = {{ path = \"\", equals = \"answer\" }} }}");
     let limited = format!("{CLIENT}\nlimits = {{ concurrency = 1 }}");
     for method in [CLIENT, &by_body, &limited] {
         let (api, server, layer) = renewed(method).await;
@@ -65,7 +67,10 @@ async fn reqwest_is_the_same_with_and_without_a_look_into_bodies() {
         for response in [first.unwrap(), second.unwrap()] {
             assert_eq!(response.url().as_str(), server.url("/v1/me"));
             assert!(response.extensions().get::<NotRecovered>().is_none());
-            assert_eq!((response.status(), response.headers()["content-length"].to_str().unwrap()), (StatusCode::OK, "6"));
+            assert_eq!(
+                (response.status(), response.headers()["content-length"].to_str().unwrap()),
+                (StatusCode::OK, "6")
+            );
             assert!(response.remote_addr().is_some());
             assert_eq!(response.text().await.unwrap(), "answer");
         }

@@ -16,9 +16,9 @@ mod lifetime;
 mod log;
 #[cfg(feature = "authorization-code")]
 mod login;
-mod retry;
 #[cfg(feature = "loopback")]
 mod native;
+mod retry;
 mod runner;
 mod scope;
 mod secondary;
