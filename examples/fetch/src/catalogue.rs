@@ -23,7 +23,8 @@ pub fn provider(name: &str, folder: Option<&str>) -> Result<ProviderSpec, Failur
         Some(folder) => vec![PathBuf::from(folder)],
         None => vec![PathBuf::from("providers"), PathBuf::from(CATALOGUE)],
     };
-    let files = folders.iter().flat_map(|folder| ["toml", "json"].map(|ending| folder.join(format!("{name}.{ending}"))));
+    let files =
+        folders.iter().flat_map(|folder| ["toml", "json"].map(|ending| folder.join(format!("{name}.{ending}"))));
     match files.into_iter().find(|file| file.is_file()) {
         Some(file) => read(&file),
         None => Err(Failure::usage(format!(

@@ -79,7 +79,8 @@ impl Meter {
         let filled = usize::try_from(counts.calls.saturating_mul(30) / self.total.max(1)).unwrap_or(30).min(30);
         let bar = format!("{}{}", "#".repeat(filled), ".".repeat(30 - filled));
         let (calls, errors, rate) = (counts.calls, counts.errors, self.rate(counts.calls, now));
-        let _ = write!(io::stderr().lock(), "\r[{bar}] {calls}/{} calls, {errors} errors, {rate:.1}/s\x1b[K", self.total);
+        let _ =
+            write!(io::stderr().lock(), "\r[{bar}] {calls}/{} calls, {errors} errors, {rate:.1}/s\x1b[K", self.total);
     }
 
     /// Takes the line of progress away.

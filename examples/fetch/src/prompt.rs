@@ -25,7 +25,11 @@ pub(crate) fn secret(question: &str) -> Result<Secret, Failure> {
     }
     drop(hidden);
     read.map_err(|error| Failure::usage(format!("standard input cannot be read: {error}")))?;
-    if text.is_empty() { Err(Failure::usage(format!("{question}: nothing was typed in"))) } else { Ok(Secret::new(text)) }
+    if text.is_empty() {
+        Err(Failure::usage(format!("{question}: nothing was typed in")))
+    } else {
+        Ok(Secret::new(text))
+    }
 }
 
 /// A terminal that does not show what is typed.

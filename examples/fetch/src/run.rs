@@ -251,7 +251,8 @@ async fn send_all(session: &Arc<Session>, calls: Vec<(String, Call)>, args: &Arg
     let queue = Arc::new(Mutex::new(repeated));
     let mut workers = JoinSet::new();
     for _ in 0..args.concurrency {
-        let worker = Worker { session: Arc::clone(session), meter: Arc::clone(&meter), output, interval: args.interval };
+        let worker =
+            Worker { session: Arc::clone(session), meter: Arc::clone(&meter), output, interval: args.interval };
         workers.spawn(worker.work(Arc::clone(&queue)));
     }
     let exit = workers.join_all().await.into_iter().fold(Exit::Success, Exit::max);

@@ -33,7 +33,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl StateFile {
     /// The file for a run: the one that was named, or one of its own in the state folder of this program. Waits until no other run uses it.
-    pub(crate) async fn of_run(filled: &FilledProvider, args: &Args, environment: &Environment) -> Result<Self, Failure> {
+    pub(crate) async fn of_run(
+        filled: &FilledProvider,
+        args: &Args,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
         let path = match &args.state {
             Some(path) => PathBuf::from(path),
             None => {
@@ -54,7 +58,8 @@ impl StateFile {
         lock.push(".lock");
         let lock = PathBuf::from(lock);
         let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(&lock);
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(&lock);
         let file = file.map_err(|error| unusable(&lock, &error))?;
         let mut told = false;
         loop {
@@ -144,7 +149,9 @@ impl StateFile {
 fn folder(environment: &Environment) -> Result<PathBuf, Failure> {
     let set = |name: &str| environment(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
-    let base = base.ok_or_else(|| Failure::usage("there is no place for tokens: set XDG_STATE_HOME or HOME, or give --state FILE"))?;
+    let base = base.ok_or_else(|| {
+        Failure::usage("there is no place for tokens: set XDG_STATE_HOME or HOME, or give --state FILE")
+    })?;
     Ok(base.join("tower-auth-fetch"))
 }
 
@@ -177,7 +184,8 @@ fn name(filled: &FilledProvider, scopes: &[String]) -> String {
         }
     }
     scopes.iter().for_each(|scope| add("scope", scope));
-    let digest: String = digest(&SHA256, text.as_bytes()).as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String =
+        digest(&SHA256, text.as_bytes()).as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     let key: String = method.key().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     format!("{id}.{key}.{digest}.json")
 }

@@ -116,7 +116,12 @@ impl Dialect for ProviderDialect {
 
     fn translate(&self, _: Target, response: Response<Bytes>, now: SystemTime) -> Result<Translated, TokenError> {
         let answer = Answer::new(&response);
+        let told = |members: &Map<String, Value>| members.contains_key("access_token") || members.contains_key("error");
         Ok(match self.read(&answer, now)? {
+            // The usual reader calls a web page, or whatever else it is, by its name.
+            Some((members, ..)) if answer.members().is_none() && !told(&members) => {
+                Translated { response, extras: Vec::new() }
+            }
             Some((members, extras, status)) => Translated { response: rewrite(response, status, &members), extras },
             None => Translated { response, extras: Vec::new() },
         })

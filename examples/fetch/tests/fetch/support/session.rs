@@ -1,25 +1,21 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use fetch::{Answer, Call, Filled, Origins, Provider, Selection, Session, Setup, Values};
+use fetch::{Answer, Call, Origins, Session, Setup};
 use http::{HeaderMap, Method};
+use tower_auth::core::{ProviderSpec, ProviderValues};
 use tower_auth_testing::TestClock;
 
 use super::Server;
 
 /// A session in this process whose tokens live by the test's clock.
-pub(crate) async fn session(
-    provider: &Provider,
-    values: &[(&str, &str)],
-    servers: &[&Server],
-    time: &TestClock,
-) -> Session {
+pub(crate) fn session(spec: &ProviderSpec, values: &[(&str, &str)], servers: &[&Server], time: &TestClock) -> Session {
     let origins: Vec<_> = servers.iter().map(|server| server.origin.clone()).collect();
     let origins = Origins::allow_plaintext(&origins).unwrap();
     let environment: HashMap<_, _> =
         values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let values = Values::new(provider, &[], None, Box::new(move |name| environment.get(name).cloned())).unwrap();
-    let filled = Filled::gather(provider, Selection::default(), &values, &origins).await.unwrap();
+    let values = ProviderValues::new().env(move |name| environment.get(name).cloned());
+    let filled = spec.fill(&values).unwrap();
     Session::open(filled, Setup { origins, clock: time.clock(), ..Setup::new() }).unwrap()
 }
 
