@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use super::core::{ClientCredentials, HttpClient, HttpTransport, JwtVerifier};
+use super::core::{ClientCredentials, HttpClient, HttpTransport, JwtVerifier, OAuthClient, OAuthClientBuilder};
 use bytes::Bytes;
 use http::{Request, header};
 use serde_json::{Value, json};
@@ -17,8 +17,17 @@ pub(crate) struct Provider {
 
 impl Provider {
     /// Starts a server, or says why not. Where nothing may be skipped that is a failure.
-    #[allow(clippy::disallowed_methods, reason = "the test script says by a variable where the server is")]
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with("0")
+    }
+
+    /// The same over TLS, where clients may show certificates.
+    pub(crate) fn start_tls() -> Option<Self> {
+        Self::start_with("1")
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the test script says by a variable where the server is")]
+    fn start_with(tls: &str) -> Option<Self> {
         let Ok(folder) = std::env::var("TOWER_AUTH_OIDC_PROVIDER") else {
             assert!(std::env::var_os("TOWER_AUTH_REQUIRE").is_none(), "TOWER_AUTH_OIDC_PROVIDER is not set");
             println!("skipped: TOWER_AUTH_OIDC_PROVIDER is not set");
@@ -28,6 +37,7 @@ impl Provider {
             .arg(format!("{folder}/start.sh"))
             .env("EXIT_WITH_STDIN", "1")
             .env("PORT", "0")
+            .env("TLS", tls)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -35,9 +45,49 @@ impl Provider {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let about = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
-        let http = HttpTransport::new().allow_loopback_http().build().unwrap();
+        let about: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
+        let http = transport(&about).build().unwrap();
         Some(Self { child, about, http })
+    }
+
+    /// What the server says of itself.
+    pub(crate) fn about(&self) -> &Value {
+        &self.about
+    }
+
+    /// A transport that trusts the server.
+    pub(crate) fn transport(&self) -> HttpTransport {
+        transport(&self.about)
+    }
+
+    pub(crate) fn http(&self) -> HttpClient {
+        self.http.clone()
+    }
+
+    /// The client `id`, with every endpoint.
+    pub(crate) fn described(&self, id: &str) -> OAuthClientBuilder {
+        let issuer = self.issuer();
+        OAuthClient::builder(id)
+            .issuer(issuer)
+            .authorization_endpoint(format!("{issuer}/auth"))
+            .token_endpoint(format!("{issuer}/token"))
+            .pushed_authorization_request_endpoint(format!("{issuer}/request"))
+            .device_authorization_endpoint(format!("{issuer}/device/auth"))
+            .revocation_endpoint(format!("{issuer}/token/revocation"))
+            .allow_loopback_http()
+            .http_client(self.http())
+    }
+
+    /// Registers a client (RFC 7591), and gives what the server made of it.
+    pub(crate) async fn register(&self, metadata: Value) -> Value {
+        let request = Request::post(format!("{}/reg", self.issuer()))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Bytes::from(metadata.to_string()))
+            .unwrap();
+        let response = self.http.send(request).await.unwrap();
+        let text = String::from_utf8_lossy(response.body()).into_owned();
+        assert_eq!(response.status(), 201, "{text}");
+        serde_json::from_str(&text).unwrap()
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -85,6 +135,13 @@ impl Provider {
 
     pub(crate) async fn rotate_keys(&self, keep_old: bool) {
         self.test("rotate-keys", json!({ "keep_old": keep_old })).await;
+    }
+}
+
+fn transport(about: &Value) -> HttpTransport {
+    match about["tls"]["ca_pem"].as_str() {
+        Some(ca) => HttpTransport::new().only_roots(ca),
+        None => HttpTransport::new().allow_loopback_http(),
     }
 }
 

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -7,17 +8,18 @@ use std::time::Duration;
 use super::budget::Budget;
 use super::client::{describe, invalid, listed};
 use super::connection::{Connection, Held, Inner};
-use super::credential::credential;
+use super::credential::CredentialMaker;
 use super::grantor::ProviderGrantor;
 use super::log::{RequestLog, logged};
 use super::runner::Runner;
+use super::signers::Signers;
 use super::source::{ProviderSource, Way, captured};
 use crate::error::{BoxError, ConfigError, ConfigErrorKind};
 use crate::http::{Dangerous, HttpClient, PlaintextOptions, PlaintextRules};
 use crate::oauth::{Agreed, OAuthClient, Once, Params, Redactor, Renewal, Rotation as Spending};
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{AuthKind, Refresh, Rotation, UrlKey};
-use crate::{Clock, ScopeSet, TokenCache, TokenResponse};
+use crate::{Clock, Credential, ScopeSet, Secret, TokenCache, TokenResponse};
 
 /// Makes a [`Connection`] of a description and its values. Every option has a default.
 #[must_use = "a builder does nothing until `build` is called"]
@@ -28,6 +30,7 @@ pub struct ConnectionBuilder {
     resumed: Option<TokenResponse>,
     persist: Option<Persist>,
     log: Option<RequestLog>,
+    signers: Signers,
 }
 
 /// What clients and caches of a connection share.
@@ -56,6 +59,7 @@ impl FilledProvider {
             resumed: None,
             persist: None,
             log: None,
+            signers: Signers::default(),
         }
     }
 }
@@ -105,6 +109,35 @@ impl ConnectionBuilder {
         self
     }
 
+    /// Registers the signer that descriptions call `name` (`signer = { kind = "custom", name = "…" }`). `make` gets the description's parameters with their
+    /// values, and makes a [`Credential::signer`](crate::Credential::signer) of them: with each token anew where there are tokens.
+    ///
+    /// ```
+    /// use tower_auth_core::{Credential, ProviderSpec, ProviderValues};
+    /// # use tower_auth_core::{RequestSigner, SigningError, SigningRequest, Secret, HttpClient};
+    /// # struct Wsse(Secret);
+    /// # impl RequestSigner for Wsse {
+    /// #     fn is_present_in(&self, headers: &http::HeaderMap) -> bool { headers.contains_key("x-wsse") }
+    /// #     fn sign(&self, _: &mut SigningRequest<'_>) -> Result<(), SigningError> { Ok(()) }
+    /// # }
+    ///
+    /// # fn connect(spec: ProviderSpec, values: ProviderValues) -> Result<(), Box<dyn std::error::Error>> {
+    /// let connection = spec
+    ///     .fill(&values)?
+    ///     .connect()
+    ///     .signer("wsse", |params| Ok(Credential::signer(Wsse(params["secret"].clone()))))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn signer<F>(mut self, name: impl Into<String>, make: F) -> Self
+    where
+        F: Fn(&BTreeMap<String, Secret>) -> Result<Credential, ConfigError> + Send + Sync + 'static,
+    {
+        self.signers.register(name.into(), make);
+        self
+    }
+
     /// Allows plain `http` on literal loopback addresses (`127.0.0.0/8`, `[::1]`), for tests.
     pub fn allow_loopback_http(mut self) -> Self {
         self.options.plaintext.loopback = true;
@@ -147,12 +180,18 @@ impl ConnectionBuilder {
         let plaintext = self.plaintext_rules()?;
         let http = self.http()?;
         let timeout = self.options.timeout.unwrap_or(Duration::from_secs(15));
+        if let Some(signer) = &method.signer {
+            self.signers.check(signer)?;
+        }
+        let maker = Arc::new(CredentialMaker {
+            filled: Arc::clone(&self.filled),
+            clock: self.options.clock.clone(),
+            signers: std::mem::take(&mut self.signers),
+            plaintext: plaintext.clone(),
+        });
         let held = match method.kind().has_token_request() {
-            true => self.cached(&http, timeout)?,
-            false => {
-                let none = std::collections::BTreeMap::new();
-                Held::Static(credential(&self.filled, &method.placement, None, &none, &self.options.clock)?)
-            }
+            true => self.cached(&http, timeout, &maker)?,
+            false => Held::Static(maker.make(&method.placement, None, &BTreeMap::new())?),
         };
         Ok(Connection(Arc::new(Inner {
             runner: self.runner(http, timeout),
@@ -161,6 +200,7 @@ impl ConnectionBuilder {
             persist: self.persist,
             scopes: self.scopes,
             held,
+            maker,
             filled: self.filled,
         })))
     }
@@ -192,7 +232,7 @@ impl ConnectionBuilder {
         Ok(http)
     }
 
-    fn cached(&self, http: &HttpClient, timeout: Duration) -> Result<Held, ConfigError> {
+    fn cached(&self, http: &HttpClient, timeout: Duration, maker: &Arc<CredentialMaker>) -> Result<Held, ConfigError> {
         let (filled, clock) = (&self.filled, &self.options.clock);
         let method = filled.method();
         let client = match filled.url_of(UrlKey::Token) {
@@ -216,12 +256,9 @@ impl ConnectionBuilder {
             budget: method.limits.token_calls.map(|(count, per)| Budget::new(count, per)),
             clock: clock.clone(),
         };
-        let present = {
-            let (filled, clock) = (Arc::clone(filled), clock.clone());
-            move |response: &TokenResponse| {
-                let placement = &filled.method().placement;
-                credential(&filled, placement, Some(response.token()), &captured(response), &clock)
-            }
+        let maker = Arc::clone(maker);
+        let present = move |response: &TokenResponse| {
+            maker.make(&maker.filled.method().placement, Some(response.token()), &captured(response))
         };
         let mut cache = TokenCache::builder(source)
             .name(filled.spec().id())

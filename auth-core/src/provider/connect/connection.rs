@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use super::answer::Answer;
 use super::builder::Persist;
 use super::captures::keep;
+use super::credential::CredentialMaker;
 use super::runner::{Runner, Task};
 use super::scope::Scope;
 use super::source::captured;
@@ -54,6 +55,7 @@ pub struct Connection(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) filled: Arc<FilledProvider>,
     pub(super) held: Held,
+    pub(super) maker: Arc<CredentialMaker>,
     pub(super) runner: Runner,
     pub(super) clock: Clock,
     pub(super) plaintext: PlaintextRules,
@@ -107,14 +109,13 @@ impl Connection {
     #[must_use]
     pub fn base_url(&self) -> Option<String> {
         let url = self.0.filled.url_of(UrlKey::Base)?;
-        match &url.text {
-            Some(text) => Some(text.clone()),
-            None => {
-                let known = self.captured();
-                let scope = Scope::new(&self.0.filled, &self.0.clock).captured(&known);
-                scope.filling().url(&url.template).ok().filter(|url| self.is_allowed(url))
-            }
+        if let Some(text) = &url.text {
+            return Some(text.clone());
         }
+        let known = self.captured();
+        self.0.maker.base_url(&known)?;
+        let scope = Scope::new(&self.0.filled, &self.0.clock).captured(&known);
+        scope.filling().url(&url.template).ok()
     }
 
     /// Whether the base URL is known only after connecting.
@@ -284,15 +285,16 @@ impl Connection {
         &self.0.filled.method().limits.retry_after
     }
 
+    /// How many calls of the API may be under way at once, if the description says so.
+    #[must_use]
+    pub fn concurrency(&self) -> Option<usize> {
+        self.0.filled.method().limits.concurrency.map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// Whether a part of the credential goes into request bodies, which the layer for headers cannot do.
     #[must_use]
     pub fn puts_credential_into_bodies(&self) -> bool {
         self.0.filled.method().placement.iter().any(|spec| matches!(spec.place, Place::Body(_)))
-    }
-
-    /// A late base URL must be `https`, as the others were found to be when the description was read.
-    fn is_allowed(&self, url: &str) -> bool {
-        url.parse().is_ok_and(|uri| self.0.plaintext.check(&uri).is_ok())
     }
 
     async fn run(

@@ -10,6 +10,7 @@ mod connection;
 mod credential;
 mod dialect;
 mod grantor;
+mod http_signature;
 mod lifetime;
 mod log;
 #[cfg(feature = "authorization-code")]
@@ -18,6 +19,7 @@ mod login;
 mod native;
 mod runner;
 mod scope;
+mod signers;
 mod source;
 
 pub use self::builder::ConnectionBuilder;
