@@ -28,6 +28,8 @@ pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Resul
         (UrlKey::Authorize, OAuthClientBuilder::authorization_endpoint),
         (UrlKey::Revoke, OAuthClientBuilder::revocation_endpoint),
         (UrlKey::Introspect, OAuthClientBuilder::introspection_endpoint),
+        (UrlKey::Device, OAuthClientBuilder::device_authorization_endpoint),
+        (UrlKey::Issuer, OAuthClientBuilder::issuer),
     ] {
         if let Some(url) = filled.url_of(key) {
             client = set(client, fixed(key, url.text.as_deref())?.to_owned());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::answer::Answer;
-use super::builder::Persist;
+use super::builder::{Options, Persist};
 use super::captures::keep;
 use super::credential::CredentialMaker;
 use super::runner::{Runner, Task};
@@ -59,6 +59,7 @@ pub(super) struct Inner {
     pub(super) runner: Runner,
     pub(super) clock: Clock,
     pub(super) plaintext: PlaintextRules,
+    pub(super) options: Options,
     pub(super) persist: Option<Persist>,
     /// Chosen by the caller.
     pub(super) scopes: Vec<String>,

@@ -68,6 +68,7 @@ impl Dialect for ProviderDialect {
             }
         }
         let (extra, grant_type) = match place {
+            _ if target == Target::DeviceAuthorization => (None, &GrantType::Usual),
             ParamPlace::Token => (Some(&method.token.params), &method.token.grant_type),
             ParamPlace::Refresh => (Some(&method.renewal.params), &method.renewal.grant_type),
             ParamPlace::Authorize => (None, &GrantType::Usual),
@@ -114,7 +115,10 @@ impl Dialect for ProviderDialect {
         Ok(())
     }
 
-    fn translate(&self, _: Target, response: Response<Bytes>, now: SystemTime) -> Result<Translated, TokenError> {
+    fn translate(&self, target: Target, response: Response<Bytes>, now: SystemTime) -> Result<Translated, TokenError> {
+        if target == Target::DeviceAuthorization {
+            return Ok(Translated { response, extras: Vec::new() });
+        }
         let answer = Answer::new(&response);
         let told = |members: &Map<String, Value>| members.contains_key("access_token") || members.contains_key("error");
         Ok(match self.read(&answer, now)? {
