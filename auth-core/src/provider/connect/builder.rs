@@ -35,6 +35,7 @@ pub struct ConnectionBuilder {
 }
 
 /// What clients and caches of a connection share.
+#[derive(Clone)]
 pub(super) struct Options {
     pub(super) http: Option<HttpClient>,
     pub(super) clock: Clock,
@@ -196,7 +197,8 @@ impl ConnectionBuilder {
         };
         Ok(Connection(Arc::new(Inner {
             runner: self.runner(http, timeout),
-            clock: self.options.clock,
+            clock: self.options.clock.clone(),
+            options: self.options,
             plaintext,
             persist: self.persist,
             scopes: self.scopes,

@@ -51,6 +51,8 @@ fn described(
         (UrlKey::Authorize, OAuthClientBuilder::authorization_endpoint),
         (UrlKey::Revoke, OAuthClientBuilder::revocation_endpoint),
         (UrlKey::Introspect, OAuthClientBuilder::introspection_endpoint),
+        (UrlKey::Device, OAuthClientBuilder::device_authorization_endpoint),
+        (UrlKey::Issuer, OAuthClientBuilder::issuer),
     ] {
         if let Some(url) = filled.url_of(key) {
             client = set(client, fixed(key, url.text.as_deref())?.to_owned());

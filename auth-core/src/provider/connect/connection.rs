@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::answer::Answer;
 use super::body::fill_body;
-use super::builder::Persist;
+use super::builder::{Options, Persist};
 use super::captures::keep;
 use super::client::invalid;
 use super::credential::CredentialMaker;
@@ -63,6 +63,7 @@ pub(super) struct Inner {
     pub(super) runner: Runner,
     pub(super) clock: Clock,
     pub(super) plaintext: PlaintextRules,
+    pub(super) options: Options,
     pub(super) persist: Option<Persist>,
     /// Chosen by the caller.
     pub(super) scopes: Vec<String>,

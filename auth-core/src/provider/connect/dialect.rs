@@ -79,6 +79,7 @@ impl Dialect for ProviderDialect {
             }
         }
         let (extra, grant_type) = match place {
+            _ if target == Target::DeviceAuthorization => (None, &GrantType::Usual),
             ParamPlace::Token => (Some(&method.token.params), &method.token.grant_type),
             ParamPlace::Refresh => {
                 let params = self.secondary().map_or(&method.renewal.params, |secondary| &secondary.params);
@@ -128,10 +129,18 @@ impl Dialect for ProviderDialect {
         Ok(())
     }
 
-    fn translate(&self, _: Target, response: Response<Bytes>, now: SystemTime) -> Result<Translated, TokenError> {
+    fn translate(&self, target: Target, response: Response<Bytes>, now: SystemTime) -> Result<Translated, TokenError> {
         let response = self.with_retry_after(response, now);
+        if target == Target::DeviceAuthorization {
+            return Ok(Translated { response, extras: Vec::new() });
+        }
         let answer = Answer::new(&response);
+        let told = |members: &Map<String, Value>| members.contains_key("access_token") || members.contains_key("error");
         Ok(match self.read(&answer, now)? {
+            // The usual reader calls a web page, or whatever else it is, by its name.
+            Some((members, ..)) if answer.members().is_none() && !told(&members) => {
+                Translated { response, extras: Vec::new() }
+            }
             Some((members, extras, status)) => Translated { response: rewrite(response, status, &members), extras },
             None => Translated { response, extras: Vec::new() },
         })

@@ -9,6 +9,7 @@ mod captures;
 mod client;
 mod connection;
 mod credential;
+mod device;
 mod dialect;
 mod grantor;
 mod http_signature;
