@@ -31,7 +31,7 @@ mod refresh;
 mod refresh_stress;
 mod registration;
 mod request;
-mod revoke;
 mod resource;
+mod revoke;
 mod script;
 mod secrecy;
