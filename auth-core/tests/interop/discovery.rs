@@ -11,7 +11,7 @@ use crate::provider::Provider;
 const CALLBACK: &str = "https://app.example.test/callback";
 
 impl Provider {
-    fn described(&self, id: &str, auth: ClientAuth) -> OAuthClientBuilder {
+    fn by_issuer(&self, id: &str, auth: ClientAuth) -> OAuthClientBuilder {
         let builder = OAuthClient::builder(id).issuer(self.issuer()).client_auth(auth).allow_loopback_http();
         if auth == ClientAuth::None { builder } else { builder.secret(self.secret(id)) }
     }
@@ -30,7 +30,7 @@ impl Provider {
 #[tokio::test]
 async fn the_token_endpoint_is_found() {
     let Some(server) = Provider::start() else { return };
-    let described = server.described("cc-basic", ClientAuth::Basic);
+    let described = server.by_issuer("cc-basic", ClientAuth::Basic);
     ClientCredentials::over(described.clone()).build().unwrap().request_token().await.unwrap();
     let metadata = described.build().unwrap().metadata().await.unwrap();
     assert_eq!(metadata.issuer(), server.issuer());
@@ -47,7 +47,7 @@ async fn the_token_endpoint_is_found() {
 async fn users_log_in_where_the_metadata_says() {
     let Some(server) = Provider::start() else { return };
     for (id, auth) in [("app-confidential", ClientAuth::Basic), ("app-public", ClientAuth::None)] {
-        let client = server.described(id, auth).build().unwrap();
+        let client = server.by_issuer(id, auth).build().unwrap();
         let request = AuthorizationRequest::new(&client, CALLBACK).scopes(["read"]);
         server.login(&client, request).await;
     }
@@ -57,7 +57,7 @@ async fn users_log_in_where_the_metadata_says() {
 #[tokio::test]
 async fn requests_are_pushed_where_the_metadata_says() {
     let Some(server) = Provider::start() else { return };
-    let client = server.described("app-par", ClientAuth::Body).build().unwrap();
+    let client = server.by_issuer("app-par", ClientAuth::Body).build().unwrap();
     server.login(&client, AuthorizationRequest::new(&client, CALLBACK).scopes(["read"]).pushed()).await;
 }
 
