@@ -16,7 +16,7 @@ impl Provider {
         if auth == ClientAuth::None { builder } else { builder.secret(self.secret(id)) }
     }
 
-    async fn login(&self, client: &OAuthClient, request: AuthorizationRequest) {
+    async fn log_in(&self, client: &OAuthClient, request: AuthorizationRequest) {
         let started = request.start().await.unwrap();
         let answer = self.test("authorize", json!({ "url": started.url.to_string() })).await;
         let location = answer["location"].as_str().unwrap_or_else(|| panic!("{answer}"));
@@ -46,10 +46,13 @@ async fn the_token_endpoint_is_found() {
 #[tokio::test]
 async fn users_log_in_where_the_metadata_says() {
     let Some(server) = Provider::start() else { return };
-    for (id, auth) in [("app-confidential", ClientAuth::Basic), ("app-public", ClientAuth::None)] {
+    for (id, auth, redirect_uri) in [
+        ("app-confidential", ClientAuth::Basic, CALLBACK),
+        ("app-public", ClientAuth::None, "http://127.0.0.1/callback"),
+    ] {
         let client = server.by_issuer(id, auth).build().unwrap();
-        let request = AuthorizationRequest::new(&client, CALLBACK).scopes(["read"]);
-        server.login(&client, request).await;
+        let request = AuthorizationRequest::new(&client, redirect_uri).scopes(["read"]);
+        server.log_in(&client, request).await;
     }
 }
 
@@ -58,7 +61,7 @@ async fn users_log_in_where_the_metadata_says() {
 async fn requests_are_pushed_where_the_metadata_says() {
     let Some(server) = Provider::start() else { return };
     let client = server.by_issuer("app-par", ClientAuth::Body).build().unwrap();
-    server.login(&client, AuthorizationRequest::new(&client, CALLBACK).scopes(["read"]).pushed()).await;
+    server.log_in(&client, AuthorizationRequest::new(&client, CALLBACK).scopes(["read"]).pushed()).await;
 }
 
 #[tokio::test]
@@ -75,5 +78,5 @@ async fn a_client_registers_itself_and_gets_tokens() {
     let public = registration.client_auth(ClientAuth::None).redirect_uri(CALLBACK);
     let client = public.register(server.issuer()).await.unwrap().client().build().unwrap();
     let request = AuthorizationRequest::new(&client, CALLBACK).scopes(["openid"]);
-    server.login(&client, request).await;
+    server.log_in(&client, request).await;
 }
