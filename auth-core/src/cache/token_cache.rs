@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::handle::Handle;
 use super::snapshot::{Generation, Liveness, Received, Snapshot};
 use super::{CacheStatus, Invalidation, TokenCacheBuilder, TokenReader};
+#[cfg(feature = "provider")]
+use crate::Clock;
 use crate::source::{RefreshCause, SourceRequest, TokenSource};
 use crate::{Credential, Token, TokenError, TokenResponse};
 
@@ -169,6 +171,17 @@ impl TokenCache {
     #[cfg(feature = "provider")]
     pub(crate) fn last_response(&self) -> Option<Arc<TokenResponse>> {
         self.handle.state().last_response()
+    }
+
+    #[cfg(feature = "provider")]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.handle.clock
+    }
+
+    /// Changes what is kept beside the token; see the engine's method.
+    #[cfg(feature = "provider")]
+    pub(crate) fn amend(&self, change: impl FnOnce(TokenResponse) -> TokenResponse) -> Option<TokenResponse> {
+        self.handle.state().amend(change)
     }
 
     /// How the cache is doing.

@@ -2,11 +2,16 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use super::core::{ClientCredentials, HttpClient, HttpTransport, JwtVerifier, OAuthClient, OAuthClientBuilder};
 use bytes::Bytes;
 use http::{Request, header};
 use serde_json::{Value, json};
+
+/// How long a start may take: the first one installs the server's packages.
+const START: Duration = Duration::from_secs(20);
 
 /// A running server. It ends with its standard input, so also when the test is killed.
 pub(crate) struct Provider {
@@ -33,19 +38,9 @@ impl Provider {
             println!("skipped: TOWER_AUTH_OIDC_PROVIDER is not set");
             return None;
         };
-        let mut child = Command::new("sh")
-            .arg(format!("{folder}/start.sh"))
-            .env("EXIT_WITH_STDIN", "1")
-            .env("PORT", "0")
-            .env("TLS", tls)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let about: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
+        // Node may stand still for ever while it makes its keys: then another start is quicker than to wait.
+        let started = (0..3).find_map(|_| begin(&folder, tls));
+        let (child, about) = started.expect("the authorization server starts within three attempts");
         let http = transport(&about).build().unwrap();
         Some(Self { child, about, http })
     }
@@ -142,6 +137,35 @@ fn transport(about: &Value) -> HttpTransport {
     match about["tls"]["ca_pem"].as_str() {
         Some(ca) => HttpTransport::new().only_roots(ca),
         None => HttpTransport::new().allow_loopback_http(),
+    }
+}
+
+/// Starts the server, and reads what it says of itself. `None` if it says nothing.
+fn begin(folder: &str, tls: &str) -> Option<(Child, Value)> {
+    let mut child = Command::new("sh")
+        .arg(format!("{folder}/start.sh"))
+        .env("EXIT_WITH_STDIN", "1")
+        .env("PORT", "0")
+        .env("TLS", tls)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let (sender, line) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        // Nobody listens any more if it took too long.
+        let _ = lines.read_line(&mut line).map(|_| sender.send(line));
+    });
+    match line.recv_timeout(START).ok().and_then(|line| serde_json::from_str(&line).ok()) {
+        Some(about) => Some((child, about)),
+        None => {
+            let _ = child.kill();
+            let _ = child.wait();
+            None
+        }
     }
 }
 

@@ -2,19 +2,20 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
 use super::captures::keep;
 use super::lifetime::lifetime;
+use super::retry::{asks_to_wait, retry_after};
 use super::scope::Scope;
 use crate::http::WipedBuffer;
 use crate::oauth::{BodyFormat, Dialect, Outline, Target, Translated};
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{AuthKind, ExpiryKind, RequestFormat};
-use crate::provider::model::{GrantType, ParamPlace, ParamValue, Source};
+use crate::provider::model::{GrantType, ParamPlace, ParamValue, SecondaryToken, Source};
 use crate::provider::path::Path;
 use crate::{Clock, Secret, TokenError};
 
@@ -25,6 +26,8 @@ pub(super) const REFRESH_EXPIRES: &str = "refresh_expires_in";
 pub(super) struct ProviderDialect {
     filled: Arc<FilledProvider>,
     clock: Clock,
+    /// The number of the secondary token that is asked for.
+    secondary: Option<usize>,
 }
 
 /// The standard parameters that a file may rename or drop.
@@ -44,7 +47,15 @@ const STANDARD: &[&str] = &[
 
 impl ProviderDialect {
     pub(super) fn new(filled: Arc<FilledProvider>, clock: Clock) -> Self {
-        Self { filled, clock }
+        Self { filled, clock, secondary: None }
+    }
+
+    pub(super) fn of_secondary(filled: Arc<FilledProvider>, clock: Clock, number: usize) -> Self {
+        Self { filled, clock, secondary: Some(number) }
+    }
+
+    fn secondary(&self) -> Option<&SecondaryToken> {
+        self.filled.method().secondary_tokens.get(self.secondary?)
     }
 
     fn place(target: Target) -> ParamPlace {
@@ -70,7 +81,10 @@ impl Dialect for ProviderDialect {
         let (extra, grant_type) = match place {
             _ if target == Target::DeviceAuthorization => (None, &GrantType::Usual),
             ParamPlace::Token => (Some(&method.token.params), &method.token.grant_type),
-            ParamPlace::Refresh => (Some(&method.renewal.params), &method.renewal.grant_type),
+            ParamPlace::Refresh => {
+                let params = self.secondary().map_or(&method.renewal.params, |secondary| &secondary.params);
+                (Some(params), &method.renewal.grant_type)
+            }
             ParamPlace::Authorize => (None, &GrantType::Usual),
         };
         match grant_type {
@@ -116,6 +130,7 @@ impl Dialect for ProviderDialect {
     }
 
     fn translate(&self, target: Target, response: Response<Bytes>, now: SystemTime) -> Result<Translated, TokenError> {
+        let response = self.with_retry_after(response, now);
         if target == Target::DeviceAuthorization {
             return Ok(Translated { response, extras: Vec::new() });
         }
@@ -190,6 +205,9 @@ impl ProviderDialect {
             members.remove("token_type");
         }
         self.put_lifetime(&mut members, answer, token.expose_secret(), now);
+        if self.secondary.is_some() {
+            return Ok(Some((members, Vec::new(), status)));
+        }
         let mut extras = keep(&self.filled, answer, &rules.capture)?;
         if let Some(end) = answer.first_text(&rules.refresh_expires) {
             extras.push((REFRESH_EXPIRES.to_owned(), end));
@@ -197,9 +215,21 @@ impl ProviderDialect {
         Ok(Some((members, extras, status)))
     }
 
+    /// Says in the usual header what the description's own say about when to come back.
+    fn with_retry_after(&self, mut response: Response<Bytes>, now: SystemTime) -> Response<Bytes> {
+        let names = &self.filled.method().limits.retry_after;
+        if !names.is_empty() && asks_to_wait(response.status()) {
+            if let Some(wait) = retry_after(response.headers(), names, now) {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1000) as u64));
+            }
+        }
+        response
+    }
+
     fn put_lifetime(&self, members: &mut Map<String, Value>, answer: &Answer, token: &str, now: SystemTime) {
         let method = self.filled.method();
-        let (rules, expires) = (&method.response.expires, &method.expires);
+        let own = self.secondary().and_then(|secondary| secondary.expires.as_ref());
+        let (rules, expires) = (&method.response.expires, own.unwrap_or(&method.expires));
         let text = answer.first_text(rules);
         let found = lifetime(expires.kind, text.as_ref().map(Secret::expose_secret), token, now);
         // The usual reader knows more forms of the usual members, and says in the log what it cannot read.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod assertion;
+mod body;
 mod budget;
 mod builder;
 mod captures;
@@ -18,8 +19,10 @@ mod log;
 mod login;
 #[cfg(feature = "loopback")]
 mod native;
+mod retry;
 mod runner;
 mod scope;
+mod secondary;
 mod signers;
 mod source;
 
