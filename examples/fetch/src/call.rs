@@ -15,7 +15,7 @@ use tower_auth::{AuthError, AuthErrorKind, NotRecovered};
 use crate::explain;
 use crate::failure::{Exit, Failure};
 use crate::sends::SendLog;
-use crate::session::Session;
+use crate::session::{Session, Site};
 
 /// A request to an API, ready to be sent any number of times.
 #[derive(Clone, Debug)]
@@ -60,9 +60,10 @@ impl Session {
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("fetch/", env!("CARGO_PKG_VERSION"))));
         headers.extend(call.headers.clone());
-        let result = match self.layer()? {
-            Some(layer) => layer.layer(transport).oneshot(request).await,
-            None if self.is_open() => transport.oneshot(request).await,
+        let result = match self.site()? {
+            Some(Site::Provider(layer)) => whole(layer.layer(transport).oneshot(request).await).await,
+            Some(Site::Named(layer)) => whole(layer.layer(transport).oneshot(request).await).await,
+            None if self.is_open() => whole(transport.oneshot(request).await).await,
             None => return Err(Failure::usage("the credential has no base_url to go to")),
         };
         let response = result.map_err(|error| self.failed(call, &*error))?;
@@ -86,6 +87,17 @@ impl Session {
     }
 }
 
+/// An answer with its body read, as far as a layer has not done so.
+async fn whole<B>(answer: Result<Response<B>, BoxError>) -> Result<Response<Bytes>, BoxError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let (parts, body) = answer?.into_parts();
+    let body = body.collect().await.map_err(Into::into)?.to_bytes();
+    Ok(Response::from_parts(parts, body))
+}
+
 /// The transport, with each send counted.
 #[derive(Clone, Debug)]
 struct CountedSends {
@@ -98,9 +110,9 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    type Response = Response<Bytes>;
+    type Response = Response<Full<Bytes>>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
     /// The HTTP client awaits its own readiness.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
@@ -113,7 +125,7 @@ where
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(Into::into)?.to_bytes();
-            http.send(Request::from_parts(parts, body)).await
+            Ok(http.send(Request::from_parts(parts, body)).await?.map(Full::new))
         })
     }
 }

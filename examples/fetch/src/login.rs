@@ -32,10 +32,9 @@ async fn by_browser(session: &Session, args: &Args) -> Result<(), Failure> {
     let show = move |url: &Uri| {
         complain(&format!("sign in here: {url}"));
         // Whoever has no browser on this machine has read the URL.
-        if !silent {
-            if let Err(error) = open_system_browser(url) {
-                complain(&format!("no browser was opened: {error}"));
-            }
+        let opened = if silent { Ok(()) } else { open_system_browser(url) };
+        if let Err(error) = opened {
+            complain(&format!("no browser was opened: {error}"));
         }
         Ok(())
     };

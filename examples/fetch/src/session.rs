@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http::Uri;
 use tower_auth::core::{
-    AuthKind, Clock, Connection, FilledProvider, HttpClient, HttpTransport, Origin, RequestLog, Secret, TokenCache,
-    TokenError, TokenResponse,
+    AuthKind, Clock, ConfigError, Connection, FilledProvider, HttpClient, HttpTransport, Origin, RequestLog, Secret,
+    TokenCache, TokenError, TokenResponse,
 };
-use tower_auth::{AuthLayer, Credentials};
+use tower_auth::{AuthLayer, Credentials, ProviderLayer};
 
 use crate::explain;
 use crate::failure::Failure;
@@ -21,8 +21,16 @@ pub struct Session {
     pub(crate) http: HttpClient,
     pub(crate) tap: Tap,
     pub(crate) setup: Setup,
-    /// Puts the credential on requests to the API; made when it is known where that is.
-    layer: OnceLock<AuthLayer>,
+    /// Made when it is known where the API is.
+    site: OnceLock<Site>,
+}
+
+/// Puts the credential on requests to the API.
+pub(crate) enum Site {
+    /// The provider's own.
+    Provider(ProviderLayer),
+    /// The origins that the user named, of a provider without a base URL.
+    Named(AuthLayer),
 }
 
 /// How a session talks.
@@ -125,7 +133,7 @@ impl Session {
             });
         }
         let connection = builder.build().map_err(wrong)?;
-        Ok(Self { connection, http, tap, setup, layer: OnceLock::new() })
+        Ok(Self { connection, http, tap, setup, site: OnceLock::new() })
     }
 
     /// What the connection was made of.
@@ -185,12 +193,7 @@ impl Session {
         if self.is_open() {
             return None;
         }
-        self.any_credentials()
-    }
-
-    fn any_credentials(&self) -> Option<Credentials> {
-        let fixed = || self.connection.fixed_credential().map(|credential| credential.clone().into());
-        self.cache().map(Credentials::from).or_else(fixed)
+        Some(Credentials::from(&self.connection))
     }
 
     /// The values that are secret.
@@ -204,28 +207,24 @@ impl Session {
         fields.filter_map(|field| filled.value(field.name())).chain(tokens).cloned().collect()
     }
 
-    /// The layer for the API's origin. A request elsewhere is refused, since it can only be a mistake. `None` if it is not known where the
-    /// API is.
-    pub(crate) fn layer(&self) -> Result<Option<&AuthLayer>, Failure> {
-        if let Some(layer) = self.layer.get() {
-            return Ok(Some(layer));
+    /// What puts the credential on requests to the API. A request elsewhere is refused, since it can only be a mistake. `None` if it is
+    /// not known where the API is.
+    pub(crate) fn site(&self) -> Result<Option<&Site>, Failure> {
+        if let Some(site) = self.site.get() {
+            return Ok(Some(site));
         }
-        let origins: Vec<Origin> = match self.base_url() {
-            Some(base) => Origin::of(&base).into_iter().collect(),
-            None => self.setup.targets.iter().filter_map(Origin::of).collect(),
+        let wrong = |error: ConfigError| Failure::usage(explain::chain(&error));
+        let site = if self.connection.base_url().is_some() || self.connection.is_base_url_late() {
+            let layer = ProviderLayer::new(&self.connection).map_err(wrong)?;
+            Site::Provider(if self.is_open() { layer } else { layer.refuse_other_origins() })
+        } else {
+            let origins: Vec<Origin> = self.setup.targets.iter().filter_map(Origin::of).collect();
+            let Some(credentials) = self.credentials().filter(|_| !origins.is_empty()) else { return Ok(None) };
+            // Each plain one among them was named by the user.
+            let layer = AuthLayer::insecure_plaintext(credentials, origins).map_err(wrong)?;
+            Site::Named(layer.refuse_other_origins())
         };
-        let Some(credentials) = self.any_credentials().filter(|_| !origins.is_empty()) else { return Ok(None) };
-        // Each plain one among them was named by the user.
-        let mut layer =
-            AuthLayer::insecure_plaintext(credentials, origins).map_err(|error| Failure::usage(error.to_string()))?;
-        if !self.is_open() {
-            layer = layer.refuse_other_origins();
-        }
-        if self.connection.has_expired_signal() && !self.connection.looks_into_bodies() {
-            let connection = self.connection.clone();
-            layer = layer.refused_when(move |status, headers| connection.may_be_dead(status, headers));
-        }
-        Ok(Some(self.layer.get_or_init(|| layer)))
+        Ok(Some(self.site.get_or_init(|| site)))
     }
 
     fn base_url(&self) -> Option<Uri> {

@@ -33,8 +33,8 @@ impl AuthLayer {
         let credentials = Credentials::from(connection);
         let layer = match fixed_base(connection)? {
             Some(base) => {
-                // Of plain http the connection let only loopback pass.
-                Self::of(Choice::One { origins: parse([base.origin().clone()], false)?, credentials })
+                // Of plain http the connection let pass what its program allowed, by loopback or by name.
+                Self::of(Choice::One { origins: parse([base.origin().clone()], true)?, credentials })
             }
             None => Self::of(Choice::Bound { credentials }),
         };

@@ -28,8 +28,11 @@ pub(super) struct Expected {
     authority: String,
     path: String,
     /// Reads a URI; `None` if it is not the one that is waited for.
-    read: Box<dyn Fn(&str) -> Option<AuthorizationCallback> + Send + Sync>,
+    read: Box<Read>,
 }
+
+/// Finds a callback in a URI.
+type Read = dyn Fn(&str) -> Option<AuthorizationCallback> + Send + Sync;
 
 impl Expected {
     pub(super) fn new(

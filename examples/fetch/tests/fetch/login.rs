@@ -143,7 +143,6 @@ async fn a_login_that_is_refused_says_so_and_keeps_nothing() {
     assert_eq!(acme.login.token_requests(), 0);
 }
 
-// SYS-R3
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotated_refresh_token_is_on_the_disk_before_its_token_is_used() {
     let acme = Acme::start().await;
@@ -179,7 +178,6 @@ async fn runs_at_once_spend_a_refresh_token_once() {
     assert_eq!((acme.login.token_requests(), acme.login.max_presentations()), (2, 1));
 }
 
-// SYS-V12
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_that_others_can_read_are_not_used() {
     let acme = Acme::start().await;
@@ -378,7 +376,12 @@ async fn a_code_that_is_typed_in_is_exchanged_once() {
     assert!(wrong.failure(3).contains("invalid_grant") && !wrong.err.contains("wrong-code-sentinel"), "{}", wrong.err);
     assert_eq!(server.token_requests().len(), 1);
     let right = run(&["--login", "--token", "/x"]).start("typed-code-sentinel\n").await.end().await;
-    assert!(right.success().contains("kind: Bearer") && right.err.contains("signed in to Typed"), "{right:#?}");
+    assert!(
+        right.success().contains("kind: Bearer")
+            && right.out.contains("expires: 20")
+            && right.err.contains("signed in to Typed"),
+        "{right:#?}"
+    );
     assert!(right.err.contains("--login is needed again then"), "{}", right.err);
     // A second run has the token, also when the code is still at hand.
     run(&["/x"]).run().await.success();
@@ -409,6 +412,25 @@ async fn a_token_may_go_in_any_header_with_a_text_around_it() {
     assert_eq!(run.run().await.success(), "[\"Token t0\",\"\"]\n");
     let pair = STANDARD.encode(format!("i:{SECRET}"));
     assert!(server.seen().iter().all(|seen| !seen.header("authorization").contains(&pair)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_in_a_body_is_one() {
+    let server = Server::start(|seen| match (seen.path.as_str(), token(seen).as_str()) {
+        ("/token", _) if seen.body.contains("refresh") => Reply::json(400, "{}"),
+        ("/token", _) => Reply::json(200, json!({ "access_token": "t0", "token_type": "bearer" })),
+        _ => Reply::json(200, json!({ "error": "expired" })),
+    })
+    .await;
+    let text = format!(
+        "id = \"k\"\nbase_url = \"{0}\"\n[[auth]]\nkind = \"oauth2_client_credentials\"\ntoken_url = \"{0}/token\"\n\
+         expired_signal = {{ status = 200, body = {{ path = \"error\", equals = \"expired\" }} }}\n",
+        server.origin
+    );
+    let run =
+        Run::with_text(&text).env("K__CLIENT_ID", "i").env("K__CLIENT_SECRET", SECRET).allow(&server).args(&["/x"]);
+    run.run().await.success();
+    assert_eq!(server.token_requests().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
