@@ -77,6 +77,21 @@ impl State {
         is_taken
     }
 
+    /// Keeps further values with the last response.
+    #[cfg(feature = "provider")]
+    pub(super) fn amend(
+        &self,
+        extras: &std::collections::BTreeMap<String, crate::Secret>,
+    ) -> Result<Option<Arc<crate::TokenResponse>>, crate::TokenError> {
+        let mut flow = self.flow();
+        let Some(previous) = flow.previous.clone() else { return Ok(None) };
+        let own = crate::TokenResponse::clone(&previous.response);
+        let amended = extras.iter().fold(own, |own, (name, value)| own.with_extra(name.as_str(), value.clone()));
+        let response = Arc::new(amended);
+        self.store(&mut flow, Received { response: Arc::clone(&response), ..previous })?;
+        Ok(Some(response))
+    }
+
     /// Refuses new exchanges, and waits for the one under way and for what is still to be made durable.
     pub(super) async fn close(self: &Arc<Self>) {
         // The exchange under way, and one attempt at what its persist step, or an earlier one, left behind.

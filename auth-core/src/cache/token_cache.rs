@@ -171,6 +171,18 @@ impl TokenCache {
         self.handle.state().last_response()
     }
 
+    /// Keeps further values with the last response; its times stay. `None` if there is no response yet.
+    ///
+    /// # Errors
+    /// When with these values the token cannot be sent.
+    #[cfg(feature = "provider")]
+    pub(crate) fn amend(
+        &self,
+        extras: &std::collections::BTreeMap<String, crate::Secret>,
+    ) -> Result<Option<Arc<TokenResponse>>, TokenError> {
+        self.handle.state().amend(extras)
+    }
+
     /// How the cache is doing.
     #[must_use]
     pub fn status(&self) -> CacheStatus {

@@ -11,7 +11,7 @@ use super::credential::credential;
 use super::grantor::ProviderGrantor;
 use super::log::{RequestLog, logged};
 use super::runner::Runner;
-use super::source::{ProviderSource, Way, captured};
+use super::source::{ProviderSource, Shared, Way, captured};
 use crate::error::{BoxError, ConfigError, ConfigErrorKind};
 use crate::http::HttpClient;
 use crate::oauth::{Agreed, OAuthClient, Once, Params, Redactor, Renewal, Rotation as Spending};
@@ -35,6 +35,8 @@ pub(super) struct Options {
     pub(super) http: Option<HttpClient>,
     pub(super) clock: Clock,
     pub(super) loopback: bool,
+    /// Asked for beside those that the description always asks for.
+    pub(super) scopes: Vec<String>,
 }
 
 pub(super) type Persist =
@@ -45,7 +47,7 @@ impl FilledProvider {
     pub fn connect(self) -> ConnectionBuilder {
         ConnectionBuilder {
             filled: Arc::new(self),
-            options: Options { http: None, clock: Clock::system(), loopback: false },
+            options: Options { http: None, clock: Clock::system(), loopback: false, scopes: Vec::new() },
             scopes: Vec::new(),
             resumed: None,
             persist: None,
@@ -126,6 +128,7 @@ impl ConnectionBuilder {
             self.scopes = listed(&self.filled, &self.options.clock, &method.token.default_scopes)
                 .map_err(|error| invalid(error.to_string()))?;
         }
+        self.options.scopes.clone_from(&self.scopes);
         self.check_plaintext()?;
         let http = self.http()?;
         let timeout = method.limits.timeout.unwrap_or(Duration::from_secs(15));
@@ -142,6 +145,7 @@ impl ConnectionBuilder {
             loopback: self.options.loopback,
             persist: self.persist,
             scopes: self.scopes,
+            found: std::sync::Mutex::default(),
             held,
             filled: self.filled,
         })))
@@ -191,12 +195,12 @@ impl ConnectionBuilder {
                 .then(|| filled.value("code").cloned().unwrap_or_else(|| Secret::new("")))
                 .map(|code| Once::new("typed-in code", code)),
         };
-        let source = ProviderSource {
+        let source = Arc::new(ProviderSource {
             filled: Arc::clone(filled),
             way: way(filled, client.as_ref(), grantor),
             budget: method.limits.token_calls.map(|(count, per)| Budget::new(count, per)),
             clock: clock.clone(),
-        };
+        });
         let present = {
             let (filled, clock) = (Arc::clone(filled), clock.clone());
             move |response: &TokenResponse| {
@@ -204,7 +208,7 @@ impl ConnectionBuilder {
                 credential(&filled, placement, Some(response.token()), &captured(response), &clock)
             }
         };
-        let mut cache = TokenCache::builder(source)
+        let mut cache = TokenCache::builder(Shared(Arc::clone(&source)))
             .name(filled.spec().id())
             .clock(clock.clone())
             .present_by(Arc::new(present))
@@ -220,7 +224,7 @@ impl ConnectionBuilder {
         if let Some(response) = &self.resumed {
             cache.publish(response.clone());
         }
-        Ok(Held::Cached { cache, client })
+        Ok(Held::Cached { cache, client, source })
     }
 
     fn runner(&self, http: HttpClient, timeout: Duration) -> Runner {

@@ -21,7 +21,7 @@ pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Resul
     let mut client = OAuthClient::builder(id)
         .clock(options.clock.clone())
         .scope_separator(method.token.scope_separator)
-        .dialect(Arc::new(ProviderDialect::new(Arc::clone(filled), options.clock.clone())));
+        .dialect(Arc::new(ProviderDialect::new(Arc::clone(filled), options)));
     for (key, set) in [
         (UrlKey::Token, OAuthClientBuilder::token_endpoint as fn(OAuthClientBuilder, String) -> OAuthClientBuilder),
         (UrlKey::Refresh, OAuthClientBuilder::refresh_endpoint),
@@ -29,8 +29,13 @@ pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Resul
         (UrlKey::Revoke, OAuthClientBuilder::revocation_endpoint),
         (UrlKey::Introspect, OAuthClientBuilder::introspection_endpoint),
     ] {
-        if let Some(url) = filled.url_of(key) {
-            client = set(client, fixed(key, url.text.as_deref())?.to_owned());
+        let Some(url) = filled.url_of(key) else { continue };
+        let alternative = || Scope::new(filled, &options.clock).filling().url(&url.template).ok();
+        match url.text.clone().or_else(alternative) {
+            Some(url) => client = set(client, url),
+            // The dialect makes it when it is needed, of what the provider told by then.
+            None if !matches!(key, UrlKey::Token | UrlKey::Authorize) => {}
+            None => return Err(unknown_yet(key)),
         }
     }
     if let Some(timeout) = method.limits.timeout {
@@ -42,7 +47,7 @@ pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Resul
     if options.loopback {
         client = client.allow_loopback_http();
     }
-    client = authenticate(client, filled, &options.clock)?;
+    client = authenticate(client, filled, options)?;
     Ok(match &options.http {
         Some(http) => client.http_client(http.clone()),
         None => client,
@@ -52,9 +57,9 @@ pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Resul
 fn authenticate(
     client: OAuthClientBuilder,
     filled: &Arc<FilledProvider>,
-    clock: &Clock,
+    options: &Options,
 ) -> Result<OAuthClientBuilder, ConfigError> {
-    let token = &filled.method().token;
+    let (token, clock) = (&filled.method().token, &options.clock);
     let proof = filled.client_proof();
     let client = match filled.value("client_secret").filter(|_| proof.uses_secret()) {
         Some(secret) => client.secret(secret.clone()),
@@ -62,18 +67,19 @@ fn authenticate(
     };
     let basic = if token.basic_form_encoded { ClientAuth::Basic } else { ClientAuth::BasicRaw };
     if matches!(proof, ClientProof::PrivateKeyJwt | ClientProof::ClientSecretJwt) {
-        let (filled, clock) = (Arc::clone(filled), clock.clone());
+        let (filled, clock, chosen) = (Arc::clone(filled), clock.clone(), options.scopes.clone());
         return Ok(client.assertion(move |_: SourceRequest| {
-            let signed = signed(&filled, &clock);
+            let signed = signed(&filled, &clock, &chosen);
             async move { signed }
         }));
     }
+    let client = if token.basic_form_encoded { client } else { client.raw_basic() };
     let client = client.client_auth(match proof {
         ClientProof::Basic => basic,
         ClientProof::Body => ClientAuth::Body,
         ClientProof::Both => ClientAuth::Both,
         ClientProof::None => ClientAuth::None,
-        ClientProof::Auto => ClientAuth::Auto,
+        ClientProof::Auto => ClientAuth::AutoBodyFirst,
         ClientProof::MutualTls | ClientProof::PrivateKeyJwt | ClientProof::ClientSecretJwt => ClientAuth::TlsClientAuth,
     });
     let Some((user, password)) = &token.basic else { return Ok(client) };
@@ -86,16 +92,23 @@ fn authenticate(
 }
 
 /// An assertion, as the answer of a source.
-pub(super) fn signed(filled: &FilledProvider, clock: &Clock) -> Result<TokenResponse, TokenError> {
+pub(super) fn signed(filled: &FilledProvider, clock: &Clock, chosen: &[String]) -> Result<TokenResponse, TokenError> {
     let Some(assertion) = &filled.method().assertion else {
         return Err(TokenError::new(TokenErrorKind::Misconfigured, "the description has no assertion"));
     };
-    let scope = Scope::new(filled, clock).with("scopes", Secret::new(scopes(filled, clock)?.join(" ")));
+    let scope = Scope::new(filled, clock).with("scopes", joined(filled, clock, chosen)?);
     let secret = assertion::sign(assertion, &scope, clock)?;
     let token = Token::new(secret).map_err(|error| {
         TokenError::new(TokenErrorKind::Misconfigured, "the assertion cannot be sent").with_source(error)
     })?;
     Ok(TokenResponse::new(token).expires_in(assertion.lifetime))
+}
+
+/// All scopes that are asked for, as one text.
+pub(super) fn joined(filled: &FilledProvider, clock: &Clock, chosen: &[String]) -> Result<Secret, TokenError> {
+    let mut all = scopes(filled, clock)?;
+    all.extend(chosen.iter().cloned());
+    Ok(Secret::new(all.join(&filled.method().token.scope_separator.to_string())))
 }
 
 /// The scopes that are asked for always.
@@ -148,10 +161,8 @@ fn text(secret: &Secret) -> String {
     secret.expose_secret().to_owned()
 }
 
-fn fixed(key: UrlKey, text: Option<&str>) -> Result<&str, ConfigError> {
-    text.ok_or_else(|| {
-        invalid(format!("{} needs a value that is known only after connecting: give it as a value", key.as_str()))
-    })
+fn unknown_yet(key: UrlKey) -> ConfigError {
+    invalid(format!("{} needs a value that is known only after connecting: give it as a value", key.as_str()))
 }
 
 pub(super) fn invalid(message: impl Into<String>) -> ConfigError {

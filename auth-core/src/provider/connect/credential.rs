@@ -57,7 +57,11 @@ pub(super) fn credential(
 }
 
 /// What `{token}` stands for.
-fn main_value(filled: &FilledProvider, token: Option<&Token>, clock: &Clock) -> Result<Option<Secret>, ConfigError> {
+pub(super) fn main_value(
+    filled: &FilledProvider,
+    token: Option<&Token>,
+    clock: &Clock,
+) -> Result<Option<Secret>, ConfigError> {
     Ok(match (filled.method().kind(), token) {
         (_, Some(token)) => Some(token.secret().clone()),
         (AuthKind::ApiKey, None) => filled.value("api_key").cloned(),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod assertion;
+mod body;
 mod budget;
 mod builder;
 mod captures;
@@ -10,6 +11,8 @@ mod connection;
 mod credential;
 mod dialect;
 mod grantor;
+mod known;
+mod late_url;
 mod lifetime;
 mod log;
 #[cfg(feature = "authorization-code")]
