@@ -32,7 +32,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `http` | yes | `HttpTransport`, the default HTTP client: hyper and rustls |
-//! | `oauth` | yes | `OAuthClient`, `ClientCredentials`, `RefreshToken`, `StaticCode`, `JwtBearer`, `TokenExchange` |
+//! | `oauth` | yes | `OAuthClient`, `ClientCredentials`, `RefreshToken`, `StaticCode`, `DeviceCode`, `JwtBearer`, `TokenExchange` |
 //! | `authorization-code` | yes | `AuthorizationRequest`: a user's authorization by the authorization code grant |
 //! | `loopback` | no | `NativeLogin`: the same for programs on the user's own machine |
 //! | `password-grant` | no | `Password`, the legacy grant |
@@ -69,7 +69,7 @@ mod origin;
 mod provider;
 mod scope;
 mod secret;
-#[cfg(any(feature = "sign-hmac", feature = "sign-aws"))]
+#[cfg(any(feature = "sign-hmac", feature = "sign-aws", feature = "provider"))]
 mod signing;
 mod source;
 mod token;
@@ -81,6 +81,8 @@ pub use self::cache::{
 };
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, MonotonicTime, TimeSource};
+#[cfg(feature = "provider")]
+pub use self::credential::BaseUrl;
 pub use self::credential::{Basic, Credential, Placement, RequestSigner, SigningRequest};
 #[cfg(feature = "dpop")]
 pub use self::dpop::{DpopKey, DpopNonces};
@@ -110,6 +112,8 @@ pub use self::oauth::{
     StartedAuthorization, TransactionStore,
 };
 #[cfg(feature = "oauth")]
+pub use self::oauth::{DeviceAuthorization, DeviceCode, DeviceCodeSource, DeviceLogin};
+#[cfg(feature = "oauth")]
 pub use self::oauth::{
     JwtBearer, JwtBearerSource, RefreshToken, RefreshTokenSource, Rotation, StaticCode, StaticCodeSource,
     TokenExchange, TokenExchangeSource, TokenType,
@@ -121,6 +125,8 @@ pub use self::oauth::{Password, PasswordSource};
 #[cfg(feature = "oauth")]
 pub use self::oauth::{ServerDiscovery, ServerEndpoint, ServerMetadata};
 pub use self::origin::Origin;
+#[cfg(all(feature = "provider", feature = "loopback"))]
+pub use self::provider::ConnectionNativeLogin;
 #[cfg(feature = "provider")]
 pub use self::provider::{
     AuthKind, AuthMethod, Connection, ConnectionBuilder, FieldFormat, FieldScope, FieldSource, FieldSpec, FieldType,

@@ -23,6 +23,7 @@
 //! | `jwt` (default) | verification of JWTs, and `verify` |
 //! | `verify` | `ValidateLayer`; verification of Basic credentials and API keys |
 //! | `spec` | verifiers described in TOML or JSON |
+//! | `provider` | `ProviderLayer`: APIs that a file describes |
 //! | `dpop` | tokens that are bound to a key (RFC 9449) |
 //! | `sign-hmac`, `sign-aws` | requests signed by an HMAC, or by AWS Signature Version 4 |
 //! | `command` | tokens that a program prints |
@@ -35,6 +36,8 @@ pub use tower_auth_core as core;
 
 mod auth;
 mod inspect;
+#[cfg(feature = "provider")]
+mod provider;
 #[cfg(feature = "reqwest")]
 mod reqwest_client;
 #[cfg(feature = "verify")]
@@ -45,5 +48,7 @@ pub use self::auth::{
     ReplayBody, RequestCredentials, ResponseFuture, SkipAuth, StepUpRequired, TokenRefused, asks_for_a_new_token,
 };
 pub use self::inspect::{BodyRefusal, BodyRefusalFuture, BodyRefusalLayer, InspectedBody};
+#[cfg(feature = "provider")]
+pub use self::provider::{Provider, ProviderFuture, ProviderLayer};
 #[cfg(feature = "verify")]
 pub use self::validate::{Validate, ValidateFuture, ValidateLayer};

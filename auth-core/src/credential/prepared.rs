@@ -8,8 +8,12 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "provider")]
+use super::BaseUrl;
 use super::placement::{Place, is_unreserved};
 use super::{Basic, Placement, RequestSigner, SigningRequest};
+#[cfg(feature = "provider")]
+use crate::error::SigningErrorKind;
 use crate::error::{ConfigError, ConfigErrorKind, SigningError};
 use crate::{Secret, Token, TokenKind};
 
@@ -36,6 +40,15 @@ enum Repr {
     Parts(Box<[Part]>),
     /// Made of each request.
     Signed(Arc<dyn RequestSigner>),
+    /// The parts go on the request, which is signed then.
+    #[cfg(feature = "provider")]
+    Composed(Arc<Composed>),
+}
+
+#[cfg(feature = "provider")]
+struct Composed {
+    parts: Box<[Part]>,
+    signer: Arc<dyn RequestSigner>,
 }
 
 #[derive(Clone)]
@@ -43,9 +56,18 @@ enum Part {
     Header(HeaderName, HeaderValue),
     /// `name=value`, percent-encoded.
     Query(Secret),
-    /// In front of the path.
+    /// Behind the path `after` if the request's begins with it, else in front of the request's.
     #[cfg(feature = "provider")]
-    Path(Secret),
+    Path {
+        after: String,
+        prefix: Secret,
+    },
+    /// A header that is no credential: one of the request's own stays.
+    #[cfg(feature = "provider")]
+    Extra(HeaderName, HeaderValue),
+    /// The only API that the credential is for. The first part, if it is there.
+    #[cfg(feature = "provider")]
+    Base(Arc<BaseUrl>),
     /// `name=value`, beside the cookies that are there.
     #[cfg(feature = "provider")]
     Cookie(Secret),
@@ -56,8 +78,15 @@ enum Part {
 pub(crate) enum Piece {
     Header(HeaderName, Secret),
     Query(String, Secret),
-    /// A path that begins with a slash, percent-encoded, for the front of the request's own.
-    Path(Secret),
+    /// A path that begins with a slash, percent-encoded, for the front of the request's own, behind `after` if that begins with it.
+    Path {
+        after: String,
+        prefix: Secret,
+    },
+    /// A header that is no credential.
+    Extra(HeaderName, Secret),
+    /// The only API that the credential is for. It comes first.
+    Base(BaseUrl),
     Cookie(String, Secret),
 }
 
@@ -125,7 +154,9 @@ impl Credential {
             Ok(match piece {
                 Piece::Header(name, value) => Part::Header(name, sensitive(value.expose_secret())?),
                 Piece::Query(name, value) => Part::Query(query_pair(&name, &value)),
-                Piece::Path(prefix) => Part::Path(prefix),
+                Piece::Path { after, prefix } => Part::Path { after, prefix },
+                Piece::Extra(name, value) => Part::Extra(name, sensitive(value.expose_secret())?),
+                Piece::Base(base) => Part::Base(Arc::new(base)),
                 Piece::Cookie(name, value) => {
                     let pair = Zeroizing::new(format!("{name}={}", value.expose_secret()));
                     let fits = pair.bytes().all(|byte| matches!(byte, b'!'..=b'~') && !b"\",;\\".contains(&byte));
@@ -144,6 +175,46 @@ impl Credential {
         }))
     }
 
+    /// This credential, whose parts go on a request, and then the signature of `signer`, one that is made of each request.
+    #[cfg(feature = "provider")]
+    pub(crate) fn signed_by(self, signer: &Self) -> Self {
+        let (Repr::Signed(signer), parts) = (&signer.0, self.0) else { return signer.clone() };
+        let parts: Box<[Part]> = match parts {
+            Repr::Header(name, value) => Box::new([Part::Header(name, value)]),
+            Repr::Parts(parts) => parts,
+            signed => return Self(signed),
+        };
+        if parts.is_empty() {
+            return Self(Repr::Signed(Arc::clone(signer)));
+        }
+        Self(Repr::Composed(Arc::new(Composed { parts, signer: Arc::clone(signer) })))
+    }
+
+    /// The only API that the credential goes to, if its provider named it with the token. Put on a request to another origin it
+    /// fails, and a path alone it puts behind that URL.
+    #[cfg(feature = "provider")]
+    #[must_use]
+    pub fn base_url(&self) -> Option<&BaseUrl> {
+        let parts = match &self.0 {
+            Repr::Parts(parts) => parts,
+            Repr::Composed(composed) => &composed.parts,
+            Repr::Header(..) | Repr::Signed(_) => return None,
+        };
+        parts.iter().find_map(|part| match part {
+            Part::Base(base) => Some(&**base),
+            _ => None,
+        })
+    }
+
+    fn as_signer(&self) -> Option<&dyn RequestSigner> {
+        match &self.0 {
+            Repr::Signed(signer) => Some(&**signer),
+            #[cfg(feature = "provider")]
+            Repr::Composed(composed) => Some(&*composed.signer),
+            Repr::Header(..) | Repr::Parts(_) => None,
+        }
+    }
+
     /// A credential that is made of each request.
     pub fn signer(signer: impl RequestSigner) -> Self {
         Self(Repr::Signed(Arc::new(signer)))
@@ -154,49 +225,30 @@ impl Credential {
     #[inline]
     #[must_use]
     pub fn is_signer(&self) -> bool {
-        matches!(self.0, Repr::Signed(_))
+        !matches!(self.0, Repr::Header(..) | Repr::Parts(_))
     }
 
     /// Whether it is made of the body too.
     #[must_use]
     pub fn needs_body(&self) -> bool {
-        matches!(&self.0, Repr::Signed(signer) if signer.needs_body())
+        self.as_signer().is_some_and(RequestSigner::needs_body)
     }
 
     /// Puts the credential on `request`, in place of whatever stood there.
     ///
     /// # Errors
-    /// Only of one that [is made of each request](Self::is_signer): when the request's URI is not absolute, or the body is
-    /// needed. A layer has both; see [`sign`](Self::sign).
+    /// Of one that [is made of each request](Self::is_signer): when the request's URI is not absolute, or the body is
+    /// needed. A layer has both; see [`sign`](Self::sign). Of one that a provider issued for one API: when the request goes elsewhere.
     #[inline]
     pub fn apply<B>(&self, request: &mut Request<B>) -> Result<(), SigningError> {
         match &self.0 {
             Repr::Header(name, value) => {
                 request.headers_mut().insert(name, value.clone());
             }
-            Repr::Signed(_) => {
+            Repr::Parts(parts) => return put(parts, request),
+            _ => {
                 let target = request.uri().clone();
                 return self.sign(request, &target, None);
-            }
-            Repr::Parts(parts) => {
-                for part in parts {
-                    match part {
-                        Part::Header(name, value) => {
-                            request.headers_mut().insert(name, value.clone());
-                        }
-                        Part::Query(pair) => {
-                            let uri = std::mem::take(request.uri_mut());
-                            *request.uri_mut() = with_query(uri, pair);
-                        }
-                        #[cfg(feature = "provider")]
-                        Part::Path(prefix) => {
-                            let uri = std::mem::take(request.uri_mut());
-                            *request.uri_mut() = with_prefix(uri, prefix);
-                        }
-                        #[cfg(feature = "provider")]
-                        Part::Cookie(pair) => add_cookie(request.headers_mut(), pair),
-                    }
-                }
             }
         }
         Ok(())
@@ -208,7 +260,17 @@ impl Credential {
     /// # Errors
     /// Those of the signer.
     pub fn sign<B>(&self, request: &mut Request<B>, target: &Uri, body: Option<&[u8]>) -> Result<(), SigningError> {
-        let Repr::Signed(signer) = &self.0 else { return self.apply(request) };
+        let Some(signer) = self.as_signer() else { return self.apply(request) };
+        #[cfg(feature = "provider")]
+        let completed = match &self.0 {
+            Repr::Composed(composed) => {
+                put(&composed.parts, request)?;
+                Some(completed(target, request.uri()))
+            }
+            _ => None,
+        };
+        #[cfg(feature = "provider")]
+        let target = completed.as_ref().unwrap_or(target);
         let method = request.method().clone();
         signer.sign(&mut SigningRequest::new(&method, target, request.headers_mut(), body))
     }
@@ -216,10 +278,7 @@ impl Credential {
     /// Shows the credential the head of a response to a request that it was put on. True asks for the request to be signed and sent
     /// once more; always false of one that is not made of each request.
     pub fn observe(&self, target: &Uri, status: StatusCode, headers: &HeaderMap) -> bool {
-        match &self.0 {
-            Repr::Signed(signer) => signer.observe(target, status, headers),
-            Repr::Header(..) | Repr::Parts(_) => false,
-        }
+        self.as_signer().is_some_and(|signer| signer.observe(target, status, headers))
     }
 
     /// Puts the credential on `request` unless it has one of the headers already. False, with nothing changed, if it has, or if the credential
@@ -238,10 +297,10 @@ impl Credential {
             },
             Repr::Parts(_) => {
                 let absent = !self.is_present_in(request.headers());
-                // Prebuilt parts do not fail.
+                // Prebuilt parts fail only where they must not go.
                 absent && self.apply(request).is_ok()
             }
-            Repr::Signed(_) => false,
+            _ => false,
         }
     }
 
@@ -263,7 +322,7 @@ impl Credential {
                 }
                 only_headers
             }
-            Repr::Signed(_) => false,
+            _ => false,
         }
     }
 
@@ -272,10 +331,12 @@ impl Credential {
     pub fn is_present_in(&self, headers: &HeaderMap) -> bool {
         match &self.0 {
             Repr::Header(name, _) => headers.contains_key(name),
-            Repr::Parts(parts) => {
-                parts.iter().any(|part| matches!(part, Part::Header(name, _) if headers.contains_key(name)))
-            }
+            Repr::Parts(parts) => is_any_present(parts, headers),
             Repr::Signed(signer) => signer.is_present_in(headers),
+            #[cfg(feature = "provider")]
+            Repr::Composed(composed) => {
+                is_any_present(&composed.parts, headers) || composed.signer.is_present_in(headers)
+            }
         }
     }
 
@@ -305,14 +366,21 @@ impl Credential {
                         }
                         Part::Query(pair) => Part::Query(pair.expose_secret().into()),
                         #[cfg(feature = "provider")]
-                        Part::Path(prefix) => Part::Path(prefix.clone()),
+                        Part::Extra(name, value) => {
+                            let (name, value) = header(name, value);
+                            Part::Extra(name, value)
+                        }
                         #[cfg(feature = "provider")]
-                        Part::Cookie(pair) => Part::Cookie(pair.clone()),
+                        Part::Base(base) => Part::Base(Arc::new(BaseUrl::clone(base))),
+                        #[cfg(feature = "provider")]
+                        other @ (Part::Path { .. } | Part::Cookie(_)) => other.clone(),
                     })
                     .collect(),
             ),
             // Signing costs far more than two threads' counting.
             Repr::Signed(signer) => Repr::Signed(Arc::clone(signer)),
+            #[cfg(feature = "provider")]
+            Repr::Composed(composed) => Repr::Composed(Arc::clone(composed)),
         })
     }
 }
@@ -325,23 +393,89 @@ impl fmt::Debug for Credential {
                 list.entry(name);
             }
             Repr::Parts(parts) => {
-                for part in parts {
-                    match part {
-                        Part::Header(name, _) => list.entry(name),
-                        Part::Query(_) => list.entry(&"query parameter"),
-                        #[cfg(feature = "provider")]
-                        Part::Path(_) => list.entry(&"path"),
-                        #[cfg(feature = "provider")]
-                        Part::Cookie(_) => list.entry(&"cookie"),
-                    };
-                }
+                list.entries(parts);
             }
             Repr::Signed(_) => {
                 list.entry(&"signature");
             }
+            #[cfg(feature = "provider")]
+            Repr::Composed(composed) => {
+                list.entries(&composed.parts).entry(&"signature");
+            }
         }
         list.finish()
     }
+}
+
+/// Without the values.
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name, _) => fmt::Debug::fmt(name, f),
+            Self::Query(_) => f.write_str("\"query parameter\""),
+            #[cfg(feature = "provider")]
+            Self::Path { .. } => f.write_str("\"path\""),
+            #[cfg(feature = "provider")]
+            Self::Cookie(_) => f.write_str("\"cookie\""),
+            #[cfg(feature = "provider")]
+            Self::Extra(name, _) => fmt::Debug::fmt(name, f),
+            #[cfg(feature = "provider")]
+            Self::Base(base) => fmt::Debug::fmt(base, f),
+        }
+    }
+}
+
+/// Puts every part on `request`, or none.
+fn put<B>(parts: &[Part], request: &mut Request<B>) -> Result<(), SigningError> {
+    for part in parts {
+        match part {
+            Part::Header(name, value) => {
+                request.headers_mut().insert(name, value.clone());
+            }
+            Part::Query(pair) => {
+                let uri = std::mem::take(request.uri_mut());
+                *request.uri_mut() = with_query(uri, pair);
+            }
+            #[cfg(feature = "provider")]
+            Part::Path { after, prefix } => {
+                let uri = std::mem::take(request.uri_mut());
+                *request.uri_mut() = with_prefix(uri, after, prefix);
+            }
+            #[cfg(feature = "provider")]
+            Part::Cookie(pair) => add_cookie(request.headers_mut(), pair),
+            #[cfg(feature = "provider")]
+            Part::Extra(name, value) => {
+                if let Entry::Vacant(entry) = request.headers_mut().entry(name) {
+                    entry.insert(value.clone());
+                }
+            }
+            #[cfg(feature = "provider")]
+            Part::Base(base) => {
+                *request.uri_mut() = base.resolve(request.uri()).ok_or_else(|| {
+                    SigningError::new(
+                        SigningErrorKind::Target,
+                        format!("the credential is for {} alone, and the request goes elsewhere", base.origin()),
+                    )
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_any_present(parts: &[Part], headers: &HeaderMap) -> bool {
+    parts.iter().any(|part| matches!(part, Part::Header(name, _) if headers.contains_key(name)))
+}
+
+/// Where a request goes whose URI was `target` and to which `uri`, perhaps a path alone, was written then.
+#[cfg(feature = "provider")]
+fn completed(target: &Uri, uri: &Uri) -> Uri {
+    if uri.authority().is_some() {
+        return uri.clone();
+    }
+    let mut parts = target.clone().into_parts();
+    parts.path_and_query = uri.path_and_query().cloned();
+    Uri::from_parts(parts).unwrap_or_else(|_| target.clone())
 }
 
 fn sensitive(text: &str) -> Result<HeaderValue, ConfigError> {
@@ -396,12 +530,17 @@ fn with_query(uri: Uri, pair: &Secret) -> Uri {
     Uri::from_parts(parts).unwrap_or(uri)
 }
 
-/// `uri` with `prefix` in front of its path.
+/// `uri` with `prefix` in front of its path, behind `after` if it begins with that.
 #[cfg(feature = "provider")]
-fn with_prefix(uri: Uri, prefix: &Secret) -> Uri {
+fn with_prefix(uri: Uri, after: &str, prefix: &Secret) -> Uri {
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let text = format!("{}{}{query}", prefix.expose_secret().trim_end_matches('/'), uri.path());
-    let Ok(path_and_query) = PathAndQuery::try_from(text) else { return uri };
+    let behind = uri.path().strip_prefix(after).filter(|rest| rest.starts_with('/') || rest.is_empty());
+    let (before, path) = match behind {
+        Some(rest) => (after, rest),
+        None => ("", uri.path()),
+    };
+    let text = Zeroizing::new(format!("{before}{}{path}{query}", prefix.expose_secret().trim_end_matches('/')));
+    let Ok(path_and_query) = PathAndQuery::try_from(text.as_str()) else { return uri };
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(path_and_query);
     Uri::from_parts(parts).unwrap_or(uri)

@@ -86,6 +86,12 @@ impl PlaintextRules {
         !self.loopback && self.origins.is_empty()
     }
 
+    /// Whether every literal loopback address may be used by plain `http`.
+    #[cfg(feature = "provider")]
+    pub(crate) fn allows_loopback(&self) -> bool {
+        self.loopback
+    }
+
     /// Judges the origin of `uri`.
     pub(crate) fn check(&self, uri: &Uri) -> Result<(), Objection> {
         let Some((authority, host)) = uri.authority().zip(uri.host()) else { return Err(Objection::NoHost) };

@@ -12,20 +12,21 @@ use super::client_auth::{Authenticator, Proof};
 #[cfg(feature = "provider")]
 use super::dialect::Dialect;
 use super::dialect::Outline;
-use super::endpoints::{Endpoints, Target};
+use super::endpoints::{EndpointRules, Endpoints, Target};
 use super::failure::transport_failure;
 use super::limit::Limit;
+use super::metadata::MetadataCache;
 use super::redact::Redactor;
 use super::request::{Grant, Params};
 #[cfg(feature = "provider")]
 use super::response::MAX_ANSWER;
 use super::response::Reader;
-use super::{AssertionAudience, BodyFormat, ClientAuth, OAuthClientBuilder};
+use super::{AssertionAudience, BodyFormat, ClientAuth, OAuthClientBuilder, ServerMetadata};
 #[cfg(feature = "dpop")]
 use crate::DpopKey;
 use crate::clock::race;
 use crate::http::{Endpoint, HttpClient};
-use crate::{Clock, TokenError, TokenErrorKind, TokenResponse};
+use crate::{Clock, TokenCache, TokenCacheBuilder, TokenError, TokenErrorKind, TokenResponse, TokenSource};
 
 /// A client of one authorization server: where its token endpoint is, how the client proves who it is there, and in
 /// which way the server departs from the standard.
@@ -62,6 +63,11 @@ pub(super) struct Inner {
     /// The issuer identifier of the authorization server, if it is known.
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Endpoints,
+    /// What the issuer says of itself; `None` if it cannot be asked.
+    pub(super) metadata: Option<MetadataCache>,
+    pub(super) endpoint_rules: EndpointRules,
+    /// Host and port of the token endpoint, or of the issuer.
+    pub(super) site: String,
     pub(super) format: BodyFormat,
     pub(super) headers: HeaderMap,
     /// Of token requests other than refreshes.
@@ -95,13 +101,55 @@ impl OAuthClient {
         self.0.params.has(name)
     }
 
-    /// Host, and port if it is not the scheme's own, of the token endpoint.
+    /// What the authorization server says of itself (RFC 8414), fetched from the [issuer](OAuthClientBuilder::issuer). It is kept
+    /// for an hour, and longer while the server cannot be asked.
+    ///
+    /// # Errors
+    /// - [`Misconfigured`](TokenErrorKind::Misconfigured): the client has no issuer that can be asked.
+    /// - Those of [`ServerDiscovery::fetch`](crate::ServerDiscovery::fetch), as long as nothing is known.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost with the future; another caller who waits fetches in its place.
+    pub async fn metadata(&self) -> Result<ServerMetadata, TokenError> {
+        match &self.0.metadata {
+            Some(metadata) => metadata.get().await,
+            None => Err(TokenError::new(
+                TokenErrorKind::Misconfigured,
+                "the client has no https issuer that could be asked for its metadata: give it one with `issuer`",
+            )),
+        }
+    }
+
+    /// Host, and port if it is not the scheme's own, of the token endpoint if it was configured, else of the issuer.
     pub(super) fn site(&self) -> &str {
-        self.0.endpoints.site()
+        &self.0.site
     }
 
     pub(super) fn clock(&self) -> Clock {
         self.0.clock.clone()
+    }
+
+    /// A cache over `source`, which asks by this client: named after the host of the token endpoint, on the client's clock, and
+    /// with the key that its tokens are bound to.
+    pub(super) fn cache_builder(&self, source: impl TokenSource) -> TokenCacheBuilder {
+        let cache = TokenCache::builder(source).name(self.site()).clock(self.clock());
+        #[cfg(feature = "dpop")]
+        let cache = match &self.0.dpop {
+            Some(key) if self.0.takes_bearer => cache.dpop(key.clone()).allow_bearer(),
+            Some(key) => cache.dpop(key.clone()),
+            None => cache,
+        };
+        cache
+    }
+
+    /// The thumbprint of the key that tokens are bound to.
+    #[cfg(feature = "authorization-code")]
+    pub(super) fn dpop_jkt(&self) -> Option<String> {
+        #[cfg(feature = "dpop")]
+        let jkt = self.0.dpop.as_ref().map(|key| key.thumbprint().to_owned());
+        #[cfg(not(feature = "dpop"))]
+        let jkt = None;
+        jkt
     }
 
     pub(super) fn auth(&self) -> ClientAuth {
@@ -209,6 +257,11 @@ impl Answered<'_> {
         self.reader().read_refusal(&self.response)
     }
 
+    /// Where it came from.
+    pub(super) fn uri(&self) -> &http::Uri {
+        self.endpoint.uri()
+    }
+
     /// What understands the answer.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader {
@@ -268,6 +321,9 @@ impl Inner {
             Some(endpoint) => endpoint,
             None => self.endpoint(target).await?,
         };
+        if endpoint.site() != self.site {
+            tracing::Span::current().record("host", endpoint.site());
+        }
         let audience = self.assertion_audience().await?;
         let mut trial = self.auth.trial(single_use);
         #[cfg(feature = "dpop")]
@@ -336,7 +392,7 @@ impl Inner {
         if let Some(authorization) = &proof.header {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let mut outline = Outline { method: Method::POST, params, headers, format: self.format };
+        let mut outline = Outline { method: Method::POST, params, headers, format: self.format, may_be_empty: false };
         self.shape(target, &mut outline)?;
         if self.skip_empty {
             outline.params.drop_empty();
@@ -371,7 +427,7 @@ impl Inner {
 }
 
 fn request(outline: &Outline, endpoint: &Endpoint) -> Result<Request<Bytes>, TokenError> {
-    if outline.params.is_empty() {
+    if outline.may_be_empty && outline.params.is_empty() {
         // Without parameters there is no body, and so no type of one.
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = outline.method.clone();
@@ -398,6 +454,7 @@ impl fmt::Debug for OAuthClient {
         f.debug_struct("OAuthClient")
             .field("client_id", &inner.client_id)
             .field("auth", &inner.auth.method())
+            .field("issuer", &inner.issuer)
             .field("endpoints", &inner.endpoints)
             .field("format", &inner.format)
             .field("params", &inner.params.names().collect::<Vec<_>>())

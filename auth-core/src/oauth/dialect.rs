@@ -35,6 +35,8 @@ pub(crate) struct Outline {
     pub(crate) params: Params,
     pub(crate) headers: HeaderMap,
     pub(crate) format: BodyFormat,
+    /// Whether a request without parameters has no body at all.
+    pub(crate) may_be_empty: bool,
 }
 
 #[cfg(feature = "provider")]

@@ -33,8 +33,13 @@ pub(super) fn lifetime(answer: &Answer<'_>, now: SystemTime) -> Lifetime {
 
 /// After how long the server would like the token to be renewed.
 pub(super) fn refresh_in(answer: &Answer<'_>) -> Option<Duration> {
-    let text = answer.number_text("refresh_in")?;
-    seconds(&text).map(bounded).filter(|after| !after.is_zero())
+    span(answer, "refresh_in")
+}
+
+/// The whole seconds of a member, at least one.
+pub(super) fn span(answer: &Answer<'_>, name: &str) -> Option<Duration> {
+    let text = answer.number_text(name)?;
+    seconds(&text).map(bounded).filter(|span| !span.is_zero())
 }
 
 /// A decimal number, infinity included for one that is out of range.

@@ -34,6 +34,8 @@ pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
 pub use self::client_auth::{AssertionAudience, BasicHalf, ClientAuth, FileSecret, SecretSource};
 pub use self::grant::*;
+#[cfg(all(feature = "loopback", feature = "provider"))]
+pub(crate) use self::loopback::{Listener, Show, check as check_redirect};
 #[cfg(feature = "loopback")]
 pub use self::loopback::{NativeLogin, open_system_browser};
 pub use self::metadata::{ServerDiscovery, ServerEndpoint, ServerMetadata};

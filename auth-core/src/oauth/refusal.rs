@@ -99,6 +99,9 @@ impl Reader<'_> {
                 "it has expired, was revoked or belongs to another client; access must be granted again",
             ),
             "access_denied" => Verdict::refused("denied access", "access must be granted at the provider"),
+            "expired_token" => {
+                Verdict::refused("ended the device code", "nobody confirmed it in time; begin with a new one")
+            }
             "unsupported_token_type" => Verdict::misconfigured(
                 "does not revoke tokens of this kind",
                 "revoke the refresh token, or let the token end by itself",
@@ -192,6 +195,7 @@ mod tests {
             (400, "invalid_grant", Refused),
             (400, "access_denied", Refused),
             (403, "access_denied", Refused),
+            (400, "expired_token", Refused),
             (400, "consent_required", Refused),
             (418, "teapot", Refused),
             (200, "invalid_client", Misconfigured),

@@ -5,9 +5,10 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 
 use super::ClientAuth;
-use super::answer::Answer;
+use super::answer::{Answer, Failure};
 use super::lifetime::{lifetime, refresh_in};
 use super::redact::Redactor;
+use super::request::MIN_SECRET;
 use crate::json::JsonError;
 use crate::{Lifetime, ScopeSet, Secret, Token, TokenError, TokenErrorKind, TokenKind, TokenResponse};
 
@@ -68,25 +69,40 @@ fn with_companions(mut response: TokenResponse, refresh_token: Option<Secret>, a
 impl Reader<'_> {
     /// The token that an answer holds (RFC 6749 section 5.1), or the error that it means (section 5.2).
     pub(super) fn read(&self, response: &Response<Bytes>) -> Result<TokenResponse, TokenError> {
-        let body = response.body();
-        if body.len() > MAX_ANSWER {
-            return Err(self.unparsable(response, "more than 64 KiB"));
-        }
+        self.token_response(response, &self.success(response)?)
+    }
+
+    /// The members of an answer, or the error that it means.
+    pub(super) fn success<'b>(&self, response: &'b Response<Bytes>) -> Result<Answer<'b>, TokenError> {
+        // The status counts, however large the page is that comes with it.
         if !response.status().is_success() {
             return Err(self.read_refusal(response));
         }
-        let answer = self.answer(response)?;
-        if let Some(failure) = answer.failure() {
-            return Err(self.refusal(response.status(), response.headers(), Some(failure)));
+        if response.body().len() > MAX_ANSWER {
+            return Err(self.unparsable(response, "more than 64 KiB"));
         }
-        self.token_response(response, &answer)
+        let answer = self.answer(response)?;
+        match answer.failure() {
+            Some(failure) => Err(self.refused(response, &answer, failure)),
+            None => Ok(answer),
+        }
     }
 
     /// The error that an answer means which is no success.
     pub(super) fn read_refusal(&self, response: &Response<Bytes>) -> TokenError {
         let readable = response.body().len() <= MAX_ANSWER;
         let answer = Some(response).filter(|_| readable).and_then(|response| self.answer(response).ok());
-        self.refusal(response.status(), response.headers(), answer.and_then(|answer| answer.failure()))
+        match answer.and_then(|answer| answer.failure().map(|failure| (answer, failure))) {
+            Some((answer, failure)) => self.refused(response, &answer, failure),
+            None => self.refusal(response.status(), response.headers(), None),
+        }
+    }
+
+    /// The error `failure` of `answer`. Its description may repeat what stands beside it.
+    fn refused(&self, response: &Response<Bytes>, answer: &Answer<'_>, failure: Failure) -> TokenError {
+        let beside = ["access_token", "refresh_token", "id_token"].into_iter().filter_map(|name| answer.secret(name));
+        let redactor = self.redactor.and(beside.filter(|secret| secret.expose_secret().len() >= MIN_SECRET));
+        Reader { redactor: &redactor, ..*self }.refusal(response.status(), response.headers(), Some(failure))
     }
 
     /// Whether the server refused the client itself (RFC 6749 section 5.2), not the grant, and said so plainly.
@@ -157,7 +173,7 @@ impl Reader<'_> {
         })
     }
 
-    fn unparsable(&self, response: &Response<Bytes>, what: &str) -> TokenError {
+    pub(super) fn unparsable(&self, response: &Response<Bytes>, what: &str) -> TokenError {
         let status = response.status().as_u16();
         let message = format!("{} answered with {what} (status {status})", self.site);
         TokenError::new(TokenErrorKind::Unparsable, message).with_status(status)

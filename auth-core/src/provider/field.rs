@@ -126,6 +126,16 @@ impl FieldSpec {
         self.example.as_deref()
     }
 
+    /// What the description says of it, on one line, for somebody who has to find its value: title, help, page, example. Empty if it says
+    /// nothing.
+    #[must_use]
+    pub fn about(&self) -> String {
+        let example = self.example().map(|example| format!("for example {example}"));
+        let title = (self.title() != self.name()).then(|| self.title().to_owned());
+        let texts = [title, self.help().map(str::to_owned), self.help_url().map(str::to_owned), example];
+        texts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
     /// What kind of text it is.
     #[must_use]
     pub fn field_type(&self) -> FieldType {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::check::{UrlUse, check_url};
 use super::field::FieldSpec;
 use super::filled::{FilledProvider, FilledUrl, Value};
-use super::kind::{AuthKind, CLIENT_PROOFS, ClientProof, FieldSource, URL_KEYS, UrlKey};
+use super::kind::{AuthKind, CLIENT_PROOFS, ClientProof, FieldScope, FieldSource, URL_KEYS, UrlKey};
 use super::model::{AuthMethod, Located};
 use super::spec::ProviderSpec;
 use super::template::{Filling, Name, UrlTemplate};
@@ -112,7 +112,9 @@ impl Gatherer<'_> {
             |proof| matches!(proof, ClientProof::Basic | ClientProof::Body | ClientProof::Both | ClientProof::None);
         let once = matches!(method.kind, AuthKind::OAuth2Code | AuthKind::OAuth2StaticCode);
         let possible = *proof == written
-            || method.kind.is_oauth() && plain(written) && (plain(*proof) || *proof == ClientProof::Auto && !once);
+            || method.kind.is_oauth()
+                && (plain(written) || written == ClientProof::Auto)
+                && (plain(*proof) || *proof == ClientProof::Auto && !once);
         let secret = !proof.uses_secret() || method.field("client_secret").is_some();
         if possible && secret {
             return *proof;
@@ -136,7 +138,8 @@ impl Gatherer<'_> {
             });
             let unused =
                 field.name() == "client_secret" && !proof.uses_secret() && method.token.client_proof.uses_secret();
-            if !visible || unused {
+            let spent = self.values.resumed && field.scope() == FieldScope::Once;
+            if !visible || unused || spent {
                 continue;
             }
             if let Some(value) = self.field(field) {
@@ -152,7 +155,7 @@ impl Gatherer<'_> {
                 return Some(Value { value: Secret::from(default), from: "the provider file's default".to_owned() });
             }
             if field.is_required() {
-                self.missing(field.name(), field.is_secret(), &about(field));
+                self.missing(field.name(), field.is_secret(), &field.about());
             }
             return None;
         };
@@ -330,14 +333,6 @@ impl Gatherer<'_> {
 
 fn uses(url: &UrlTemplate, name: &str) -> bool {
     url.names().iter().any(|own| matches!(own, Name::Plain(own) if own == name))
-}
-
-/// What the file says of a field, for somebody who has to find its value.
-fn about(field: &FieldSpec) -> String {
-    let example = field.example().map(|example| format!("for example {example}"));
-    let title = (field.title() != field.name()).then(|| field.title().to_owned());
-    let texts = [title, field.help().map(str::to_owned), field.help_url().map(str::to_owned), example];
-    texts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// `orders.toml:7`

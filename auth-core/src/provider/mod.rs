@@ -19,6 +19,8 @@ mod specs;
 mod template;
 mod values;
 
+#[cfg(feature = "loopback")]
+pub use self::connect::ConnectionNativeLogin;
 pub use self::connect::{Connection, ConnectionBuilder, LoggedExchange, RequestLog};
 #[cfg(feature = "authorization-code")]
 pub use self::connect::{ConnectionLogin, StartedLogin};

@@ -314,6 +314,12 @@ impl AuthMethod {
         !self.verify.is_empty()
     }
 
+    /// How long one exchange may take, if the description says.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.limits.timeout
+    }
+
     /// The scopes that a caller may choose from; empty if anything may be asked for.
     #[must_use]
     pub fn available_scopes(&self) -> &[String] {

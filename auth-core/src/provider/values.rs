@@ -28,6 +28,8 @@ pub struct ProviderValues {
     pub(super) given: BTreeMap<String, Secret>,
     pub(super) env: Option<Box<Lookup>>,
     pub(super) file: BTreeMap<String, Entry>,
+    /// Whether what is used once has been used.
+    pub(super) resumed: bool,
     /// What is wrong with the file.
     pub(super) notes: Vec<(At, ConfigErrorKind, String)>,
 }
@@ -49,13 +51,21 @@ impl ProviderValues {
     /// Nothing yet but the environment of the process.
     #[must_use]
     pub fn new() -> Self {
-        Self { given: BTreeMap::new(), env: None, file: BTreeMap::new(), notes: Vec::new() }
+        Self { given: BTreeMap::new(), env: None, file: BTreeMap::new(), resumed: false, notes: Vec::new() }
     }
 
     /// Gives a value.
     #[must_use]
     pub fn value(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.given.insert(name.into(), value.into());
+        self
+    }
+
+    /// Does without the fields of the scope `once`, such as a typed-in code: an earlier run has used them, and there are tokens to
+    /// [go on with](crate::ConnectionBuilder::resume).
+    #[must_use]
+    pub fn resumed(mut self) -> Self {
+        self.resumed = true;
         self
     }
 

@@ -1,6 +1,21 @@
 use std::time::SystemTime;
 
+/// The time as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
+#[cfg(feature = "provider")]
+pub(crate) fn imf_fixdate(time: SystemTime) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (year, month, day) = civil(seconds / 86_400);
+    let weekday = DAYS[(seconds / 86_400 % 7) as usize];
+    // Months count from one, to twelve.
+    let month = MONTHS[(month as usize).saturating_sub(1) % 12];
+    let of_day = seconds % 86_400;
+    format!("{weekday}, {day:02} {month} {year:04} {:02}:{:02}:{:02} GMT", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
 /// The time as `YYYYMMDD'T'HHMMSS'Z'`, in UTC.
+#[cfg(feature = "sign-aws")]
 pub(super) fn basic_format(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let (year, month, day) = civil(seconds / 86_400);
@@ -27,6 +42,19 @@ mod tests {
 
     use super::*;
 
+    #[cfg(feature = "provider")]
+    #[test]
+    fn dates_of_headers_have_a_day_of_the_week() {
+        for (seconds, text) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (1_709_251_199, "Thu, 29 Feb 2024 23:59:59 GMT"),
+        ] {
+            assert_eq!(imf_fixdate(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[cfg(feature = "sign-aws")]
     #[test]
     fn dates_are_those_of_the_calendar() {
         for (seconds, text) in [

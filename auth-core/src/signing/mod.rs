@@ -2,13 +2,16 @@
 
 #[cfg(feature = "sign-aws")]
 mod aws;
-#[cfg(feature = "sign-aws")]
+#[cfg(any(feature = "sign-aws", feature = "provider"))]
 mod date;
+#[cfg(any(feature = "sign-hmac", feature = "sign-aws"))]
 mod hex;
 #[cfg(feature = "sign-hmac")]
 mod hmac;
 
 #[cfg(feature = "sign-aws")]
 pub use self::aws::AwsSigner;
+#[cfg(feature = "provider")]
+pub(crate) use self::date::imf_fixdate;
 #[cfg(feature = "sign-hmac")]
 pub use self::hmac::{HmacAlgorithm, HmacSigner, SignatureEncoding};

@@ -5,7 +5,7 @@ use http::{Request, Uri};
 use serde_json::json;
 use tower_auth_core::{
     AuthorizationCallback, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction, ClientAuth,
-    HttpTransport, IssuerParameter, NativeLogin, OAuthClient, OAuthClientBuilder, RefreshToken, Secret, TokenErrorKind,
+    HttpTransport, IssuerParameter, NativeLogin, OAuthClient, RefreshToken, Secret, TokenErrorKind,
 };
 
 use crate::browser::Browser;
@@ -15,14 +15,7 @@ const CALLBACK: &str = "https://app.example.test/callback";
 
 impl Provider {
     fn client(&self, id: &str, auth: ClientAuth) -> OAuthClient {
-        let issuer = self.issuer();
-        let builder: OAuthClientBuilder = OAuthClient::builder(id)
-            .client_auth(auth)
-            .issuer(issuer)
-            .authorization_endpoint(format!("{issuer}/auth"))
-            .token_endpoint(format!("{issuer}/token"))
-            .pushed_authorization_request_endpoint(format!("{issuer}/request"))
-            .allow_loopback_http();
+        let builder = self.described(id).client_auth(auth);
         let builder = if auth == ClientAuth::None { builder } else { builder.secret(self.secret(id)) };
         builder.build().unwrap()
     }

@@ -10,7 +10,12 @@ use tower_auth_core as core;
 mod authorization;
 #[cfg(feature = "loopback")]
 mod browser;
+mod client_auth;
 mod clients;
+mod device;
 mod faults;
+#[cfg(feature = "loopback")]
+mod grants;
 mod provider;
+mod revocation;
 mod tokens;

@@ -101,7 +101,7 @@ fn introspected(more: &str) -> String {
 
 fn question(token: &str) -> String {
     format!(
-        "POST {ASKED}\ncontent-type: application/x-www-form-urlencoded\nclient_id=id&client_secret=s3cret%2B%2F%25%3A&token={token}"
+        "POST {ASKED}\ncontent-type: application/x-www-form-urlencoded\nclient_id=id&client_secret=s3cret%2B%2F%25%3A&token={token}&token_type_hint=access_token"
     )
 }
 

@@ -7,6 +7,7 @@ mod answers;
 mod captures;
 mod client_proof;
 mod consent;
+mod docs;
 mod fields;
 mod lifetimes;
 mod log;

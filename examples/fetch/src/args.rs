@@ -4,17 +4,18 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
-use crate::document::parse_duration;
 use crate::failure::Failure;
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub struct Args {
     pub(crate) provider: String,
+    pub(crate) providers: Option<String>,
     pub(crate) auth: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) set: Vec<(String, String)>,
     pub(crate) values: Option<String>,
+    pub(crate) scopes: Vec<String>,
     pub(crate) method: Option<Method>,
     pub(crate) headers: HeaderMap,
     pub(crate) data: Option<String>,
@@ -22,6 +23,14 @@ pub struct Args {
     pub(crate) token: bool,
     pub(crate) reveal: bool,
     pub(crate) verify: bool,
+    pub(crate) login: bool,
+    pub(crate) logout: bool,
+    pub(crate) no_browser: bool,
+    pub(crate) redirect: Option<Redirect>,
+    pub(crate) login_timeout: Duration,
+    pub(crate) state: Option<String>,
+    pub(crate) explain: bool,
+    pub(crate) summary: bool,
     pub(crate) repeat: u32,
     pub(crate) concurrency: u32,
     pub(crate) interval: Duration,
@@ -32,6 +41,15 @@ pub struct Args {
     pub(crate) timeout: Option<Duration>,
     pub(crate) verbose: bool,
     pub(crate) urls: Vec<String>,
+}
+
+/// Where the answer of a login comes to, on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Redirect {
+    pub(crate) localhost: bool,
+    /// 0: any free one.
+    pub(crate) port: u16,
+    pub(crate) path: String,
 }
 
 /// What to do.
@@ -52,14 +70,24 @@ Usage: fetch --provider FILE [options] [URL...]
 A URL is a whole one, or a path below the provider's base_url. Bodies go to standard output, all else to standard error.
 
 What to authenticate with:
-  -p, --provider FILE          the provider description (TOML)
+  -p, --provider FILE|ID       the provider file (TOML or JSON), or the id of one in the catalogue
+      --providers DIR          where the catalogue is
   -a, --auth KEY               which of its methods; the first if not given
   -e, --environment NAME       which of its sets of URLs, such as sandbox
   -s, --set NAME=VALUE         the value of a field that is not secret, or of base_url or token_url
-      --values FILE            values of fields (TOML): name = \"text\", { env = \"X\" }, { file = \"F\" },
+      --scope SCOPE            ask for this scope instead of the file's default ones; may be repeated
+      --values FILE            values of fields (TOML or JSON): name = \"text\", { env = \"X\" }, { file = \"F\" },
                                { command = [\"C\", …] } or { value = \"text\" }
       A value is taken from --set, else from the environment (ID__FIELD in upper case, such as ALVYS__CLIENT_SECRET), else
       from the values file, else from the provider file's default.
+
+Signing in, where a person must:
+      --login                  sign in by the browser, or with a code that is typed in; the tokens are kept for later runs
+      --no-browser             only print the URL
+      --redirect-uri URI       http://127.0.0.1:PORT/PATH or http://localhost:PORT/PATH, if the provider knows it beforehand
+      --login-timeout DURATION how long that may take; 5m if not given
+      --logout                 revoke the tokens at the provider and remove them here
+      --state FILE             keep the tokens here, not below $XDG_STATE_HOME
 
 What to do:
   -X, --method METHOD          GET if not given, or POST with --data
@@ -74,6 +102,9 @@ What to do:
       --grpc-health ADDRESS    ask the gRPC health service at host:port, https://… or an allowed http://…
       --grpc-service NAME      ask it about this service
       --json                   print one JSON object per call, with URL, status, body, number of sends, token generation
+
+      --explain                print token requests and their answers on standard error, without secrets
+      --summary                at the end: count, errors, latencies; on a terminal also without this
 
 How to connect:
       --allow-plaintext ORIGIN allow plain http to this origin, such as http://127.0.0.1:8080; may be repeated
@@ -101,17 +132,19 @@ impl Args {
 
     /// Whether something is to be done beside calling URLs.
     pub(crate) fn has_other_work(&self) -> bool {
-        self.token || self.verify || self.grpc_health.is_some()
+        self.token || self.verify || self.login || self.logout || self.grpc_health.is_some()
     }
 }
 
 fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
     let mut args = Args {
         provider: String::new(),
+        providers: None,
         auth: None,
         environment: None,
         set: Vec::new(),
         values: None,
+        scopes: Vec::new(),
         method: None,
         headers: HeaderMap::new(),
         data: None,
@@ -119,6 +152,14 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
         token: false,
         reveal: false,
         verify: false,
+        login: false,
+        logout: false,
+        no_browser: false,
+        redirect: None,
+        login_timeout: Duration::from_secs(300),
+        state: None,
+        explain: false,
+        summary: false,
         repeat: 1,
         concurrency: 1,
         interval: Duration::ZERO,
@@ -134,10 +175,20 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
     while let Some(argument) = parser.next()? {
         match argument {
             Short('p') | Long("provider") => args.provider = parser.value()?.string()?,
+            Long("providers") => args.providers = Some(parser.value()?.string()?),
             Short('a') | Long("auth") => args.auth = Some(parser.value()?.string()?),
             Short('e') | Long("environment") => args.environment = Some(parser.value()?.string()?),
             Short('s') | Long("set") => args.set.push(parser.value()?.parse_with(pair)?),
             Long("values") => args.values = Some(parser.value()?.string()?),
+            Long("scope") => args.scopes.push(parser.value()?.string()?),
+            Long("login") => args.login = true,
+            Long("logout") => args.logout = true,
+            Long("no-browser") => args.no_browser = true,
+            Long("redirect-uri") => args.redirect = Some(parser.value()?.parse_with(redirect)?),
+            Long("login-timeout") => args.login_timeout = parser.value()?.parse_with(duration)?,
+            Long("state") => args.state = Some(parser.value()?.string()?),
+            Long("explain") => args.explain = true,
+            Long("summary") => args.summary = true,
             Short('X') | Long("method") => args.method = Some(parser.value()?.parse()?),
             Short('H') | Long("header") => {
                 let (name, value) = parser.value()?.parse_with(header)?;
@@ -169,10 +220,16 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
         return Err("--provider FILE is missing".into());
     }
     if args.urls.is_empty() && !args.has_other_work() {
-        return Err("there is nothing to do: give a URL, --token, --verify or --grpc-health".into());
+        return Err("there is nothing to do: give a URL, --token, --verify, --login, --logout or --grpc-health".into());
     }
     if args.reveal && !args.token {
         return Err("--reveal goes with --token".into());
+    }
+    if (args.no_browser || args.redirect.is_some()) && !args.login {
+        return Err("--no-browser and --redirect-uri go with --login".into());
+    }
+    if args.logout && (args.login || args.token || args.verify || args.grpc_health.is_some() || !args.urls.is_empty()) {
+        return Err("--logout goes alone".into());
     }
     Ok(Command::Fetch(Box::new(args)))
 }
@@ -196,9 +253,32 @@ fn count(text: &str) -> Result<u32, &'static str> {
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {
-    parse_duration(text)
-        .filter(|duration| !duration.is_zero())
-        .ok_or("this must be a duration such as 30, 30s or 250ms")
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let millis = match unit {
+        "ms" => Some(1),
+        "" | "s" => Some(1000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let length = number.parse::<u64>().ok().zip(millis).and_then(|(number, unit)| number.checked_mul(unit));
+    length
+        .filter(|millis| *millis > 0)
+        .map(Duration::from_millis)
+        .ok_or("this must be a duration such as 30, 30s, 5m or 250ms")
+}
+
+/// A redirect URI on this machine.
+fn redirect(text: &str) -> Result<Redirect, &'static str> {
+    let wrong = "this must be http://127.0.0.1:PORT/PATH or http://localhost:PORT/PATH";
+    let uri: http::Uri = text.parse().map_err(|_| wrong)?;
+    let (host, port) = uri.host().zip(uri.port_u16()).ok_or(wrong)?;
+    let plain = uri.scheme_str() == Some("http") && uri.query().is_none() && !text.contains(['@', '#']);
+    if !plain || !matches!(host, "127.0.0.1" | "localhost") {
+        return Err(wrong);
+    }
+    Ok(Redirect { localhost: host == "localhost", port, path: uri.path().to_owned() })
 }
 
 #[cfg(test)]
@@ -223,6 +303,13 @@ mod tests {
     }
 
     #[test]
+    fn a_redirect_uri_is_on_this_machine() {
+        let args = parsed("-p x --login --redirect-uri http://localhost:8976/cb --login-timeout 2m").unwrap();
+        assert_eq!(args.redirect, Some(Redirect { localhost: true, port: 8976, path: "/cb".to_owned() }));
+        assert_eq!(args.login_timeout, Duration::from_secs(120));
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (line, text) in [
             ("/a", "--provider FILE is missing"),
@@ -231,6 +318,10 @@ mod tests {
             ("-p x /a -n 0", "whole number from 1"),
             ("-p x /a --nonsense", "--nonsense"),
             ("-p x /a -s a", "NAME=VALUE"),
+            ("-p x --logout /a", "--logout goes alone"),
+            ("-p x /a --no-browser", "go with --login"),
+            ("-p x --login --redirect-uri https://localhost:1/", "http://127.0.0.1:PORT/PATH"),
+            ("-p x --login --redirect-uri http://a.test:1/", "http://127.0.0.1:PORT/PATH"),
             ("-p x /a --timeout 0", "a duration"),
             ("--help", "Usage: fetch"),
         ] {

@@ -59,11 +59,10 @@ impl Session {
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("fetch/", env!("CARGO_PKG_VERSION"))));
-        headers.extend(self.api_headers()?);
         headers.extend(call.headers.clone());
-        let result = match &self.layer {
+        let result = match self.layer()? {
             Some(layer) => layer.layer(transport).oneshot(request).await,
-            None if self.held.credentials().is_none() => transport.oneshot(request).await,
+            None if self.is_open() => transport.oneshot(request).await,
             None => return Err(Failure::usage("the credential has no base_url to go to")),
         };
         let response = result.map_err(|error| self.failed(call, &*error))?;
@@ -75,7 +74,7 @@ impl Session {
     fn failed(&self, call: &Call, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Failure {
         match error.downcast_ref::<AuthError>() {
             Some(own) => match own.token_error() {
-                Some(error) => explain::no_token(&self.filled, error),
+                Some(error) => self.no_token(error),
                 None if own.kind() == AuthErrorKind::ForeignOrigin => Failure::usage(own.to_string()),
                 None => Failure::new(Exit::CallFailed, own.to_string()),
             },

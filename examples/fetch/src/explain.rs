@@ -5,35 +5,37 @@ use std::fmt::Write as _;
 
 use http::Uri;
 use tower_auth::NotRecovered;
-use tower_auth::core::{FailureClass, Origin, TokenError};
+use tower_auth::core::{AuthKind, FailureClass, FilledProvider, Origin, TokenError};
 
 use crate::call::Answer;
 use crate::failure::{Exit, Failure};
-use crate::fill::{Filled, about};
+use crate::values::PROGRAM;
 
 /// Why no token could be had, and which values it was asked for with. Values that are secret are named, never shown.
-pub(crate) fn no_token(filled: &Filled, error: &TokenError) -> Failure {
-    let mut text = format!("no token for {}: {}", filled.provider, chain(error));
+pub(crate) fn no_token(filled: &FilledProvider, error: &TokenError) -> Failure {
+    let mut text = format!("no token for {}: {}", filled.spec().display_name(), chain(error));
     let mut line = |label: &str, content: &str| {
         write!(text, "\n  {label:<9}{content}").expect("a string takes every text");
     };
-    if let Some(url) = &filled.token_url {
-        line("asked", &format!("{}{} ({})", site(&url.uri), url.uri.path(), url.from));
+    if let Some(url) = filled.url("token_url").and_then(|url| url.parse::<Uri>().ok()) {
+        line("asked", &format!("{}{} ({})", site(&url), url.path(), origin_of(filled, "token_url")));
     }
-    for (index, field) in filled.method.fields.iter().enumerate() {
-        let Some(filling) = filled.fields.get(&field.name) else { continue };
-        let Some(from) = &filling.from else { continue };
+    let mut label = "check";
+    for field in filled.method().fields() {
+        let Some(value) = filled.value(field.name()) else { continue };
+        let from = origin_of(filled, field.name());
         let about =
-            Some(about(field)).filter(|about| !about.is_empty()).map_or(String::new(), |about| format!(": {about}"));
-        let shown = if filling.secret {
-            format!("{} (secret, from {from}){about}", field.name)
+            Some(field.about()).filter(|about| !about.is_empty()).map_or(String::new(), |about| format!(": {about}"));
+        let shown = if field.is_secret() {
+            format!("{} (secret, from {from}){about}", field.name())
         } else {
-            format!("{} = {:?} (from {from}){about}", field.name, filling.value.expose_secret())
+            format!("{} = {:?} (from {from}){about}", field.name(), value.expose_secret())
         };
-        line(if index == 0 { "check" } else { "" }, &shown);
+        line(std::mem::take(&mut label), &shown);
     }
     match error.class() {
         FailureClass::Transient => line("then", "try again; if it stays so, check the token URL and the network"),
+        FailureClass::Refused if needs_a_person(filled) => line("then", "sign in again with --login"),
         FailureClass::Refused | FailureClass::Misconfigured => line(
             "then",
             "is the application provisioned at the provider for this API, and are the callback or redirect URLs, if it asks \
@@ -41,10 +43,25 @@ pub(crate) fn no_token(filled: &Filled, error: &TokenError) -> Failure {
         ),
         _ => {}
     }
-    if let Some(url) = &filled.docs_url {
+    if let Some(url) = filled.spec().docs_url() {
         line("see", url);
     }
     Failure::new(Exit::NoToken, text)
+}
+
+/// Whether tokens of the method begin with somebody who consents.
+pub(crate) fn needs_a_person(filled: &FilledProvider) -> bool {
+    matches!(filled.method().kind(), AuthKind::OAuth2Code | AuthKind::OAuth2StaticCode)
+}
+
+/// Where a value came from, for messages.
+pub(crate) fn origin_of<'a>(filled: &'a FilledProvider, name: &str) -> &'a str {
+    match filled.origin_of(name) {
+        Some(PROGRAM) if name == "code" => "the prompt",
+        Some(PROGRAM) => "--set",
+        Some(from) => from,
+        None => "nowhere",
+    }
 }
 
 /// Why an API did not do what was asked, as far as the credential has to do with it.

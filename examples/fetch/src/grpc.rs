@@ -1,17 +1,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{StatusCode, Uri};
+use http::Uri;
 use tonic::Code;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tower::Layer;
-use tower_auth::AuthLayer;
 use tower_auth::core::Origin;
+use tower_auth_tonic::GrpcAuthLayer;
 
-use crate::channel::{CountedChannel, WholeBody};
+use crate::channel::CountedChannel;
 use crate::explain;
 use crate::failure::{Exit, Failure};
 use crate::sends::SendLog;
@@ -30,9 +30,6 @@ pub struct Health {
     pub generation: Option<u64>,
 }
 
-/// The status of a gRPC call whose credential was not accepted.
-const UNAUTHENTICATED: &str = "16";
-
 /// How much of an error's message is shown, in characters.
 const MAX_MESSAGE: usize = 300;
 
@@ -48,7 +45,7 @@ impl Session {
         let whole = if is_absolute(address) { address.to_owned() } else { format!("https://{address}") };
         let uri = self.setup.origins.check(&whole).map_err(wrong)?;
         let origin = Origin::of(&uri).ok_or_else(|| wrong("this is not host:port".to_owned()))?;
-        self.ready().await.map_err(|error| explain::no_token(&self.filled, &error))?;
+        self.ready().await.map_err(|error| self.no_token(&error))?;
 
         let mut endpoint = Endpoint::from(uri.clone()).connect_timeout(CONNECT_TIMEOUT).timeout(timeout);
         if origin.is_https() {
@@ -57,18 +54,13 @@ impl Session {
         let log = Arc::new(SendLog::new(self.cache()));
         let channel = CountedChannel::new(endpoint.connect_lazy(), Arc::clone(&log));
         let request = HealthCheckRequest { service: service.to_owned() };
-        let answer = match self.held.credentials() {
+        let answer = match self.credentials() {
             None => HealthClient::with_origin(channel, uri.clone()).check(request).await,
             Some(credentials) => {
-                let layer = AuthLayer::insecure_plaintext(credentials, [origin])
+                let layer = GrpcAuthLayer::insecure_plaintext(credentials, origin)
                     .map_err(|error| Failure::usage(error.to_string()))?
-                    .refuse_other_origins()
-                    // A refused call is a 200 whose head says so; proxies in between may answer 401.
-                    .refused_when(|status, headers| {
-                        status == StatusCode::UNAUTHORIZED
-                            || headers.get("grpc-status").is_some_and(|code| code == UNAUTHENTICATED)
-                    });
-                HealthClient::with_origin(WholeBody::new(layer.layer(channel)), uri.clone()).check(request).await
+                    .clock(self.setup.clock.clone());
+                HealthClient::with_origin(layer.layer(channel), uri.clone()).check(request).await
             }
         };
         let status = match answer {
@@ -86,9 +78,7 @@ impl Session {
     /// What a server said, without our secrets, which some repeat, and fit for a terminal.
     fn printable(&self, text: &str, log: &SendLog) -> String {
         let mut text = text.to_owned();
-        let sent = log.credentials();
-        let fields = self.filled.fields.values().filter(|field| field.secret).map(|field| &field.value);
-        for secret in fields.chain(&sent).filter(|secret| !secret.is_empty()) {
+        for secret in self.secrets().iter().chain(&log.credentials()).filter(|secret| !secret.is_empty()) {
             text = text.replace(secret.expose_secret(), "[redacted]");
         }
         text.chars().filter(|c| matches!(c, ' '..='~')).take(MAX_MESSAGE).collect()

@@ -9,36 +9,33 @@
 
 mod args;
 mod call;
+mod catalogue;
 mod channel;
-mod credentials;
-mod document;
 mod explain;
 mod failure;
-mod fill;
 mod grpc;
-mod names;
-mod nearest;
+mod login;
+mod meter;
 mod origins;
 mod output;
-mod provider;
-mod read;
+mod prompt;
 mod run;
-mod schema;
 mod sends;
 mod session;
-mod template;
+mod state;
+mod tap;
 mod values;
 
 pub use self::args::{Args, Command, HELP};
 pub use self::call::{Answer, Call};
-pub use self::failure::{Exit, Failure, Mistake, Place};
-pub use self::fill::{Filled, Selection};
+pub use self::catalogue::provider;
+pub use self::failure::{Exit, Failure};
 pub use self::grpc::Health;
 pub use self::origins::Origins;
-pub use self::provider::Provider;
 pub use self::run::run;
 pub use self::session::{Session, Setup};
-pub use self::values::{Environment, Values};
+pub use self::state::StateFile;
+pub use self::values::Environment;
 
 /// Starts logging on standard error: what the libraries say of token requests, refreshes and plain http.
 pub fn log_to_stderr() {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use fetch::{Args, Command, Exit};
 
@@ -26,7 +27,7 @@ fn fetch(args: Args) -> Exit {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(fetch::run(args, Box::new(variable))),
+        Ok(runtime) => runtime.block_on(fetch::run(args, Arc::new(variable))),
         Err(error) => Err(fetch::Failure::new(Exit::CallFailed, format!("there is no runtime: {error}"))),
     };
     result.unwrap_or_else(|failure| {

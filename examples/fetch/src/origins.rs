@@ -1,7 +1,7 @@
 use http::Uri;
 use tower_auth::core::Origin;
 
-use crate::failure::Mistake;
+use crate::failure::Failure;
 
 /// Where plain `http` may go; `https` may go anywhere.
 #[derive(Clone, Debug, Default)]
@@ -12,10 +12,10 @@ impl Origins {
     ///
     /// # Errors
     /// When one is not a plain-http origin.
-    pub fn allow_plaintext(origins: &[String]) -> Result<Self, Mistake> {
+    pub fn allow_plaintext(origins: &[String]) -> Result<Self, Failure> {
         let mut allowed = Vec::new();
         for text in origins {
-            let wrong = |why: &str| Mistake::new(format!("--allow-plaintext {text}: {why}"));
+            let wrong = |why: &str| Failure::usage(format!("--allow-plaintext {text}: {why}"));
             let origin: Origin =
                 text.parse().map_err(|_| wrong("this is not an origin such as http://127.0.0.1:8080"))?;
             if origin.is_https() {

@@ -7,6 +7,7 @@ use tower_auth::core::{CacheStatus, Clock, Token};
 use crate::call::Answer;
 use crate::failure::Failure;
 use crate::grpc::Health;
+use crate::meter::Meter;
 
 /// Where results go: bodies and metadata to standard output, all else to standard error.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +105,11 @@ impl Output {
         if reveal {
             print(&format!("token: {}", token.secret().expose_secret()));
         }
+    }
+
+    /// What many calls took: the last object, or a line on standard error.
+    pub(crate) fn summary(self, meter: &Meter) {
+        if self.json { print_json(&meter.summary()) } else { complain(&meter.line()) }
     }
 
     /// A credential that never changes.

@@ -1,27 +1,32 @@
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Uri};
-use tower_auth::core::{Clock, HttpClient, HttpTransport, Origin, TokenCache, TokenError};
+use http::Uri;
+use tower_auth::core::{
+    AuthKind, Clock, Connection, FilledProvider, HttpClient, HttpTransport, Origin, RequestLog, Secret, TokenCache,
+    TokenError, TokenResponse,
+};
 use tower_auth::{AuthLayer, Credentials};
 
-use crate::credentials::{self, Held};
+use crate::explain;
 use crate::failure::Failure;
-use crate::fill::Filled;
 use crate::origins::Origins;
+use crate::state::StateFile;
+use crate::tap::Tap;
 
 /// A provider to talk to: its credential, and the connections that carry it.
 pub struct Session {
-    pub(crate) filled: Filled,
+    pub(crate) connection: Connection,
     pub(crate) http: HttpClient,
-    pub(crate) held: Held,
-    /// Puts the credential on requests to the API; `None` if there is no credential.
-    pub(crate) layer: Option<AuthLayer>,
+    pub(crate) tap: Tap,
     pub(crate) setup: Setup,
+    /// Puts the credential on requests to the API; made when it is known where that is.
+    layer: OnceLock<AuthLayer>,
 }
 
 /// How a session talks.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Setup {
     /// Where plain `http` may go.
     pub origins: Origins,
@@ -33,6 +38,14 @@ pub struct Setup {
     pub clock: Clock,
     /// URLs that the user named. Where the provider has no base URL the credential goes to their origins.
     pub targets: Vec<Uri>,
+    /// Scopes to ask for instead of the provider file's default ones.
+    pub scopes: Vec<String>,
+    /// Gets every token request with its answer, without secrets.
+    pub log: Option<RequestLog>,
+    /// Tokens of an earlier run.
+    pub resumed: Option<TokenResponse>,
+    /// Where tokens are kept.
+    pub state: Option<Arc<StateFile>>,
 }
 
 /// The largest answer of an API that is read, in bytes.
@@ -42,10 +55,20 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Setup {
-    /// Every default: https only, the platform's roots, the system's clock.
+    /// Every default: https only, the platform's roots, the system's clock, nothing kept.
     #[must_use]
     pub fn new() -> Self {
-        Self { origins: Origins::default(), roots: None, timeout: None, clock: Clock::system(), targets: Vec::new() }
+        Self {
+            origins: Origins::default(),
+            roots: None,
+            timeout: None,
+            clock: Clock::system(),
+            targets: Vec::new(),
+            scopes: Vec::new(),
+            log: None,
+            resumed: None,
+            state: None,
+        }
     }
 }
 
@@ -60,23 +83,65 @@ impl Session {
     ///
     /// # Errors
     /// When values, URLs or options cannot be used.
-    pub fn open(filled: Filled, setup: Setup) -> Result<Self, Failure> {
-        let timeout = timeout(&filled, &setup);
-        let http = transport(&setup, timeout)?;
-        let held = credentials::hold(&filled, &setup, &http, timeout)?;
-        let layer = held.credentials().map(|credentials| layer(credentials, &filled, &setup)).transpose()?.flatten();
-        Ok(Self { filled, http, held, layer, setup })
+    pub fn open(filled: FilledProvider, mut setup: Setup) -> Result<Self, Failure> {
+        check_urls(&filled, &setup.origins)?;
+        let provider = filled.spec().display_name().to_owned();
+        let method = filled.method().key().to_owned();
+        let wrong = |error| Failure::usage(format!("{provider}, method {method}: {}", explain::chain(&error)));
+        let timeout = setup.timeout.or(filled.method().timeout()).unwrap_or(TIMEOUT);
+        setup.timeout = Some(timeout);
+        let mut transport = HttpTransport::new().total_timeout(timeout).max_body(MAX_ANSWER);
+        if let Some(roots) = &setup.roots {
+            transport = transport.extra_roots(roots.clone());
+        }
+        if let Some((chain, key)) = filled.client_certificate().map_err(wrong)? {
+            transport = transport.client_certificate(chain.expose_secret().as_bytes(), key);
+        }
+        for origin in setup.origins.plaintext() {
+            transport = transport.dangerous().allow_plaintext(origin.to_string());
+        }
+        let http = transport.build().map_err(|error| Failure::usage(explain::chain(&error)))?;
+        let tap = Tap::default();
+        let mut builder = filled
+            .connect()
+            .http_client(tap.on(http.clone()))
+            .clock(setup.clock.clone())
+            .timeout(timeout)
+            .scopes(setup.scopes.iter().cloned());
+        for origin in setup.origins.plaintext() {
+            builder = builder.dangerous().allow_plaintext(origin.to_string());
+        }
+        if let Some(log) = &setup.log {
+            builder = builder.request_log(log.clone());
+        }
+        if let Some(response) = setup.resumed.take() {
+            builder = builder.resume(response);
+        }
+        if let Some(state) = &setup.state {
+            let (state, clock) = (Arc::clone(state), setup.clock.clone());
+            builder = builder.persist(move |response| {
+                let (state, text) = (Arc::clone(&state), response.to_secret_json(clock.wall()));
+                async move { Ok(tokio::task::spawn_blocking(move || state.write(&text)).await??) }
+            });
+        }
+        let connection = builder.build().map_err(wrong)?;
+        Ok(Self { connection, http, tap, setup, layer: OnceLock::new() })
+    }
+
+    /// What the connection was made of.
+    pub(crate) fn filled(&self) -> &FilledProvider {
+        self.connection.provider()
     }
 
     /// The token cache, unless the credential never changes.
     #[must_use]
     pub fn cache(&self) -> Option<&TokenCache> {
-        self.held.cache()
+        self.connection.tokens()
     }
 
     /// How long one exchange may take.
     pub(crate) fn timeout(&self) -> Duration {
-        timeout(&self.filled, &self.setup)
+        self.setup.timeout.unwrap_or(TIMEOUT)
     }
 
     /// Waits until there is a token, if the method has tokens.
@@ -84,10 +149,96 @@ impl Session {
     /// # Errors
     /// Why none could be had.
     pub async fn ready(&self) -> Result<(), TokenError> {
-        match self.cache() {
-            Some(cache) => cache.ready().await,
-            None => Ok(()),
+        self.connection.credential().await.map(drop)
+    }
+
+    /// Finds out where the API is, if that comes with the token or has to be asked.
+    ///
+    /// # Errors
+    /// Why it cannot be known.
+    pub(crate) async fn locate(&self) -> Result<(), Failure> {
+        if !self.connection.is_base_url_late() || self.connection.base_url().is_some() {
+            return Ok(());
         }
+        self.ready().await.map_err(|error| self.no_token(&error))?;
+        if self.connection.base_url().is_none() {
+            self.connection.probe().await.map_err(|error| self.no_token(&error))?;
+        }
+        match self.connection.base_url() {
+            Some(_) => Ok(()),
+            None => Err(self.without_base_url()),
+        }
+    }
+
+    /// Why no token could be had, and what it was asked for with.
+    pub(crate) fn no_token(&self, error: &TokenError) -> Failure {
+        explain::no_token(self.filled(), error)
+    }
+
+    /// Whether the method has no credential.
+    pub(crate) fn is_open(&self) -> bool {
+        self.filled().method().kind() == AuthKind::None
+    }
+
+    /// What goes into a layer; `None` if there is no credential.
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        if self.is_open() {
+            return None;
+        }
+        self.any_credentials()
+    }
+
+    fn any_credentials(&self) -> Option<Credentials> {
+        let fixed = || self.connection.fixed_credential().map(|credential| credential.clone().into());
+        self.cache().map(Credentials::from).or_else(fixed)
+    }
+
+    /// The values that are secret.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let filled = self.filled();
+        let fields = filled.method().fields().iter().filter(|field| field.is_secret());
+        let tokens = self.connection.response();
+        let tokens = tokens.iter().flat_map(|response| {
+            [Some(response.token().secret()), response.refresh_token(), response.id_token()].into_iter().flatten()
+        });
+        fields.filter_map(|field| filled.value(field.name())).chain(tokens).cloned().collect()
+    }
+
+    /// The layer for the API's origin. A request elsewhere is refused, since it can only be a mistake. `None` if it is not known where the
+    /// API is.
+    pub(crate) fn layer(&self) -> Result<Option<&AuthLayer>, Failure> {
+        if let Some(layer) = self.layer.get() {
+            return Ok(Some(layer));
+        }
+        let origins: Vec<Origin> = match self.base_url() {
+            Some(base) => Origin::of(&base).into_iter().collect(),
+            None => self.setup.targets.iter().filter_map(Origin::of).collect(),
+        };
+        let Some(credentials) = self.any_credentials().filter(|_| !origins.is_empty()) else { return Ok(None) };
+        // Each plain one among them was named by the user.
+        let mut layer =
+            AuthLayer::insecure_plaintext(credentials, origins).map_err(|error| Failure::usage(error.to_string()))?;
+        if !self.is_open() {
+            layer = layer.refuse_other_origins();
+        }
+        if self.connection.has_expired_signal() && !self.connection.looks_into_bodies() {
+            let connection = self.connection.clone();
+            layer = layer.refused_when(move |status, headers| connection.may_be_dead(status, headers));
+        }
+        Ok(Some(self.layer.get_or_init(|| layer)))
+    }
+
+    fn base_url(&self) -> Option<Uri> {
+        self.connection.base_url()?.parse().ok()
+    }
+
+    fn without_base_url(&self) -> Failure {
+        let spec = self.filled().spec();
+        Failure::usage(format!(
+            "{} needs a value for base_url (where the API is); set {}, write base_url into a values file, or give --set base_url=…",
+            spec.display_name(),
+            spec.variable("base_url")
+        ))
     }
 
     /// The URL that `text` means: a whole one, or a path below the API's base URL.
@@ -95,43 +246,35 @@ impl Session {
     /// # Errors
     /// When the URL cannot be used, or its origin is not one that the credential is for.
     pub fn resolve(&self, text: &str) -> Result<Uri, Failure> {
-        let base = self.filled.base_url.as_ref();
-        let whole = match base {
-            Some(base) if !is_absolute(text) => join(&base.uri, text),
-            _ => text.to_owned(),
+        let base = self.base_url();
+        let whole = match &base {
+            _ if is_absolute(text) => text.to_owned(),
+            Some(base) => join(base, text),
+            None => return Err(self.without_base_url()),
         };
         let uri = self.setup.origins.check(&whole).map_err(|why| Failure::usage(format!("{text}: {why}")))?;
-        let allowed = base.and_then(|base| Origin::of(&base.uri));
+        let allowed = base.as_ref().and_then(Origin::of);
         match allowed {
-            Some(origin) if self.layer.is_some() && !origin.matches(&uri) => Err(Failure::usage(format!(
+            Some(origin) if !self.is_open() && !origin.matches(&uri) => Err(Failure::usage(format!(
                 "{text}: the credential of {} goes to {origin} only; give another base_url if the API is elsewhere",
-                self.filled.provider
+                self.filled().spec().display_name()
             ))),
             _ => Ok(uri),
         }
     }
-
-    /// The headers that every request to the API gets.
-    ///
-    /// # Errors
-    /// When a value has a character that no header can have.
-    pub(crate) fn api_headers(&self) -> Result<HeaderMap, Failure> {
-        let mut headers = HeaderMap::new();
-        for (name, template) in &self.filled.method.api_headers {
-            let value = self.filled.text(template);
-            let mut value = HeaderValue::from_str(&value).map_err(|_| {
-                Failure::usage(format!("the value of the header {name} has a character that cannot be sent"))
-            })?;
-            value.set_sensitive(template.names().next().is_some());
-            headers.insert(name, value);
-        }
-        Ok(headers)
-    }
 }
 
-/// The user's word, or the provider file's, or ours.
-fn timeout(filled: &Filled, setup: &Setup) -> Duration {
-    setup.timeout.or(filled.method.timeout).unwrap_or(TIMEOUT)
+/// Objects to plain `http` that the user did not allow.
+fn check_urls(filled: &FilledProvider, origins: &Origins) -> Result<(), Failure> {
+    let names = ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url", "introspect_url"];
+    let mistakes: Vec<_> = names
+        .into_iter()
+        .filter_map(|name| {
+            let why = origins.check(filled.url(name)?).err()?;
+            Some(format!("{name} ({}): {why}", explain::origin_of(filled, name)))
+        })
+        .collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(Failure::usage(mistakes.join("\n"))) }
 }
 
 /// Whether `text` is a URL of its own.
@@ -149,35 +292,9 @@ fn join(base: &Uri, path: &str) -> String {
     }
 }
 
-fn transport(setup: &Setup, timeout: Duration) -> Result<HttpClient, Failure> {
-    let mut transport = HttpTransport::new().total_timeout(timeout).max_body(MAX_ANSWER);
-    if let Some(roots) = &setup.roots {
-        transport = transport.extra_roots(roots.clone());
-    }
-    for origin in setup.origins.plaintext() {
-        transport = transport.dangerous().allow_plaintext(origin.to_string());
-    }
-    transport.build().map_err(|error| Failure::usage(error.to_string()))
-}
-
-/// The layer for the API's origin. A request elsewhere is refused, since it can only be a mistake.
-fn layer(credentials: Credentials, filled: &Filled, setup: &Setup) -> Result<Option<AuthLayer>, Failure> {
-    let origins: Vec<Origin> = match &filled.base_url {
-        Some(base) => Origin::of(&base.uri).into_iter().collect(),
-        None => setup.targets.iter().filter_map(Origin::of).collect(),
-    };
-    if origins.is_empty() {
-        return Ok(None);
-    }
-    // Each plain one among them was named by the user.
-    let layer =
-        AuthLayer::insecure_plaintext(credentials, origins).map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(Some(layer.refuse_other_origins()))
-}
-
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("filled", &self.filled).finish_non_exhaustive()
+        f.debug_struct("Session").field("connection", &self.connection).finish_non_exhaustive()
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) fn choose<B>(config: &Config, request: &mut Request<B>) -> Chosen {
     }
     match &config.choice {
         Choice::One { .. } => Chosen::Own,
+        #[cfg(feature = "provider")]
+        Choice::Bound { .. } => Chosen::Own,
         Choice::Several(rules) => {
             rules.get(rule).map_or(Chosen::Nothing, |(_, credentials)| Chosen::Other(credentials.0.clone()))
         }
@@ -67,6 +69,10 @@ impl Config {
     }
 
     fn rule_otherwise(&self, uri: &Uri) -> Result<Option<usize>, AuthError> {
+        // The credential judges, once it is there.
+        if self.is_bound() {
+            return Ok(Some(0));
+        }
         if uri.authority().is_none() {
             return self.sole_rule();
         }
@@ -91,7 +97,16 @@ impl Config {
 
     #[cold]
     fn judge_foreign(&self, uri: &Uri) -> Option<AuthError> {
-        if let Some(origin) = self.rules().flatten().find(|origin| origin.is_downgraded(uri)) {
+        self.judge_beside(uri, self.rules().flatten())
+    }
+
+    /// Judges a request to none of `origins`.
+    pub(super) fn judge_beside<'o>(
+        &self,
+        uri: &Uri,
+        origins: impl Iterator<Item = &'o Origin> + Clone,
+    ) -> Option<AuthError> {
+        if let Some(origin) = origins.clone().find(|origin| origin.is_downgraded(uri)) {
             return Some(AuthError::new(
                 AuthErrorKind::InsecureScheme,
                 format!("the request was not sent because it goes by plain http where credentials go to {origin} only"),
@@ -99,7 +114,7 @@ impl Config {
         }
         self.refuse_foreign.then(|| {
             let to = Origin::of(uri).map_or_else(|| "an unusable origin".to_owned(), |origin| origin.to_string());
-            let allowed: Vec<_> = self.rules().flatten().map(Origin::to_string).collect();
+            let allowed: Vec<_> = origins.map(Origin::to_string).collect();
             AuthError::new(
                 AuthErrorKind::ForeignOrigin,
                 format!(
@@ -117,8 +132,10 @@ impl Config {
         origin.and_then(|origin| format!("{origin}{path}").parse().ok()).unwrap_or_else(|| uri.clone())
     }
 
-    fn rules(&self) -> impl Iterator<Item = &[Origin]> {
+    fn rules(&self) -> impl Iterator<Item = &[Origin]> + Clone {
         let (one, several): (Option<&[Origin]>, &[_]) = match &self.choice {
+            #[cfg(feature = "provider")]
+            Choice::Bound { .. } => (None, &[]),
             Choice::One { origins, .. } | Choice::Selected { origins, .. } => (Some(origins), &[]),
             Choice::Several(rules) => (None, rules),
         };

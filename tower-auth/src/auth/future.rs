@@ -177,7 +177,20 @@ where
     /// Sends the request with the token that it waited for.
     fn send(mut self, current: &Current) -> State<S, B> {
         if current.credential.is_signer() {
-            let Self { service, request, cache, config } = self;
+            let aside = self.config.elsewhere(self.request.uri(), &current.credential);
+            let aside = aside.or_else(|| {
+                let present = current.credential.is_present_in(self.request.headers());
+                self.config.conflict(self.config.is_bound() && present)
+            });
+            let Self { mut service, mut request, cache, config } = self;
+            match aside {
+                Some(Aside::Refuse(error)) => return State::Refused { error: Some(error) },
+                Some(_) => {
+                    config.complete(&mut request, &current.credential);
+                    return State::Sent { response: service.call(request.map(ReplayBody::plain)), resend: None };
+                }
+                None => {}
+            }
             let cached = Some((cache, current.generation));
             return match SignedFuture::begin(service, config, current.credential.clone(), cached, request) {
                 Ok(call) => State::Signed { call: Box::pin(call) },

@@ -80,6 +80,9 @@ pub(super) enum Choice {
     One { origins: Box<[Origin]>, credentials: Credentials },
     /// By origin.
     Several(Vec<(Box<[Origin]>, Credentials)>),
+    /// Where the API is comes with the credential.
+    #[cfg(feature = "provider")]
+    Bound { credentials: Credentials },
     /// By a function of the request.
     Selected { origins: Box<[Origin]>, select: Arc<Select> },
 }
@@ -147,6 +150,13 @@ impl AuthLayer {
         let mut rules = match &self.config.choice {
             Choice::One { origins, credentials } => vec![(origins.clone(), credentials.clone())],
             Choice::Several(rules) => rules.clone(),
+            #[cfg(feature = "provider")]
+            Choice::Bound { .. } => {
+                return Err(ConfigError::new(
+                    ConfigErrorKind::InvalidOption,
+                    "a layer whose provider says where its API is has no other credentials beside it",
+                ));
+            }
             Choice::Selected { .. } => {
                 return Err(ConfigError::new(
                     ConfigErrorKind::InvalidOption,
@@ -201,7 +211,7 @@ impl AuthLayer {
         self
     }
 
-    fn of(choice: Choice) -> Self {
+    pub(super) fn of(choice: Choice) -> Self {
         Self {
             config: Arc::new(Config {
                 choice,
@@ -239,6 +249,10 @@ impl fmt::Debug for Config {
             Choice::Several(rules) => {
                 debug.field("rules", rules);
             }
+            #[cfg(feature = "provider")]
+            Choice::Bound { credentials } => {
+                debug.field("credentials", credentials);
+            }
             Choice::Selected { origins, .. } => {
                 debug.field("origins", origins);
             }
@@ -251,7 +265,7 @@ impl fmt::Debug for Config {
     }
 }
 
-fn parse<I>(origins: I, plaintext: bool) -> Result<Box<[Origin]>, ConfigError>
+pub(super) fn parse<I>(origins: I, plaintext: bool) -> Result<Box<[Origin]>, ConfigError>
 where
     I: IntoIterator,
     I::Item: TryInto<Origin, Error: Into<ConfigError>>,

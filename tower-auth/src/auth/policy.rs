@@ -43,9 +43,13 @@ impl Config {
         credential: &Credential,
         keep_head: bool,
     ) -> Result<Option<Head>, Aside> {
+        if let Some(aside) = self.elsewhere(request.uri(), credential) {
+            return Err(aside);
+        }
         let replaces = self.existing == ExistingCredential::Replace;
         if keep_head {
             if !replaces && credential.is_present_in(request.headers()) {
+                self.complete(request, credential);
                 return Err(self.present());
             }
             let head = Head::of(request);
@@ -57,6 +61,7 @@ impl Config {
         } else if credential.apply_if_absent(request) {
             Ok(None)
         } else {
+            self.complete(request, credential);
             Err(self.present())
         }
     }

@@ -29,7 +29,7 @@ impl Refusal {
 }
 
 /// Whether the user, or the grant, has to do more than a refresh does, whatever a predicate says.
-fn demands_more(headers: &HeaderMap) -> bool {
+pub(crate) fn demands_more(headers: &HeaderMap) -> bool {
     StepUpRequired::from_headers(headers).is_some() || InsufficientScope::from_headers(headers).is_some()
 }
 

@@ -32,6 +32,8 @@ impl<S> Auth<S> {
     pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
         let own = match &config.choice {
             Choice::One { credentials, .. } => Some(credentials.0.clone()),
+            #[cfg(feature = "provider")]
+            Choice::Bound { credentials } => Some(credentials.0.clone()),
             Choice::Several(_) | Choice::Selected { .. } => None,
         };
         Self { inner, config, own }
@@ -113,7 +115,8 @@ where
             ResponseFuture::sent(inner.call(Request::from_parts(parts, body)), Some(Box::new(resend)))
         }
         Some(Err(aside)) => put_aside(inner, config, aside, Some(reader), request),
-        None => match config.conflict(reader.is_present_in(request.headers())) {
+        // Where it goes decides first, and that comes with the token.
+        None => match config.conflict(!config.is_bound() && reader.is_present_in(request.headers())) {
             Some(aside) => put_aside(inner, config, aside, None, request),
             None => {
                 // The service in `inner` is the one that was polled ready: it waits with the request, and the clone stays.
@@ -160,15 +163,23 @@ fn sign<S, B, R>(
     config: &Arc<Config>,
     credential: Credential,
     cached: Option<(TokenCache, Generation)>,
-    request: Request<B>,
+    mut request: Request<B>,
 ) -> ResponseFuture<S, B>
 where
     S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
     B: Body + 'static,
 {
+    match config.elsewhere(request.uri(), &credential) {
+        Some(Aside::Refuse(error)) => return ResponseFuture::refused(error),
+        Some(_) => return pass(inner, request),
+        None => {}
+    }
     match config.conflict(credential.is_present_in(request.headers())) {
         Some(Aside::Refuse(error)) => ResponseFuture::refused(error),
-        Some(_) => pass(inner, request),
+        Some(_) => {
+            config.complete(&mut request, &credential);
+            pass(inner, request)
+        }
         None => {
             // As for a request that waits: the service that was polled ready goes along.
             let spare = inner.clone();

@@ -28,7 +28,7 @@ pin_project! {
         #[pin]
         response: F,
         reading: Option<Box<Reading<R>>>,
-        rules: Arc<Rules>,
+        rules: Option<Arc<Rules>>,
     }
 }
 
@@ -43,7 +43,7 @@ where
 }
 
 impl<F, R: Body<Data = Bytes>> BodyRefusalFuture<F, R> {
-    pub(super) fn new(response: F, rules: Arc<Rules>) -> Self {
+    pub(super) fn new(response: F, rules: Option<Arc<Rules>>) -> Self {
         Self { response, reading: None, rules }
     }
 }
@@ -59,19 +59,21 @@ where
         let this = self.project();
         if this.reading.is_none() {
             let response = ready!(this.response.poll(context))?;
-            if !this.rules.concern(response.status(), response.headers()) {
+            let concerned =
+                this.rules.as_ref().is_some_and(|rules| rules.concern(response.status(), response.headers()));
+            if !concerned {
                 return Poll::Ready(Ok(response.map(InspectedBody::plain)));
             }
             let (parts, body) = response.into_parts();
             let read = Read { frames: VecDeque::new(), rest: Some(Box::pin(body)) };
             *this.reading = Some(Box::new(Reading { parts, start: Vec::new(), read }));
         }
-        let Some(reading) = this.reading else { return Poll::Pending };
-        ready!(reading.poll(this.rules.limit, context));
+        let (Some(reading), Some(rules)) = (&mut *this.reading, &*this.rules) else { return Poll::Pending };
+        ready!(reading.poll(rules.limit, context));
         let Some(reading) = this.reading.take() else { return Poll::Pending };
         let Reading { parts, start, read } = *reading;
         let mut response = Response::from_parts(parts, InspectedBody::read(read));
-        if (this.rules.body)(&start) {
+        if (rules.body)(response.status(), response.headers(), &start) {
             response.extensions_mut().insert(TokenRefused);
         }
         Poll::Ready(Ok(response))

@@ -47,13 +47,30 @@ pub(super) struct Rules {
 }
 
 type HeadPredicate = dyn Fn(StatusCode, &HeaderMap) -> bool + Send + Sync;
-type BodyPredicate = dyn Fn(&[u8]) -> bool + Send + Sync;
+type BodyPredicate = dyn Fn(StatusCode, &HeaderMap, &[u8]) -> bool + Send + Sync;
 
 impl BodyRefusalLayer {
     /// A layer that asks `is_refusal` of the start of every JSON response whether it says that the token is dead.
     pub fn new(is_refusal: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
-        let rules = Rules { when: Arc::new(is_json), body: Arc::new(is_refusal), limit: 16 * 1024 };
+        let body = move |_: StatusCode, _: &HeaderMap, start: &[u8]| is_refusal(start);
+        let rules = Rules { when: Arc::new(is_json), body: Arc::new(body), limit: 16 * 1024 };
         Self { rules: Arc::new(rules) }
+    }
+
+    /// What a described provider says in its answers.
+    #[cfg(feature = "provider")]
+    pub(crate) fn of_connection(connection: &tower_auth_core::Connection) -> Self {
+        let (head, whole) = (connection.clone(), connection.clone());
+        let when =
+            move |status, headers: &HeaderMap| head.may_be_dead(status, headers) && !crate::auth::demands_more(headers);
+        let body = move |status, headers: &HeaderMap, start: &[u8]| whole.is_dead(status, headers, start);
+        Self { rules: Arc::new(Rules { when: Arc::new(when), body: Arc::new(body), limit: 64 * 1024 }) }
+    }
+
+    /// A service that looks at nothing.
+    #[cfg(feature = "provider")]
+    pub(crate) fn none<S>(inner: S) -> BodyRefusal<S> {
+        BodyRefusal { inner, rules: None }
     }
 
     /// Sets which responses are looked at, by their head; if not set, those whose `Content-Type` is `application/json` or
@@ -88,7 +105,7 @@ impl<S> Layer<S> for BodyRefusalLayer {
     type Service = BodyRefusal<S>;
 
     fn layer(&self, inner: S) -> BodyRefusal<S> {
-        BodyRefusal { inner, rules: Arc::clone(&self.rules) }
+        BodyRefusal { inner, rules: Some(Arc::clone(&self.rules)) }
     }
 }
 
@@ -102,7 +119,8 @@ impl fmt::Debug for BodyRefusalLayer {
 #[derive(Clone)]
 pub struct BodyRefusal<S> {
     inner: S,
-    rules: Arc<Rules>,
+    /// `None`: nothing is looked at.
+    rules: Option<Arc<Rules>>,
 }
 
 impl<S, B, R> Service<Request<B>> for BodyRefusal<S>
@@ -119,7 +137,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        BodyRefusalFuture::new(self.inner.call(request), Arc::clone(&self.rules))
+        BodyRefusalFuture::new(self.inner.call(request), self.rules.clone())
     }
 }
 

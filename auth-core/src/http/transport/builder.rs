@@ -158,7 +158,7 @@ impl HttpTransport {
         self
     }
 
-    /// How many bytes of body are read. Default 512 KiB.
+    /// How many bytes of body are read. Default 512 KiB. A success that is larger is an error; another answer comes without its body.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self

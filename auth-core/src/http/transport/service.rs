@@ -75,8 +75,22 @@ impl Settings {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<BoxError>,
     {
-        let (parts, mut body) = response.into_parts();
-        if is_encoded(&parts.headers) {
+        let (parts, body) = response.into_parts();
+        match self.read_body(site, &parts.headers, body).await {
+            // What the server said by its status must not get lost for the sake of a page.
+            Err(error) if !parts.status.is_success() && is_unreadable(&error) => {
+                Ok(Response::from_parts(parts, Bytes::new()))
+            }
+            body => Ok(Response::from_parts(parts, body?)),
+        }
+    }
+
+    async fn read_body<B>(&self, site: &str, headers: &HeaderMap, mut body: B) -> Result<Bytes, TransportError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<BoxError>,
+    {
+        if is_encoded(headers) {
             let message = format!("{site} answered with a compressed body, which nobody asked for");
             return Err(TransportError::new(TransportErrorKind::Encoded, message));
         }
@@ -84,7 +98,7 @@ impl Settings {
             let message = format!("the answer of {site} is larger than {} bytes", self.max_body);
             TransportError::new(TransportErrorKind::TooLarge, message)
         };
-        let announced = announced_length(&parts.headers);
+        let announced = announced_length(headers);
         if announced.is_some_and(|length| length > self.max_body) {
             return Err(too_large());
         }
@@ -98,7 +112,7 @@ impl Settings {
             }
             buffer.extend(data);
         }
-        Ok(Response::from_parts(parts, buffer.into_bytes()))
+        Ok(buffer.into_bytes())
     }
 }
 
@@ -109,6 +123,10 @@ impl fmt::Debug for TransportService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransportService").finish_non_exhaustive()
     }
+}
+
+fn is_unreadable(error: &TransportError) -> bool {
+    matches!(error.kind(), TransportErrorKind::TooLarge | TransportErrorKind::Encoded)
 }
 
 fn is_encoded(headers: &HeaderMap) -> bool {

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::callback::{invalid, no_state};
-use super::server::{Server, token_endpoint};
+use super::server::token_endpoint;
 use super::{AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationTransaction};
 use crate::oauth::OAuthClient;
 use crate::oauth::endpoints::Target;
@@ -87,7 +87,7 @@ impl AuthorizationTransaction {
         let details = &*self.0;
         details.issuer_parameter.check(details.issuer.as_deref(), callback.text("iss"))?;
         if let Some(code) = callback.text("error") {
-            return Err(self.refusal(client, code, callback.text("error_description")));
+            return Err(self.refusal(client, callback, code));
         }
         let Some(code) = callback.param("code") else { return Err(invalid("has neither a code nor an error")) };
         // Appendix A.11 of RFC 6749.
@@ -130,7 +130,7 @@ impl AuthorizationTransaction {
 
     /// Whether a callback has this transaction's `state`.
     #[cfg(feature = "loopback")]
-    pub(in crate::oauth) fn is_ours(&self) -> impl Fn(&AuthorizationCallback) -> bool + Send + Sync + use<> {
+    pub(crate) fn is_ours(&self) -> impl Fn(&AuthorizationCallback) -> bool + Send + Sync + use<> {
         let own = self.0.state.clone();
         move |callback| callback.param("state").is_some_and(|state| *state == own)
     }
@@ -183,22 +183,24 @@ impl AuthorizationTransaction {
     /// A code must not reach another server than the one that was asked (RFC 9700 section 4.4).
     async fn check_client(&self, client: &OAuthClient) -> Result<(), AuthorizationError> {
         let details = &*self.0;
-        let same_server = match Server::of(client).await?.issuer {
-            Some(issuer) => details.issuer == Some(issuer),
+        let same_server = match &client.0.issuer {
+            Some(issuer) => details.issuer.as_ref() == Some(issuer),
             None => details.token_endpoint == token_endpoint(client).await?,
         };
-        if same_server && details.client_id == client.client_id() {
-            return Ok(());
+        let wrong = |what| Err(AuthorizationError::new(AuthorizationErrorKind::WrongClient, what));
+        if !same_server || details.client_id != client.client_id() {
+            return wrong("the transaction was begun with another client or at another authorization server");
         }
-        Err(AuthorizationError::new(
-            AuthorizationErrorKind::WrongClient,
-            "the transaction was begun with another client or at another authorization server",
-        ))
+        // The server would refuse the code, and it would be spent.
+        if details.dpop_jkt.is_some() && details.dpop_jkt != client.dpop_jkt() {
+            return wrong("the transaction was begun with another DPoP key: all replicas need the same one");
+        }
+        Ok(())
     }
 
     /// The error that the server sent along with the user (RFC 6749 section 4.1.2.1).
-    fn refusal(&self, client: &OAuthClient, code: &str, description: Option<&str>) -> AuthorizationError {
-        let own = [Some(&self.0.state), self.0.verifier.as_ref()];
+    fn refusal(&self, client: &OAuthClient, callback: &AuthorizationCallback, code: &str) -> AuthorizationError {
+        let own = [Some(&self.0.state), self.0.verifier.as_ref(), callback.param("code")];
         let redactor = Redactor::new(own.into_iter().flatten().map(|secret| secret.expose_secret()));
         let clean = |text: &str, max| redactor.clean(&client.0.redactor.clean(text, usize::MAX), max);
         let code = clean(code, MAX_CODE);
@@ -213,7 +215,7 @@ impl AuthorizationTransaction {
             _ => (AuthorizationErrorKind::ProviderError, "the authorization server refused the request"),
         };
         let mut message = format!("{what} ({code}");
-        let description = description.map(|text| clean(text, MAX_DESCRIPTION).replace('"', "'"));
+        let description = callback.text("error_description").map(|text| clean(text, MAX_DESCRIPTION).replace('"', "'"));
         if let Some(description) = description.filter(|text| !text.is_empty()) {
             message.push_str(&format!(": \"{description}\""));
         }

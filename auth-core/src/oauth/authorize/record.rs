@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::transaction::Details;
 use super::{AuthorizationError, AuthorizationErrorKind, IssuerParameter, ReturnTo};
 use crate::http::WipedBuffer;
 use crate::json::check_strict;
+use crate::token::Hidden;
 use crate::{ScopeSet, Secret};
 
 /// The form of the text. A later one may add members; it reads this one too.
@@ -43,21 +44,6 @@ struct Record {
     /// Seconds since 1970.
     created: u64,
     expires: u64,
-}
-
-/// A secret, which is written and read nowhere but here.
-struct Hidden(Secret);
-
-impl Serialize for Hidden {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.expose_secret())
-    }
-}
-
-impl<'de> Deserialize<'de> for Hidden {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
-    }
 }
 
 pub(super) fn write(details: &Details) -> Secret {

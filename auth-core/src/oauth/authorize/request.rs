@@ -338,7 +338,7 @@ impl AuthorizationRequest {
 
     /// The same request, answered elsewhere.
     #[cfg(feature = "loopback")]
-    pub(in crate::oauth) fn answered_at(&self, redirect_uri: String) -> Self {
+    pub(crate) fn answered_at(&self, redirect_uri: String) -> Self {
         Self { redirect_uri, ..self.clone() }
     }
 

@@ -20,7 +20,19 @@ pub(super) struct Server {
 impl Server {
     /// What `client` knows of its server.
     pub(super) async fn of(client: &OAuthClient) -> Result<Self, AuthorizationError> {
-        Ok(Self { issuer: client.0.issuer.clone(), ..Self::default() })
+        let server = Self { issuer: client.0.issuer.clone(), dpop_jkt: client.dpop_jkt(), ..Self::default() };
+        if !client.0.discovers() {
+            return Ok(server);
+        }
+        let metadata = client.metadata().await.map_err(|error| {
+            AuthorizationError::start_failed("the metadata of the authorization server could not be had", error)
+        })?;
+        Ok(Self {
+            announces_iss: Some(metadata.announces_iss_parameter()),
+            challenge_methods: metadata.code_challenge_methods().map(<[String]>::to_vec),
+            requires_push: metadata.requires_pushed_authorization_requests(),
+            ..server
+        })
     }
 
     /// Refuses a server whose metadata lists methods for proof keys, and not ours: whatever lets a list of `plain` pass

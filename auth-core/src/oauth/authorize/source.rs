@@ -1,15 +1,12 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::ConfigError;
-use crate::oauth::grant::{Agreed, Grantor, Renewal, check_resource};
+use crate::oauth::grant::{Agreed, FirstResponse, Received, Renewal, check_resource};
 use crate::oauth::request::{Params, repeated};
 use crate::oauth::{OAuthClient, Rotation};
-use crate::{
-    Clock, Lifetime, MonotonicTime, ScopeSet, SourceRequest, TokenCache, TokenCacheBuilder, TokenError, TokenErrorKind,
-    TokenResponse, TokenSource,
-};
+use crate::{ScopeSet, SourceRequest, TokenCache, TokenCacheBuilder, TokenError, TokenResponse, TokenSource};
 
 /// The tokens of a finished authorization, kept alive by the refresh token that came with them (RFC 6749 section 6).
 ///
@@ -25,7 +22,7 @@ use crate::{
 /// ```
 ///
 /// After a restart [`RefreshToken`](crate::RefreshToken) goes on with what was stored. Without a refresh token the access token serves to its
-/// end; then a [`Refused`](TokenErrorKind::Refused) error says that the user has to be sent again.
+/// end; then a [`Refused`](crate::TokenErrorKind::Refused) error says that the user has to be sent again.
 #[derive(Clone)]
 #[must_use = "a description does nothing before `build`"]
 pub struct AuthorizationCode {
@@ -44,28 +41,13 @@ pub struct AuthorizationCode {
 #[derive(Clone)]
 pub struct AuthorizationCodeSource(Arc<Renewal<FirstResponse>>);
 
-/// A response and when it came.
-#[derive(Clone)]
-struct Received {
-    response: TokenResponse,
-    at: MonotonicTime,
-    wall: SystemTime,
-}
-
-/// The response of the code, which is given out once.
-struct FirstResponse {
-    slot: Mutex<Option<Received>>,
-    clock: Clock,
-}
-
 impl AuthorizationCode {
     /// Over the client that finished the authorization, with what it got. Call it at once: the lifetime of the token is counted from
     /// here.
     pub fn new(client: &OAuthClient, response: TokenResponse) -> Self {
-        let clock = client.clock();
         Self {
             client: client.clone(),
-            received: Received { response, at: clock.now(), wall: clock.wall() },
+            received: Received::new(response, &client.clock()),
             resources: Vec::new(),
             default_lifetime: None,
             rotation: Rotation::default(),
@@ -122,7 +104,7 @@ impl AuthorizationCode {
         if let Some(name) = resources.names().find(|name| self.client.0.refresh_params.has(name)) {
             return Err(repeated(name));
         }
-        let first = FirstResponse { slot: Mutex::new(Some(self.received)), clock: self.client.clock() };
+        let first = FirstResponse::new(self.received, self.client.clock());
         let agreed = Agreed {
             client: self.client,
             scope: ScopeSet::default(),
@@ -137,47 +119,16 @@ impl AuthorizationCode {
 }
 
 impl AuthorizationCodeSource {
-    /// Describes a cache over this source: named after the host of the token endpoint, and on the client's clock.
+    /// Describes a cache over this source: named after the host of the token endpoint, on the client's clock, and with the client's
+    /// DPoP key if it has one.
     pub fn cache_builder(&self) -> TokenCacheBuilder {
-        let client = self.0.client();
-        TokenCache::builder(self.clone()).name(client.site()).clock(client.clock())
+        self.0.client().cache_builder(self.clone())
     }
 }
 
 impl TokenSource for AuthorizationCodeSource {
     async fn fetch(&self, request: SourceRequest) -> Result<TokenResponse, TokenError> {
         self.0.fetch(&request).await
-    }
-}
-
-impl FirstResponse {
-    fn slot(&self) -> MutexGuard<'_, Option<Received>> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Grantor for FirstResponse {
-    async fn obtain(&self, _: &SourceRequest) -> Result<TokenResponse, TokenError> {
-        match self.slot().take() {
-            Some(received) => Ok(received.aged(&self.clock)),
-            None => Err(TokenError::new(TokenErrorKind::Refused, "the user has to be sent again")),
-        }
-    }
-
-    fn is_repeatable(&self) -> bool {
-        self.slot().is_some()
-    }
-}
-
-impl Received {
-    /// The response, with what is left of its lifetime by whichever clock has gone further.
-    fn aged(self, clock: &Clock) -> TokenResponse {
-        let by_wall = clock.wall().duration_since(self.wall).unwrap_or_default();
-        let age = clock.now().saturating_since(self.at).max(by_wall);
-        match self.response.lifetime() {
-            Lifetime::For(lifetime) => self.response.expires_in(lifetime.saturating_sub(age)),
-            Lifetime::Unknown => self.response,
-        }
     }
 }
 

@@ -123,9 +123,28 @@ impl OAuthClientBuilder {
         self
     }
 
-    /// The key that tokens are bound to (RFC 9449): each token request, refresh and pushed authorization request has a proof. A token
-    /// that comes back as Bearer is refused. Give the same key to the cache:
-    /// [`TokenCacheBuilder::dpop`](crate::TokenCacheBuilder::dpop).
+    /// The key that tokens are bound to (RFC 9449): each token request, refresh and pushed authorization request has a proof, and the
+    /// user's authorization is asked for this key (`dpop_jkt`). A token that comes back as Bearer is refused.
+    ///
+    /// The caches of grants over this client (`cached`, `cache_builder`) have the key too, so that
+    /// [`Credential`](crate::Credential)s of theirs prove it to the API.
+    ///
+    /// ```
+    /// use tower_auth_core::{ClientCredentials, DpopKey, OAuthClient};
+    ///
+    /// # #[cfg(feature = "http")] {
+    /// let client = OAuthClient::builder("orders")
+    ///     .secret("correct horse")
+    ///     .token_endpoint("https://login.example.com/token")
+    ///     .dpop(DpopKey::generate()?);
+    /// let tokens = ClientCredentials::over(client).cached()?;
+    /// # }
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    ///
+    /// # Security
+    /// A public client's refresh token is bound to the key as well (section 5): keep the key with it
+    /// ([`DpopKey::to_pkcs8_pem`](crate::DpopKey::to_pkcs8_pem)), or users have to log in again after a restart.
     #[cfg(feature = "dpop")]
     pub fn dpop(mut self, key: DpopKey) -> Self {
         self.dpop = Some(key);

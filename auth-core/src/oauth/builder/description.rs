@@ -7,7 +7,7 @@ use http::HeaderName;
 use super::checks::invalid;
 #[cfg(feature = "dpop")]
 use crate::DpopKey;
-use crate::error::{ConfigError, ConfigErrorKind};
+use crate::error::ConfigError;
 use crate::http::{HttpClient, PlaintextOptions};
 use crate::oauth::client::Inner;
 use crate::oauth::client_auth::{AssertionOptions, Authenticator, Halves, Identity, SecretOrigin};
@@ -29,6 +29,7 @@ pub struct OAuthClientBuilder {
     pub(super) takes_bearer: bool,
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Vec<(Target, String)>,
+    pub(super) endpoint_origins: Vec<String>,
     pub(super) format: BodyFormat,
     pub(super) params: Params,
     pub(super) refresh_params: Params,
@@ -60,6 +61,7 @@ impl OAuthClientBuilder {
             takes_bearer: true,
             issuer: None,
             endpoints: Vec::new(),
+            endpoint_origins: Vec::new(),
             format: BodyFormat::default(),
             params: Params::default(),
             refresh_params: Params::default(),
@@ -85,7 +87,7 @@ impl OAuthClientBuilder {
     /// The client.
     ///
     /// # Errors
-    /// - Client id, secret or token endpoint are missing where they are needed.
+    /// - Client id or secret are missing where they are needed; there is neither a token endpoint nor an issuer that can be asked for it.
     /// - The URL of the token endpoint cannot be used, or is plain `http` where that was not allowed.
     /// - Id or secret have a character outside printable ASCII (RFC 6749 appendix A); an id with a colon cannot be sent
     ///   by `BasicRaw`.
@@ -97,9 +99,8 @@ impl OAuthClientBuilder {
         self.identity.assertion.check(self.identity.method, self.issuer.is_some())?;
         let rules = self.plaintext.rules()?;
         let endpoints = Endpoints::parse(&self.endpoints, &rules)?;
-        if endpoints.get(Target::Token).is_none() {
-            return Err(ConfigError::new(ConfigErrorKind::MissingOption, "the URL of the token endpoint is missing"));
-        }
+        let (site, metadata) = self.discovery(&endpoints, &rules)?;
+        let endpoint_rules = self.endpoint_rules()?;
         self.check_params()?;
         let headers = self.checked_headers()?;
         let redactor = self.redactor(auth.known_secrets());
@@ -115,6 +116,9 @@ impl OAuthClientBuilder {
             takes_bearer: self.takes_bearer,
             issuer: self.issuer,
             endpoints,
+            metadata,
+            endpoint_rules,
+            site,
             format: self.format,
             headers,
             params: self.params,

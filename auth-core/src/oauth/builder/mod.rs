@@ -3,6 +3,7 @@
 mod checks;
 mod credentials;
 mod description;
+mod discovery;
 mod requests;
 mod servers;
 mod transport;

@@ -90,4 +90,18 @@ impl ClientAuth {
     pub(in crate::oauth) fn uses_certificate(self) -> bool {
         matches!(self, Self::TlsClientAuth | Self::SelfSignedTlsClientAuth)
     }
+
+    /// The names that metadata has for it (`token_endpoint_auth_methods_supported`, RFC 8414 section 2); any of them will do.
+    pub(in crate::oauth) fn registered_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Basic | Self::BasicRaw => &["client_secret_basic"],
+            Self::Body => &["client_secret_post"],
+            Self::Both | Self::Auto | Self::AutoBodyFirst => &["client_secret_basic", "client_secret_post"],
+            Self::None => &["none"],
+            Self::SecretJwt => &["client_secret_jwt"],
+            Self::PrivateKeyJwt | Self::Assertion => &["private_key_jwt"],
+            Self::TlsClientAuth => &["tls_client_auth"],
+            Self::SelfSignedTlsClientAuth => &["self_signed_tls_client_auth"],
+        }
+    }
 }

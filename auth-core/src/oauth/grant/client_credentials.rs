@@ -228,10 +228,10 @@ impl Dangerous<ClientCredentials> {
 }
 
 impl ClientCredentialsSource {
-    /// Describes a cache over this source: named after the host of the token endpoint, and on the client's clock.
+    /// Describes a cache over this source: named after the host of the token endpoint, on the client's clock, and with the client's
+    /// DPoP key if it has one.
     pub fn cache_builder(&self) -> TokenCacheBuilder {
-        let client = &self.0.client;
-        TokenCache::builder(self.clone()).name(client.site()).clock(client.clock())
+        self.0.client.cache_builder(self.clone())
     }
 
     /// Asks the token endpoint for a token, once. A refresh token in the answer is dropped: the grant itself is the way to the next

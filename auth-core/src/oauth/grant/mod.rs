@@ -14,6 +14,7 @@
 
 mod arrival;
 mod client_credentials;
+mod device;
 #[cfg(feature = "verify")]
 mod exchange_key;
 #[cfg(feature = "jwt")]
@@ -26,6 +27,7 @@ mod once;
 mod options;
 #[cfg(feature = "password-grant")]
 mod password;
+mod received;
 mod refresh_token;
 mod renewal;
 mod static_code;
@@ -35,6 +37,7 @@ mod token_exchange;
 mod token_type;
 
 pub use self::client_credentials::{ClientCredentials, ClientCredentialsSource};
+pub use self::device::{DeviceAuthorization, DeviceCode, DeviceCodeSource, DeviceLogin};
 #[cfg(feature = "jwt")]
 pub use self::jwt_assertion::JwtAssertion;
 pub use self::jwt_bearer::{JwtBearer, JwtBearerSource};
@@ -48,6 +51,7 @@ pub use self::static_code::{StaticCode, StaticCodeSource};
 pub use self::token_exchange::{TokenExchange, TokenExchangeSource};
 pub use self::token_type::TokenType;
 
+pub(in crate::oauth) use self::received::{FirstResponse, Received};
 #[allow(unused_imports, reason = "features decide which grants are there")]
 pub(in crate::oauth) use self::terms::{Terms, check_resource};
 #[allow(unused_imports, reason = "features decide which grants are there")]

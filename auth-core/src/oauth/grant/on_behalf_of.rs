@@ -173,8 +173,10 @@ impl<'a> KeyFields<'a> {
 }
 
 impl OAuthClient {
+    /// The server: by the URL of its token endpoint, or by its issuer if the rest is in the metadata.
     fn token_endpoint(&self) -> Option<String> {
-        self.0.endpoints.get(Target::Token).map(|endpoint| endpoint.uri().to_string())
+        let configured = self.0.endpoints.get(Target::Token).map(|endpoint| endpoint.uri().to_string());
+        configured.or_else(|| self.0.issuer.clone())
     }
 }
 

@@ -1,6 +1,6 @@
 /// The options that every grant has, as methods of its builder, whose field `terms` holds them.
-macro_rules! grant_options {
-    ($builder:ident, $source:ident) => {
+macro_rules! client_options {
+    ($builder:ident) => {
         impl $builder {
             /// Changes an option of the client that has no method here.
             pub fn configure(
@@ -39,7 +39,7 @@ macro_rules! grant_options {
                 self.configure(|client| client.http_client(http))
             }
 
-            /// Takes the time from `clock`; the cache of [`cached`](Self::cached) does too.
+            /// Takes the time from `clock`; a cache over the source does too.
             pub fn clock(self, clock: $crate::Clock) -> Self {
                 self.configure(|client| client.clock(clock))
             }
@@ -53,15 +53,6 @@ macro_rules! grant_options {
             pub fn dangerous(self) -> $crate::Dangerous<Self> {
                 $crate::Dangerous::new(self)
             }
-
-            /// A cache over the source, with every default of its `cache_builder`. Spawns nothing and asks nobody: the first
-            /// request, or [`TokenCache::ready`](crate::TokenCache::ready), does.
-            ///
-            /// # Errors
-            /// Those of [`build`](Self::build).
-            pub fn cached(self) -> Result<$crate::TokenCache, $crate::ConfigError> {
-                self.build()?.cache_builder().build()
-            }
         }
 
         impl $crate::Dangerous<$builder> {
@@ -74,12 +65,30 @@ macro_rules! grant_options {
                 self.into_inner().configure(|client| client.dangerous().allow_plaintext(origin))
             }
         }
+    };
+}
+
+/// [`client_options`], and those of a grant that is made whenever a cache asks.
+macro_rules! grant_options {
+    ($builder:ident, $source:ident) => {
+        $crate::oauth::grant::options::client_options!($builder);
+
+        impl $builder {
+            /// A cache over the source, with every default of its `cache_builder`. Spawns nothing and asks nobody: the first
+            /// request, or [`TokenCache::ready`](crate::TokenCache::ready), does.
+            ///
+            /// # Errors
+            /// Those of [`build`](Self::build).
+            pub fn cached(self) -> Result<$crate::TokenCache, $crate::ConfigError> {
+                self.build()?.cache_builder().build()
+            }
+        }
 
         impl $source {
-            /// Describes a cache over this source: named after the host of the token endpoint, and on the client's clock.
+            /// Describes a cache over this source: named after the host of the token endpoint, on the client's clock, and with the
+            /// client's DPoP key if it has one.
             pub fn cache_builder(&self) -> $crate::TokenCacheBuilder {
-                let client = self.client();
-                $crate::TokenCache::builder(self.clone()).name(client.site()).clock(client.clock())
+                self.client().cache_builder(self.clone())
             }
         }
     };
@@ -141,4 +150,4 @@ macro_rules! refresh_options {
     };
 }
 
-pub(in crate::oauth) use {grant_options, refresh_options, request_options};
+pub(in crate::oauth) use {client_options, grant_options, refresh_options, request_options};

@@ -27,16 +27,17 @@ const MAX_HEAD: usize = 24 * 1024;
 pub(super) struct Expected {
     authority: String,
     path: String,
-    is_ours: Box<dyn Fn(&AuthorizationCallback) -> bool + Send + Sync>,
+    /// Reads a URI; `None` if it is not the one that is waited for.
+    read: Box<dyn Fn(&str) -> Option<AuthorizationCallback> + Send + Sync>,
 }
 
 impl Expected {
     pub(super) fn new(
         authority: &str,
         path: &str,
-        is_ours: impl Fn(&AuthorizationCallback) -> bool + Send + Sync + 'static,
+        read: impl Fn(&str) -> Option<AuthorizationCallback> + Send + Sync + 'static,
     ) -> Self {
-        Self { authority: authority.to_owned(), path: path.to_owned(), is_ours: Box::new(is_ours) }
+        Self { authority: authority.to_owned(), path: path.to_owned(), read: Box::new(read) }
     }
 
     /// The callback that `request` brings, if it is the one.
@@ -50,7 +51,7 @@ impl Expected {
             return None;
         }
         let uri = format!("http://{}{}", self.authority, uri.path_and_query()?);
-        AuthorizationCallback::from_uri(&uri).ok().filter(|callback| (self.is_ours)(callback))
+        (self.read)(&uri)
     }
 }
 

@@ -22,14 +22,14 @@ const MAX_CONNECTIONS: usize = 64;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A port of a loopback address, open for one answer.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     listener: TcpListener,
     authority: String,
 }
 
 impl Listener {
     /// Opens `port` (0: a free one) of `127.0.0.1`, or of `[::1]` where that is not to be had (RFC 8252 section 7.3).
-    pub(super) async fn open(port: u16) -> io::Result<Self> {
+    pub(crate) async fn open(port: u16) -> io::Result<Self> {
         let addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))];
         let listener = TcpListener::bind(&addresses[..]).await?;
         let authority = listener.local_addr()?.to_string();
@@ -37,18 +37,26 @@ impl Listener {
     }
 
     /// Address and port, as a URL and `Host` have them.
-    pub(super) fn authority(&self) -> &str {
+    pub(crate) fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Waits for the one request with a callback that `is_ours`, at exactly `path`. Everything else is told that nothing is
+    /// Answers to `localhost` instead of to the address, for servers that know redirect URIs of that name only.
+    #[cfg(feature = "provider")]
+    pub(crate) fn named_localhost(mut self) -> Self {
+        let port = self.authority.rsplit(':').next().unwrap_or_default();
+        self.authority = format!("localhost:{port}");
+        self
+    }
+
+    /// Waits for the one request whose URI `read` takes for the answer, at exactly `path`. Everything else is told that nothing is
     /// here. The port is closed with the future, and when it ends.
-    pub(super) async fn answer<F>(self, path: &str, clock: &Clock, is_ours: F) -> AuthorizationCallback
+    pub(crate) async fn answer<F>(self, path: &str, clock: &Clock, read: F) -> AuthorizationCallback
     where
-        F: Fn(&AuthorizationCallback) -> bool + Send + Sync + 'static,
+        F: Fn(&str) -> Option<AuthorizationCallback> + Send + Sync + 'static,
     {
         let (sender, mut receiver) = mpsc::channel(1);
-        let expected = Arc::new(Expected::new(&self.authority, path, is_ours));
+        let expected = Arc::new(Expected::new(&self.authority, path, read));
         let mut connections = Connections::default();
         let accept = async {
             loop {

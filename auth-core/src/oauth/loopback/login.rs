@@ -7,7 +7,10 @@ use http::Uri;
 use super::listener::Listener;
 use crate::clock::within;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::oauth::{AuthorizationCode, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, OAuthClient};
+use crate::oauth::{
+    AuthorizationCallback, AuthorizationCode, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest,
+    OAuthClient,
+};
 use crate::{BoxError, TokenResponse};
 
 /// A login from a program on the user's own machine (RFC 8252): its browser is sent to the authorization server, and the answer
@@ -50,7 +53,7 @@ pub struct NativeLogin {
 }
 
 /// Brings a URL before the user.
-type Show = dyn Fn(&Uri) -> Result<(), BoxError> + Send + Sync;
+pub(crate) type Show = dyn Fn(&Uri) -> Result<(), BoxError> + Send + Sync;
 
 impl NativeLogin {
     /// A login at the server of `client`, whose URL `show` brings before the user.
@@ -124,7 +127,9 @@ impl NativeLogin {
         })?;
         let client = self.request.client();
         let transaction = started.transaction;
-        let answer = listener.answer(&self.path, &client.0.clock, transaction.is_ours());
+        let is_ours = transaction.is_ours();
+        let read = move |uri: &str| AuthorizationCallback::from_uri(uri).ok().filter(|callback| is_ours(callback));
+        let answer = listener.answer(&self.path, &client.0.clock, read);
         let Some(callback) = within(&client.0.clock, self.timeout, answer).await else {
             let message = format!("nobody came back from the login within {:?}", self.timeout);
             return Err(AuthorizationError::new(AuthorizationErrorKind::TimedOut, message));
@@ -142,16 +147,22 @@ impl NativeLogin {
         if !self.request.has_pkce() {
             return invalid("a native app always uses proof keys: without_pkce is for confidential clients only");
         }
-        // What a path segment may have (RFC 3986 section 3.3), and nothing that a browser would change.
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-        if !self.path.starts_with('/') || !self.path.bytes().all(plain) || self.path.contains("/.") {
-            return invalid("the path of the redirect URI is `/` and letters, digits, `-`, `.`, `_`, `~` or `/`");
-        }
-        if self.timeout.is_zero() {
-            return invalid("the timeout of the login must not be zero");
-        }
-        Ok(())
+        check(&self.path, self.timeout)
     }
+}
+
+/// Checks the path of a redirect URI, and how long a login may take.
+pub(crate) fn check(path: &str, timeout: Duration) -> Result<(), ConfigError> {
+    let invalid = |message| Err(ConfigError::new(ConfigErrorKind::InvalidOption, message));
+    // What a path segment may have (RFC 3986 section 3.3), and nothing that a browser would change.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    if !path.starts_with('/') || !path.bytes().all(plain) || path.contains("/.") {
+        return invalid("the path of the redirect URI is `/` and letters, digits, `-`, `.`, `_`, `~` or `/`");
+    }
+    if timeout.is_zero() {
+        return invalid("the timeout of the login must not be zero");
+    }
+    Ok(())
 }
 
 impl fmt::Debug for NativeLogin {

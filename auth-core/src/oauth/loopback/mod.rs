@@ -8,4 +8,8 @@ mod login;
 mod page;
 
 pub use self::browser::open_system_browser;
+#[cfg(feature = "provider")]
+pub(crate) use self::listener::Listener;
 pub use self::login::NativeLogin;
+#[cfg(feature = "provider")]
+pub(crate) use self::login::{Show, check};

@@ -73,6 +73,23 @@ impl ServerDiscovery {
         self
     }
 
+    pub(in crate::oauth) fn plaintext(mut self, options: PlaintextOptions) -> Self {
+        self.plaintext = options;
+        self
+    }
+
+    pub(super) fn time_limit(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(super) fn time(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Options that weaken the protection.
     pub fn dangerous(self) -> Dangerous<Self> {
         Dangerous::new(self)
@@ -90,6 +107,12 @@ impl ServerDiscovery {
     /// # Cancel safety
     /// Dropping the future gives the fetch up; nothing else is lost.
     pub async fn fetch(&self) -> Result<ServerMetadata, TokenError> {
+        self.plaintext.announce();
+        self.fetch_again().await
+    }
+
+    /// As [`fetch`](Self::fetch), without saying again what weakens the protection.
+    pub(super) async fn fetch_again(&self) -> Result<ServerMetadata, TokenError> {
         let prepared = self.prepare();
         let (issuer, rules, http) = prepared.map_err(|error| {
             TokenError::new(TokenErrorKind::Misconfigured, "the metadata cannot be asked for").with_source(error)
@@ -119,16 +142,21 @@ impl ServerDiscovery {
 
     fn prepare(&self) -> Result<(Endpoint, PlaintextRules, HttpClient), ConfigError> {
         let rules = self.plaintext.rules()?;
-        let issuer = Endpoint::parse("issuer", &self.issuer, &rules)?;
-        if self.issuer.contains('?') {
-            return Err(ConfigError::new(ConfigErrorKind::InvalidUrl, "the issuer has a query: an issuer has none"));
-        }
+        let issuer = self.checked_issuer(&rules)?;
         let http = match &self.http {
             Some(http) => http.clone(),
             None => self.default_http()?,
         };
-        self.plaintext.announce();
         Ok((issuer, rules, http))
+    }
+
+    /// The issuer, if metadata can be asked of it (RFC 8414 section 2).
+    pub(in crate::oauth) fn checked_issuer(&self, rules: &PlaintextRules) -> Result<Endpoint, ConfigError> {
+        let issuer = Endpoint::parse("issuer", &self.issuer, rules)?;
+        if self.issuer.contains('?') {
+            return Err(ConfigError::new(ConfigErrorKind::InvalidUrl, "the issuer has a query: an issuer has none"));
+        }
+        Ok(issuer)
     }
 
     #[cfg(feature = "http")]

@@ -45,7 +45,8 @@ struct Inner {
 const LISTS: &[&str] = &[
     AUTH_METHODS,
     AUTH_ALGS,
-    "revocation_endpoint_auth_methods_supported",
+    REVOCATION_AUTH_METHODS,
+    INTROSPECTION_AUTH_METHODS,
     GRANT_TYPES,
     RESPONSE_TYPES,
     SCOPES,
@@ -53,6 +54,8 @@ const LISTS: &[&str] = &[
     DPOP_ALGS,
 ];
 const AUTH_METHODS: &str = "token_endpoint_auth_methods_supported";
+const REVOCATION_AUTH_METHODS: &str = "revocation_endpoint_auth_methods_supported";
+const INTROSPECTION_AUTH_METHODS: &str = "introspection_endpoint_auth_methods_supported";
 const AUTH_ALGS: &str = "token_endpoint_auth_signing_alg_values_supported";
 const GRANT_TYPES: &str = "grant_types_supported";
 const RESPONSE_TYPES: &str = "response_types_supported";
@@ -131,7 +134,7 @@ impl ServerMetadata {
     /// [`InvalidOrigin`](ConfigErrorKind::InvalidOrigin): the endpoint is on another origin. Metadata that was tampered with
     /// could send credentials anywhere, so such an origin must be named by whoever configures the client.
     pub fn endpoint(&self, endpoint: ServerEndpoint, allowed: &[Origin]) -> Result<Option<&Uri>, ConfigError> {
-        self.on_known_origin(find(&self.0.endpoints, endpoint), endpoint, allowed)
+        Ok(self.usable(endpoint, false, allowed)?.map(Endpoint::uri))
     }
 
     /// As [`endpoint`](Self::endpoint), for a client that shows a certificate: the alias for mutual TLS if there is one
@@ -140,19 +143,20 @@ impl ServerMetadata {
     /// # Errors
     /// As [`endpoint`](Self::endpoint).
     pub fn mtls_endpoint(&self, endpoint: ServerEndpoint, allowed: &[Origin]) -> Result<Option<&Uri>, ConfigError> {
-        let found = find(&self.0.aliases, endpoint).or_else(|| find(&self.0.endpoints, endpoint));
-        self.on_known_origin(found, endpoint, allowed)
+        Ok(self.usable(endpoint, true, allowed)?.map(Endpoint::uri))
     }
 
-    fn on_known_origin<'a>(
+    /// As [`endpoint`](Self::endpoint) or [`mtls_endpoint`](Self::mtls_endpoint), with what messages name it by.
+    pub(in crate::oauth) fn usable(
         &self,
-        found: Option<&'a Endpoint>,
         endpoint: ServerEndpoint,
+        mtls: bool,
         allowed: &[Origin],
-    ) -> Result<Option<&'a Uri>, ConfigError> {
-        let Some(found) = found else { return Ok(None) };
+    ) -> Result<Option<&Endpoint>, ConfigError> {
+        let alias = if mtls { find(&self.0.aliases, endpoint) } else { None };
+        let Some(found) = alias.or_else(|| find(&self.0.endpoints, endpoint)) else { return Ok(None) };
         if self.0.origin.iter().chain(allowed).any(|origin| origin.matches(found.uri())) {
-            return Ok(Some(found.uri()));
+            return Ok(Some(found));
         }
         Err(ConfigError::new(
             ConfigErrorKind::InvalidOrigin,
@@ -171,6 +175,18 @@ impl ServerMetadata {
         self.or_default(AUTH_METHODS, &["client_secret_basic"])
     }
 
+    /// The ways in which clients may authenticate at `endpoint`, if the server lists them.
+    pub(in crate::oauth) fn listed_auth_methods(&self, endpoint: ServerEndpoint) -> Option<&[String]> {
+        match endpoint {
+            ServerEndpoint::Token | ServerEndpoint::DeviceAuthorization | ServerEndpoint::PushedAuthorization => {
+                self.list(AUTH_METHODS)
+            }
+            ServerEndpoint::Revocation => self.list(REVOCATION_AUTH_METHODS),
+            ServerEndpoint::Introspection => self.list(INTROSPECTION_AUTH_METHODS),
+            ServerEndpoint::Authorization | ServerEndpoint::Keys | ServerEndpoint::Registration => None,
+        }
+    }
+
     /// The algorithms for client assertions; `None` if the server does not say.
     #[must_use]
     pub fn token_endpoint_auth_signing_algs(&self) -> Option<&[String]> {
@@ -179,7 +195,7 @@ impl ServerMetadata {
 
     /// The ways in which clients may authenticate at the revocation endpoint. Without the member, `client_secret_basic` alone.
     pub fn revocation_endpoint_auth_methods(&self) -> impl Iterator<Item = &str> {
-        self.or_default("revocation_endpoint_auth_methods_supported", &["client_secret_basic"])
+        self.or_default(REVOCATION_AUTH_METHODS, &["client_secret_basic"])
     }
 
     /// The grant types. Without the member, `authorization_code` and `implicit` (RFC 8414 section 2).

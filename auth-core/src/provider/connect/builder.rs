@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -7,17 +8,18 @@ use std::time::Duration;
 use super::budget::Budget;
 use super::client::{describe, invalid, listed};
 use super::connection::{Connection, Held, Inner};
-use super::credential::credential;
+use super::credential::CredentialMaker;
 use super::grantor::ProviderGrantor;
 use super::log::{RequestLog, logged};
 use super::runner::Runner;
+use super::signers::Signers;
 use super::source::{ProviderSource, Shared, Way, captured};
 use crate::error::{BoxError, ConfigError, ConfigErrorKind};
-use crate::http::HttpClient;
+use crate::http::{Dangerous, HttpClient, PlaintextOptions, PlaintextRules};
 use crate::oauth::{Agreed, OAuthClient, Once, Params, Redactor, Renewal, Rotation as Spending};
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{AuthKind, Refresh, Rotation, UrlKey};
-use crate::{Clock, ScopeSet, Secret, TokenCache, TokenResponse};
+use crate::{Clock, Credential, ScopeSet, Secret, TokenCache, TokenResponse};
 
 /// Makes a [`Connection`] of a description and its values. Every option has a default.
 #[must_use = "a builder does nothing until `build` is called"]
@@ -28,13 +30,15 @@ pub struct ConnectionBuilder {
     resumed: Option<TokenResponse>,
     persist: Option<Persist>,
     log: Option<RequestLog>,
+    signers: Signers,
 }
 
 /// What clients and caches of a connection share.
 pub(super) struct Options {
     pub(super) http: Option<HttpClient>,
     pub(super) clock: Clock,
-    pub(super) loopback: bool,
+    pub(super) plaintext: PlaintextOptions,
+    pub(super) timeout: Option<Duration>,
     /// Asked for beside those that the description always asks for.
     pub(super) scopes: Vec<String>,
 }
@@ -47,11 +51,18 @@ impl FilledProvider {
     pub fn connect(self) -> ConnectionBuilder {
         ConnectionBuilder {
             filled: Arc::new(self),
-            options: Options { http: None, clock: Clock::system(), loopback: false, scopes: Vec::new() },
+            options: Options {
+                http: None,
+                clock: Clock::system(),
+                plaintext: PlaintextOptions::default(),
+                timeout: None,
+                scopes: Vec::new(),
+            },
             scopes: Vec::new(),
             resumed: None,
             persist: None,
             log: None,
+            signers: Signers::default(),
         }
     }
 }
@@ -101,10 +112,50 @@ impl ConnectionBuilder {
         self
     }
 
+    /// Registers the signer that descriptions call `name` (`signer = { kind = "custom", name = "…" }`). `make` gets the description's parameters with their
+    /// values, and makes a [`Credential::signer`](crate::Credential::signer) of them: with each token anew where there are tokens.
+    ///
+    /// ```
+    /// use tower_auth_core::{Credential, ProviderSpec, ProviderValues};
+    /// # use tower_auth_core::{RequestSigner, SigningError, SigningRequest, Secret, HttpClient};
+    /// # struct Wsse(Secret);
+    /// # impl RequestSigner for Wsse {
+    /// #     fn is_present_in(&self, headers: &http::HeaderMap) -> bool { headers.contains_key("x-wsse") }
+    /// #     fn sign(&self, _: &mut SigningRequest<'_>) -> Result<(), SigningError> { Ok(()) }
+    /// # }
+    ///
+    /// # fn connect(spec: ProviderSpec, values: ProviderValues) -> Result<(), Box<dyn std::error::Error>> {
+    /// let connection = spec
+    ///     .fill(&values)?
+    ///     .connect()
+    ///     .signer("wsse", |params| Ok(Credential::signer(Wsse(params["secret"].clone()))))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn signer<F>(mut self, name: impl Into<String>, make: F) -> Self
+    where
+        F: Fn(&BTreeMap<String, Secret>) -> Result<Credential, ConfigError> + Send + Sync + 'static,
+    {
+        self.signers.register(name.into(), make);
+        self
+    }
+
     /// Allows plain `http` on literal loopback addresses (`127.0.0.0/8`, `[::1]`), for tests.
     pub fn allow_loopback_http(mut self) -> Self {
-        self.options.loopback = true;
+        self.options.plaintext.loopback = true;
         self
+    }
+
+    /// How long one exchange may take, in place of what the description says. Default 15 s.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.options.timeout = Some(limit);
+        self
+    }
+
+    /// Options that weaken the protection.
+    pub fn dangerous(self) -> Dangerous<Self> {
+        Dangerous::new(self)
     }
 
     /// The connection. Spawns nothing and asks nobody.
@@ -129,40 +180,48 @@ impl ConnectionBuilder {
                 .map_err(|error| invalid(error.to_string()))?;
         }
         self.options.scopes.clone_from(&self.scopes);
-        self.check_plaintext()?;
+        self.options.timeout = self.options.timeout.or(method.limits.timeout);
+        let plaintext = self.plaintext_rules()?;
         let http = self.http()?;
-        let timeout = method.limits.timeout.unwrap_or(Duration::from_secs(15));
+        let timeout = self.options.timeout.unwrap_or(Duration::from_secs(15));
+        if let Some(signer) = &method.signer {
+            self.signers.check(signer)?;
+        }
+        let maker = Arc::new(CredentialMaker {
+            filled: Arc::clone(&self.filled),
+            clock: self.options.clock.clone(),
+            signers: std::mem::take(&mut self.signers),
+            plaintext: plaintext.clone(),
+        });
         let held = match method.kind().has_token_request() {
-            true => self.cached(&http, timeout)?,
-            false => {
-                let none = std::collections::BTreeMap::new();
-                Held::Static(credential(&self.filled, &method.placement, None, &none, &self.options.clock)?)
-            }
+            true => self.cached(&http, timeout, &maker)?,
+            false => Held::Static(maker.make(&method.placement, None, &BTreeMap::new())?),
         };
         Ok(Connection(Arc::new(Inner {
             runner: self.runner(http, timeout),
             clock: self.options.clock,
-            loopback: self.options.loopback,
+            plaintext,
             persist: self.persist,
             scopes: self.scopes,
             found: std::sync::Mutex::default(),
             held,
+            maker,
             filled: self.filled,
         })))
     }
 
-    /// Other requests than token requests go to these URLs.
-    fn check_plaintext(&self) -> Result<(), ConfigError> {
+    /// Where plain `http` may go. Other requests than token requests go to the URLs that are looked at here.
+    fn plaintext_rules(&self) -> Result<PlaintextRules, ConfigError> {
+        let rules = self.options.plaintext.rules()?;
         for key in [UrlKey::Base, UrlKey::Introspect] {
             let Some(url) = self.filled.url_of(key).and_then(|url| url.text.as_deref()) else { continue };
             let uri: http::Uri = url.parse().map_err(|_| invalid(format!("{} is not a URL", key.as_str())))?;
-            let plain = crate::Origin::of(&uri).filter(|origin| !origin.is_https());
-            if plain.is_some_and(|origin| !(self.options.loopback && origin.is_loopback())) {
-                let text = format!("{} is plain http: use https, or allow it for a loopback address", key.as_str());
+            if rules.check(&uri).is_err() {
+                let text = format!("{} is plain http: use https, or allow it for this origin", key.as_str());
                 return Err(ConfigError::new(ConfigErrorKind::InsecureUrl, text));
             }
         }
-        Ok(())
+        Ok(rules)
     }
 
     fn http(&mut self) -> Result<HttpClient, ConfigError> {
@@ -178,7 +237,7 @@ impl ConnectionBuilder {
         Ok(http)
     }
 
-    fn cached(&self, http: &HttpClient, timeout: Duration) -> Result<Held, ConfigError> {
+    fn cached(&self, http: &HttpClient, timeout: Duration, maker: &Arc<CredentialMaker>) -> Result<Held, ConfigError> {
         let (filled, clock) = (&self.filled, &self.options.clock);
         let method = filled.method();
         let client = match filled.url_of(UrlKey::Token) {
@@ -192,7 +251,8 @@ impl ConnectionBuilder {
             clock: clock.clone(),
             chosen_scopes: self.scopes.clone(),
             code: (method.kind() == AuthKind::OAuth2StaticCode)
-                .then(|| filled.value("code").cloned().unwrap_or_else(|| Secret::new("")))
+                .then(|| filled.value("code").cloned())
+                .flatten()
                 .map(|code| Once::new("typed-in code", code)),
         };
         let source = Arc::new(ProviderSource {
@@ -201,12 +261,9 @@ impl ConnectionBuilder {
             budget: method.limits.token_calls.map(|(count, per)| Budget::new(count, per)),
             clock: clock.clone(),
         });
-        let present = {
-            let (filled, clock) = (Arc::clone(filled), clock.clone());
-            move |response: &TokenResponse| {
-                let placement = &filled.method().placement;
-                credential(&filled, placement, Some(response.token()), &captured(response), &clock)
-            }
+        let maker = Arc::clone(maker);
+        let present = move |response: &TokenResponse| {
+            maker.make(&maker.filled.method().placement, Some(response.token()), &captured(response))
         };
         let mut cache = TokenCache::builder(Shared(Arc::clone(&source)))
             .name(filled.spec().id())
@@ -257,6 +314,21 @@ fn way(filled: &FilledProvider, client: Option<&OAuthClient>, grantor: ProviderG
         Refresh::ByAccessToken => Way::ByAccessToken(grantor, agreed()),
         Refresh::Regrant => Way::Regrant(grantor),
         Refresh::None => Way::Never(grantor),
+    }
+}
+
+impl Dangerous<ConnectionBuilder> {
+    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service mesh. It is
+    /// logged when the connection is built.
+    ///
+    /// An HTTP client given by [`http_client`](ConnectionBuilder::http_client) has its own rule beside this one.
+    ///
+    /// # Security
+    /// Credentials and tokens cross the network as they are.
+    pub fn allow_plaintext(self, origin: impl Into<String>) -> ConnectionBuilder {
+        let mut builder = self.into_inner();
+        builder.options.plaintext.origins.push(origin.into());
+        builder
     }
 }
 

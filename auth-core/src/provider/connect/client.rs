@@ -38,14 +38,17 @@ pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Resul
             None => return Err(unknown_yet(key)),
         }
     }
-    if let Some(timeout) = method.limits.timeout {
+    if let Some(timeout) = options.timeout {
         client = client.timeout(timeout);
     }
     if method.token.skip_empty {
         client = client.skip_empty();
     }
-    if options.loopback {
+    if options.plaintext.loopback {
         client = client.allow_loopback_http();
+    }
+    for origin in &options.plaintext.origins {
+        client = client.dangerous().allow_plaintext(origin.as_str());
     }
     client = authenticate(client, filled, options)?;
     Ok(match &options.http {
@@ -131,27 +134,37 @@ pub(super) fn listed(
     Ok(list)
 }
 
+impl FilledProvider {
+    /// The client certificate and its key, both PEM, if the description wants one shown: for a program that gives a connection an
+    /// HTTP client of its own, which needs it too.
+    ///
+    /// # Errors
+    /// When they cannot be filled.
+    pub fn client_certificate(&self) -> Result<Option<(Secret, Secret)>, ConfigError> {
+        let Some(pair) = &self.method().client_certificate else { return Ok(None) };
+        let clock = Clock::system();
+        let scope = Scope::new(self, &clock);
+        let text = |template| scope.filling().text(template).map_err(|why| invalid(format!("the certificate: {why}")));
+        Ok(Some((text(&pair.certificate.value)?, text(&pair.key.value)?)))
+    }
+}
+
 /// The transport of a connection whose program gave none.
 ///
 /// # Security
 /// Where a value that a user gives decides the host, private addresses are out of reach.
 #[cfg(feature = "http")]
 pub(super) fn transport(filled: &FilledProvider, options: &Options) -> Result<HttpClient, ConfigError> {
-    let method = filled.method();
     let mut transport = HttpTransport::new().clock(options.clock.clone());
-    if let Some(timeout) = method.limits.timeout {
+    if let Some(timeout) = options.timeout {
         transport = transport.total_timeout(timeout);
     }
-    if let Some(pair) = &method.client_certificate {
-        let scope = Scope::new(filled, &options.clock);
-        let text = |template| scope.filling().text(template).map_err(|why| invalid(format!("the certificate: {why}")));
-        let chain = text(&pair.certificate.value)?;
-        transport = transport.client_certificate(chain.expose_secret().as_bytes(), text(&pair.key.value)?);
+    if let Some((chain, key)) = filled.client_certificate()? {
+        transport = transport.client_certificate(chain.expose_secret().as_bytes(), key);
     }
     let chosen_by_user = URL_KEYS.iter().any(|(_, key)| filled.is_host_given(*key));
-    if options.loopback {
-        transport = transport.allow_loopback_http();
-    } else if chosen_by_user {
+    transport = transport.plaintext(options.plaintext.clone());
+    if chosen_by_user && !options.plaintext.loopback {
         transport = transport.public_addresses_only();
     }
     transport.build()

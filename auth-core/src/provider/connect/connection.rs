@@ -8,11 +8,12 @@ use super::answer::Answer;
 use super::body::body_parts;
 use super::builder::Persist;
 use super::captures::keep;
-use super::credential::main_value;
+use super::credential::{CredentialMaker, main_value};
 use super::known::Known;
 use super::runner::{Runner, Task};
 use super::scope::Scope;
 use super::source::{ProviderSource, captured};
+use crate::http::PlaintextRules;
 use crate::oauth::OAuthClient;
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{Refresh, UrlKey};
@@ -53,9 +54,10 @@ pub struct Connection(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) filled: Arc<FilledProvider>,
     pub(super) held: Held,
+    pub(super) maker: Arc<CredentialMaker>,
     pub(super) runner: Runner,
     pub(super) clock: Clock,
-    pub(super) loopback: bool,
+    pub(super) plaintext: PlaintextRules,
     pub(super) persist: Option<Persist>,
     /// Chosen by the caller.
     pub(super) scopes: Vec<String>,
@@ -108,14 +110,13 @@ impl Connection {
     #[must_use]
     pub fn base_url(&self) -> Option<String> {
         let url = self.0.filled.url_of(UrlKey::Base)?;
-        match &url.text {
-            Some(text) => Some(text.clone()),
-            None => {
-                let known = self.captured();
-                let scope = Scope::new(&self.0.filled, &self.0.clock).captured(&known);
-                scope.filling().url(&url.template).ok().filter(|url| self.is_allowed(url))
-            }
+        if let Some(text) = &url.text {
+            return Some(text.clone());
         }
+        let known = self.captured();
+        self.0.maker.base_url(&known)?;
+        let scope = Scope::new(&self.0.filled, &self.0.clock).captured(&known);
+        scope.filling().url(&url.template).ok()
     }
 
     /// Whether the base URL is known only after connecting.
@@ -127,7 +128,7 @@ impl Connection {
     /// Whether plain `http` on loopback addresses was allowed.
     #[must_use]
     pub fn allows_loopback_http(&self) -> bool {
-        self.0.loopback
+        self.0.plaintext.allows_loopback()
     }
 
     /// The values that came from the provider: with the callback, with tokens, by a probe.
@@ -297,16 +298,16 @@ impl Connection {
         &self.0.filled.method().limits.retry_after
     }
 
+    /// How many calls of the API may be under way at once, if the description says so.
+    #[must_use]
+    pub fn concurrency(&self) -> Option<usize> {
+        self.0.filled.method().limits.concurrency.map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// Whether a part of the credential goes into request bodies, which the layer for headers cannot do.
     #[must_use]
     pub fn puts_credential_into_bodies(&self) -> bool {
         self.0.filled.method().placement.iter().any(|spec| matches!(spec.place, Place::Body(_)))
-    }
-
-    /// A late base URL must be `https`, as the others were found to be when the description was read.
-    fn is_allowed(&self, url: &str) -> bool {
-        let origin = url.parse().ok().and_then(|uri| crate::Origin::of(&uri));
-        origin.is_some_and(|origin| origin.is_https() || self.0.loopback && origin.is_loopback())
     }
 
     async fn run(

@@ -1,59 +1,127 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use super::client::invalid;
 use super::scope::Scope;
+use super::signers::Signers;
 use crate::credential::Piece;
 use crate::error::ConfigError;
+use crate::http::PlaintextRules;
 use crate::provider::filled::FilledProvider;
-use crate::provider::kind::AuthKind;
+use crate::provider::kind::{AuthKind, SignerKind, UrlKey};
 use crate::provider::model::{Located, Place, PlacementSpec};
+use crate::provider::path::Path;
 use crate::provider::template::Template;
-use crate::{Clock, Credential, Secret, Token};
+use crate::{BaseUrl, Clock, Credential, Secret, Token};
 
-/// What goes on every request to the API: `token` where the description places it, and what it always sends.
-pub(super) fn credential(
-    filled: &FilledProvider,
-    placement: &[PlacementSpec],
-    token: Option<&Token>,
-    captured: &BTreeMap<String, Secret>,
-    clock: &Clock,
-) -> Result<Credential, ConfigError> {
-    let method = filled.method();
-    let scope = Scope::new(filled, clock).captured(captured);
-    let scope = match main_value(filled, token, clock)? {
-        Some(value) => scope.with("token", value),
-        None => scope,
-    };
-    let mut pieces = Vec::new();
-    if placement.is_empty() {
-        pieces.extend(usual(method.kind(), &scope)?);
-    }
-    for spec in placement {
-        match &spec.place {
-            Place::Header(name) => pieces.extend(header(&scope, name, &spec.value)?),
-            Place::Query(name) => pieces.push(Piece::Query(name.clone(), text(&scope, &spec.value)?)),
-            Place::Cookie(name) => pieces.push(Piece::Cookie(name.clone(), text(&scope, &spec.value)?)),
-            Place::Path(path) => {
-                let prefix = scope.filling().path(path).map_err(unfillable)?;
-                pieces.push(Piece::Path(prefix));
+/// Makes what goes on every request to the API.
+pub(super) struct CredentialMaker {
+    pub(super) filled: Arc<FilledProvider>,
+    pub(super) clock: Clock,
+    pub(super) signers: Signers,
+    /// Where a late base URL may be plain `http`.
+    pub(super) plaintext: PlaintextRules,
+}
+
+impl CredentialMaker {
+    /// `token` where `placement` puts it, what the description always sends, and the signature.
+    pub(super) fn make(
+        &self,
+        placement: &[PlacementSpec],
+        token: Option<&Token>,
+        captured: &BTreeMap<String, Secret>,
+    ) -> Result<Credential, ConfigError> {
+        let method = self.filled.method();
+        let scope = self.scope(token, captured)?;
+        let mut pieces = Vec::new();
+        let base = self.base_url(captured);
+        let is_late = self.filled.url_of(UrlKey::Base).is_some_and(|url| url.text.is_none());
+        let base_path = base.as_ref().map(|base| base.path().to_owned()).unwrap_or_default();
+        pieces.extend(base.filter(|_| is_late).map(Piece::Base));
+        if placement.is_empty() && !self.signs_instead() {
+            pieces.extend(usual(method.kind(), &scope)?);
+        }
+        for spec in placement {
+            match &spec.place {
+                Place::Header(name) => pieces.extend(header(&scope, name, &spec.value)?),
+                Place::Query(name) => pieces.push(Piece::Query(name.clone(), text(&scope, &spec.value)?)),
+                Place::Cookie(name) => pieces.push(Piece::Cookie(name.clone(), text(&scope, &spec.value)?)),
+                Place::Path(path) => {
+                    let prefix = scope.filling().path(path).map_err(unfillable)?;
+                    pieces.push(Piece::Path { after: base_path.clone(), prefix });
+                }
+                // A layer of its own puts it there: a credential sees no body.
+                Place::Body(_) => {}
             }
-            // A layer of its own puts it there: a credential sees no body.
-            Place::Body(_) => {}
         }
-    }
-    for (name, template) in &method.api_headers {
-        pieces.extend(header(&scope, name, template)?);
-    }
-    for (name, value) in &method.api_query {
-        let value = scope.param(name, &value.value).map_err(|error| invalid(error.to_string()))?;
-        if !value.is_empty() {
-            pieces.push(Piece::Query(name.clone(), value));
+        for (name, template) in &method.api_headers {
+            let value = scope.filling().header(&template.value).map_err(unfillable)?;
+            if !value.is_empty() {
+                pieces.push(Piece::Extra(name.clone(), value));
+            }
         }
+        for (name, value) in &method.api_query {
+            let value = scope.param(name, &value.value).map_err(|error| invalid(error.to_string()))?;
+            if !value.is_empty() {
+                pieces.push(Piece::Query(name.clone(), value));
+            }
+        }
+        let credential = Credential::of_pieces(pieces)?;
+        Ok(match &method.signer {
+            Some(signer) => credential.signed_by(&self.signers.make(signer, &scope, &self.clock)?),
+            None => credential,
+        })
     }
-    Credential::of_pieces(pieces)
+
+    /// What goes into request bodies, and where.
+    pub(super) fn body_members(
+        &self,
+        token: Option<&Token>,
+        captured: &BTreeMap<String, Secret>,
+    ) -> Result<Vec<(Path, Secret)>, ConfigError> {
+        let scope = self.scope(token, captured)?;
+        let placements = self.filled.method().placement.iter();
+        let in_bodies = placements.filter_map(|spec| match &spec.place {
+            Place::Body(path) => Some(text(&scope, &spec.value).map(|value| (path.clone(), value))),
+            _ => None,
+        });
+        in_bodies.collect()
+    }
+
+    /// Where the API is, as far as that is known with `captured`.
+    pub(super) fn base_url(&self, captured: &BTreeMap<String, Secret>) -> Option<BaseUrl> {
+        let url = self.filled.url_of(UrlKey::Base)?;
+        if let Some(text) = &url.text {
+            return text.parse().ok();
+        }
+        let scope = Scope::new(&self.filled, &self.clock).captured(captured);
+        let text = scope.filling().url(&url.template).ok()?;
+        // The others were found to be `https` when the description was read.
+        let is_allowed = text.parse().is_ok_and(|uri| self.plaintext.check(&uri).is_ok());
+        text.parse().ok().filter(|_| is_allowed)
+    }
+
+    fn scope<'a>(
+        &'a self,
+        token: Option<&Token>,
+        captured: &'a BTreeMap<String, Secret>,
+    ) -> Result<Scope<'a>, ConfigError> {
+        let scope = Scope::new(&self.filled, &self.clock).captured(captured);
+        Ok(match main_value(&self.filled, token, &self.clock)? {
+            Some(value) => scope.with("token", value),
+            None => scope,
+        })
+    }
+
+    /// Whether the signature takes the place of the usual credential: where nothing else is sent, or it would stand in the same header.
+    fn signs_instead(&self) -> bool {
+        let method = self.filled.method();
+        let has_token = method.kind().has_token_request();
+        method.signer.as_ref().is_some_and(|signer| !has_token || signer.kind != SignerKind::Custom)
+    }
 }
 
 /// What `{token}` stands for.

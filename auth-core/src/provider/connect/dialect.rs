@@ -29,7 +29,7 @@ pub(super) const REFRESH_EXPIRES: &str = "refresh_expires_in";
 pub(super) struct ProviderDialect {
     filled: Arc<FilledProvider>,
     clock: Clock,
-    loopback: bool,
+    plaintext: PlaintextOptions,
     /// Scopes beside those of the description.
     chosen: Vec<String>,
 }
@@ -51,7 +51,12 @@ const STANDARD: &[&str] = &[
 
 impl ProviderDialect {
     pub(super) fn new(filled: Arc<FilledProvider>, options: &Options) -> Self {
-        Self { filled, clock: options.clock.clone(), loopback: options.loopback, chosen: options.scopes.clone() }
+        Self {
+            filled,
+            clock: options.clock.clone(),
+            plaintext: options.plaintext.clone(),
+            chosen: options.scopes.clone(),
+        }
     }
 
     fn place(target: Target) -> ParamPlace {
@@ -121,6 +126,7 @@ impl Dialect for ProviderDialect {
         if place == ParamPlace::Refresh {
             request.headers.extend(scope.headers(&method.renewal.headers)?);
         }
+        request.may_be_empty = true;
         request.format = match method.token.format {
             RequestFormat::Form => BodyFormat::Form,
             RequestFormat::Json => BodyFormat::Json,
@@ -140,7 +146,7 @@ impl Dialect for ProviderDialect {
         let Some(url) = late_url(&self.filled, target, &scope).map_err(|why| unfillable(what, &why))? else {
             return Ok(None);
         };
-        let rules = PlaintextOptions { loopback: self.loopback, origins: Vec::new() }.rules();
+        let rules = self.plaintext.rules();
         let endpoint = rules.and_then(|rules| Endpoint::parse(what, &url, &rules));
         endpoint.map(Some).map_err(|error| unfillable(what, "the URL cannot be used").with_source(error))
     }

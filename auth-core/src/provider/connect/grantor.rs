@@ -45,8 +45,12 @@ impl Grantor for ProviderGrantor {
 impl ProviderGrantor {
     async fn ask(&self, code: Option<Secret>) -> Result<TokenResponse, TokenError> {
         let method = self.filled.method();
+        let name = self.filled.spec().display_name();
+        if method.kind() == AuthKind::OAuth2StaticCode && code.is_none() {
+            let message = format!("the code of {name} is spent: a person must get a new one");
+            return Err(TokenError::new(TokenErrorKind::Refused, message));
+        }
         if method.kind() == AuthKind::OAuth2Code {
-            let name = self.filled.spec().display_name();
             let message = format!("nobody has signed in to {name} yet: a person must grant access first");
             return Err(TokenError::new(TokenErrorKind::Refused, message));
         }

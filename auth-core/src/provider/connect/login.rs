@@ -116,14 +116,12 @@ impl ConnectionLogin {
         let query = query.strip_prefix('?').unwrap_or(query);
         let names = &self.connection.0.filled.method().token.names;
         let state = names.name(ParamPlace::Authorize, "state").unwrap_or("state");
-        if named == "code" && state == "state" {
-            return AuthorizationCallback::from_query(query);
-        }
         let renamed = query.split('&').filter_map(|pair| match pair.split_once('=') {
             Some((name, value)) if name == named => Some(format!("code={value}")),
             Some((name, value)) if name == state => Some(format!("state={value}")),
-            // What is so called by the standard is something else here.
-            Some(("code" | "state", _)) => None,
+            // What is so called by the standard is something else here. Which issuer the server is no description says, so that there
+            // is nothing to compare its name with (RFC 9207 section 2.4).
+            Some(("code" | "state" | "iss", _)) => None,
             _ => Some(pair.to_owned()),
         });
         AuthorizationCallback::from_query(&renamed.collect::<Vec<_>>().join("&"))

@@ -11,14 +11,18 @@ mod connection;
 mod credential;
 mod dialect;
 mod grantor;
+mod http_signature;
 mod known;
 mod late_url;
 mod lifetime;
 mod log;
 #[cfg(feature = "authorization-code")]
 mod login;
+#[cfg(feature = "loopback")]
+mod native;
 mod runner;
 mod scope;
+mod signers;
 mod source;
 
 pub use self::builder::ConnectionBuilder;
@@ -26,3 +30,5 @@ pub use self::connection::Connection;
 pub use self::log::{LoggedExchange, RequestLog};
 #[cfg(feature = "authorization-code")]
 pub use self::login::{ConnectionLogin, StartedLogin};
+#[cfg(feature = "loopback")]
+pub use self::native::ConnectionNativeLogin;

@@ -51,7 +51,11 @@ pub(super) struct Task<'a> {
 impl Runner {
     /// Sends the request; an answer that is not as expected is an error.
     pub(super) async fn run(&self, task: Task<'_>, scope: &Scope<'_>) -> Result<Answer, TokenError> {
-        let request = request(&task, scope)?;
+        let mut request = request(&task, scope)?;
+        // What the description says comes first.
+        let agent = HeaderValue::from_static(concat!("tower-auth/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        request.headers_mut().entry(USER_AGENT).or_insert(agent);
         let site = request.uri().authority().map_or_else(String::new, ToString::to_string);
         let redactor = self.redactor.and(secrets(&request).into_iter().chain(task.hidden.iter().cloned()));
         let response = match within(&self.clock, self.timeout, self.http.send(request)).await {
@@ -138,9 +142,6 @@ fn request(task: &Task<'_>, scope: &Scope<'_>) -> Result<Request<Bytes>, TokenEr
     }
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = uri;
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let agent = HeaderValue::from_static(concat!("tower-auth/", env!("CARGO_PKG_VERSION")));
-    request.headers_mut().insert(USER_AGENT, agent);
     if let Some(body) = &spec.body {
         *request.body_mut() = Bytes::from(scope.text("the body", &body.value)?.expose_secret().to_owned());
     } else if !spec.params.is_empty() {

@@ -121,7 +121,6 @@ async fn what_breaks_its_grammar_is_refused() {
 #[tokio::test]
 async fn an_unknown_endpoint_is_named() {
     let client = OAuthClient::builder("orders")
-        .issuer(ISSUER)
         .secret("s3cret")
         .token_endpoint(TOKEN)
         .http_client(Endpoint::granting().http)

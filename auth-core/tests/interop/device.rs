@@ -1,0 +1,78 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tower_auth_core::{DeviceAuthorization, DeviceCode, TokenError, TokenErrorKind, TokenResponse};
+use tower_auth_testing::TestClock;
+
+use crate::provider::Provider;
+
+impl Provider {
+    /// `app-public` has no secret.
+    fn device_code(&self, client: &str, time: &TestClock) -> DeviceCode {
+        let (device, token) = (format!("{}/device/auth", self.issuer()), format!("{}/token", self.issuer()));
+        let code = match client {
+            "app-public" => DeviceCode::public(device, token, client),
+            _ => DeviceCode::new(device, token, client, self.secret(client)),
+        };
+        code.allow_loopback_http().clock(time.clock()).scopes(["openid", "offline_access", "read"])
+    }
+
+    async fn decide(&self, authorization: &DeviceAuthorization, deny: bool) {
+        let answer = self.test("device", json!({ "user_code": authorization.user_code(), "deny": deny })).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+    }
+}
+
+/// One poll, without the wait before it.
+async fn poll(authorization: &Arc<DeviceAuthorization>, time: &TestClock) -> Result<Option<TokenResponse>, TokenError> {
+    let polled = Arc::clone(authorization);
+    let poll = tokio::spawn(async move { polled.poll().await });
+    time.advance(authorization.interval()).await;
+    poll.await.unwrap()
+}
+
+// R8628-3.1a, R8628-3.2a, R8628-3.5c
+#[tokio::test]
+async fn a_code_is_confirmed_for_a_public_and_a_confidential_client() {
+    let Some(server) = Provider::start() else { return };
+    for client in ["app-public", "app-confidential"] {
+        let time = TestClock::new();
+        let login = server.device_code(client, &time).authorization_param("prompt", "consent").build().unwrap();
+        let authorization = Arc::new(login.start().await.unwrap());
+        assert_eq!(authorization.interval(), Duration::from_secs(5), "this server names none");
+        assert_eq!((authorization.domain(), authorization.expires_in()), ("127.0.0.1", Duration::from_secs(600)));
+        assert!(authorization.verification_uri_complete().is_some());
+        assert!(authorization.prompt().contains(authorization.user_code()));
+
+        assert!(poll(&authorization, &time).await.unwrap().is_none(), "nobody has decided yet");
+        server.decide(&authorization, false).await;
+        let response = poll(&authorization, &time).await.unwrap().unwrap();
+        assert!(response.token().scope().unwrap().contains("read"));
+        assert!(response.refresh_token().is_some());
+
+        let cache = login.keep_alive(response).cache_builder().build().unwrap();
+        let first = cache.token().await.unwrap();
+        let generation = cache.current().await.unwrap().generation;
+        let _ = cache.invalidate(generation);
+        assert_ne!(cache.token().await.unwrap().secret(), first.secret());
+    }
+}
+
+// R8628-3.5c
+#[tokio::test]
+async fn a_person_who_says_no_ends_the_polls() {
+    let Some(server) = Provider::start() else { return };
+    for client in ["app-public", "app-confidential"] {
+        let time = TestClock::new();
+        let authorization = server.device_code(client, &time).build().unwrap().start().await.unwrap();
+        let authorization = Arc::new(authorization);
+        server.decide(&authorization, true).await;
+        let before = server.token_requests().await;
+        for _ in 0..2 {
+            let error = poll(&authorization, &time).await.unwrap_err();
+            assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("access_denied")));
+        }
+        assert_eq!(server.token_requests().await, before + 1);
+    }
+}
