@@ -103,13 +103,18 @@ pub use self::oauth::OnBehalfOf;
 #[cfg(feature = "oauth")]
 pub use self::oauth::{
     AssertionAudience, BasicHalf, BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, FileSecret,
-    OAuthClient, OAuthClientBuilder, SecretSource, TokenTypeHint,
+    OAuthClient, OAuthClientBuilder, RevocationError, SecretSource, TokenTypeHint,
 };
 #[cfg(feature = "authorization-code")]
 pub use self::oauth::{
     AuthorizationCallback, AuthorizationCode, AuthorizationCodeSource, AuthorizationError, AuthorizationErrorKind,
     AuthorizationRequest, AuthorizationTransaction, IssuerParameter, MemoryTransactions, ResponseMode, ReturnTo,
     StartedAuthorization, TransactionStore,
+};
+#[cfg(feature = "oauth")]
+pub use self::oauth::{
+    ClientRegistration, DiscoveredResource, ProtectedResourceMetadata, RegisteredClient, ResourceDiscovery,
+    ResourceDiscoveryBuilder, ResourceMetadataRequest,
 };
 #[cfg(feature = "oauth")]
 pub use self::oauth::{DeviceAuthorization, DeviceCode, DeviceCodeSource, DeviceLogin};

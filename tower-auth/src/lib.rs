@@ -49,6 +49,8 @@ pub use self::auth::{
 };
 pub use self::inspect::{BodyRefusal, BodyRefusalFuture, BodyRefusalLayer, InspectedBody};
 #[cfg(feature = "provider")]
-pub use self::provider::{Provider, ProviderFuture, ProviderLayer};
+pub use self::provider::{
+    BodyCredential, BodyCredentialFuture, BodyCredentialLayer, Provider, ProviderFuture, ProviderLayer,
+};
 #[cfg(feature = "verify")]
 pub use self::validate::{Validate, ValidateFuture, ValidateLayer};

@@ -95,7 +95,7 @@ async fn a_bound_token_goes_from_the_login_to_the_api_and_through_a_restart() {
     }
 }
 
-// R9449-7.2a, R9449-10a
+// R9449-10a
 #[tokio::test]
 async fn a_bound_token_and_a_bound_code_are_nothing_to_others() {
     let Some(server) = Provider::start() else { return };

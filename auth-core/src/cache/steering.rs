@@ -11,6 +11,8 @@ use super::telemetry;
 use crate::MonotonicTime;
 use crate::clock::race;
 use crate::source::RefreshCause;
+#[cfg(feature = "provider")]
+use crate::{Lifetime, TokenResponse};
 
 /// What [`TokenCache::invalidate`](super::TokenCache::invalidate) did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,19 +79,24 @@ impl State {
         is_taken
     }
 
-    /// Keeps further values with the last response.
+    /// Changes what is kept beside the token of the last response; the token's life goes on. The response as it is now, with the rest of its
+    /// lifetime.
     #[cfg(feature = "provider")]
-    pub(super) fn amend(
-        &self,
-        extras: &std::collections::BTreeMap<String, crate::Secret>,
-    ) -> Result<Option<Arc<crate::TokenResponse>>, crate::TokenError> {
+    pub(super) fn amend(&self, change: impl FnOnce(TokenResponse) -> TokenResponse) -> Option<TokenResponse> {
         let mut flow = self.flow();
-        let Some(previous) = flow.previous.clone() else { return Ok(None) };
-        let own = crate::TokenResponse::clone(&previous.response);
-        let amended = extras.iter().fold(own, |own, (name, value)| own.with_extra(name.as_str(), value.clone()));
-        let response = Arc::new(amended);
-        self.store(&mut flow, Received { response: Arc::clone(&response), ..previous })?;
-        Ok(Some(response))
+        let mut received = flow.previous.clone()?;
+        let changed = change(TokenResponse::clone(&received.response));
+        received.response = Arc::new(changed.clone());
+        let age = received.age(self.clock.now(), self.clock.wall());
+        let is_shown = self.snapshot.load().is_some();
+        if !is_shown || self.store(&mut flow, received.clone()).is_err() {
+            flow.previous = Some(received);
+        }
+        drop(flow);
+        Some(match changed.lifetime() {
+            Lifetime::For(lifetime) => changed.expires_in(lifetime.saturating_sub(age)),
+            Lifetime::Unknown => changed,
+        })
     }
 
     /// Refuses new exchanges, and waits for the one under way and for what is still to be made durable.

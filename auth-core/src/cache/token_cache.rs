@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::handle::Handle;
 use super::snapshot::{Generation, Liveness, Received, Snapshot};
 use super::{CacheStatus, Invalidation, TokenCacheBuilder, TokenReader};
+#[cfg(feature = "provider")]
+use crate::Clock;
 use crate::source::{RefreshCause, SourceRequest, TokenSource};
 use crate::{Credential, Token, TokenError, TokenResponse};
 
@@ -171,16 +173,15 @@ impl TokenCache {
         self.handle.state().last_response()
     }
 
-    /// Keeps further values with the last response; its times stay. `None` if there is no response yet.
-    ///
-    /// # Errors
-    /// When with these values the token cannot be sent.
     #[cfg(feature = "provider")]
-    pub(crate) fn amend(
-        &self,
-        extras: &std::collections::BTreeMap<String, crate::Secret>,
-    ) -> Result<Option<Arc<TokenResponse>>, TokenError> {
-        self.handle.state().amend(extras)
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.handle.clock
+    }
+
+    /// Changes what is kept beside the token; see the engine's method.
+    #[cfg(feature = "provider")]
+    pub(crate) fn amend(&self, change: impl FnOnce(TokenResponse) -> TokenResponse) -> Option<TokenResponse> {
+        self.handle.state().amend(change)
     }
 
     /// How the cache is doing.

@@ -23,6 +23,9 @@ pub use self::plaintext::Dangerous;
 #[cfg(feature = "http")]
 pub use self::transport::{AddressPolicy, HttpTransport, Proxy};
 
+#[cfg(all(feature = "http", feature = "oauth"))]
+pub(crate) use self::transport::ClientIdentity;
+
 #[cfg(any(feature = "http", feature = "oauth"))]
 pub(crate) use self::buffer::WipedBuffer;
 #[cfg(any(feature = "oauth", feature = "jwt"))]

@@ -64,7 +64,7 @@ pub(super) struct Inner {
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Endpoints,
     /// What the issuer says of itself; `None` if it cannot be asked.
-    pub(super) metadata: Option<MetadataCache>,
+    pub(super) metadata: Option<Arc<MetadataCache>>,
     pub(super) endpoint_rules: EndpointRules,
     /// Host and port of the token endpoint, or of the issuer.
     pub(super) site: String,

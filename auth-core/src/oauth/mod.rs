@@ -20,7 +20,9 @@ mod loopback;
 mod metadata;
 mod redact;
 mod refusal;
+mod registration;
 mod request;
+mod resource;
 mod response;
 mod revoke;
 
@@ -39,8 +41,12 @@ pub(crate) use self::loopback::{Listener, Show, check as check_redirect};
 #[cfg(feature = "loopback")]
 pub use self::loopback::{NativeLogin, open_system_browser};
 pub use self::metadata::{ServerDiscovery, ServerEndpoint, ServerMetadata};
+pub use self::registration::{ClientRegistration, RegisteredClient};
 pub use self::request::BodyFormat;
-pub use self::revoke::TokenTypeHint;
+pub use self::resource::{
+    DiscoveredResource, ProtectedResourceMetadata, ResourceDiscovery, ResourceDiscoveryBuilder, ResourceMetadataRequest,
+};
+pub use self::revoke::{RevocationError, TokenTypeHint};
 
 #[cfg(feature = "command")]
 pub(crate) use self::response::read_document;

@@ -323,6 +323,8 @@ impl Gatherer<'_> {
         let value = match &entry.value {
             Given::Plain(text) => Ok(Secret::from(text.as_str())),
             Given::Elsewhere(spec) => spec.resolve(self.values.env.as_deref()),
+            #[cfg(feature = "command")]
+            Given::Nowhere(what) => Err(ConfigError::new(ConfigErrorKind::MissingSecret, what.as_str())),
         };
         Some(match value {
             Ok(value) => Ok(Found { value, from: place(&entry.at), at: entry.at.clone() }),

@@ -157,6 +157,8 @@ pub(crate) enum UrlKey {
     Refresh,
     Revoke,
     Introspect,
+    Device,
+    Issuer,
 }
 
 pub(crate) const KINDS: &[(&str, AuthKind)] = &[
@@ -245,6 +247,8 @@ pub(crate) const URL_KEYS: &[(&str, UrlKey)] = &[
     ("refresh_url", UrlKey::Refresh),
     ("revoke_url", UrlKey::Revoke),
     ("introspect_url", UrlKey::Introspect),
+    ("device_url", UrlKey::Device),
+    ("issuer", UrlKey::Issuer),
 ];
 
 impl AuthKind {

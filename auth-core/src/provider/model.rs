@@ -342,9 +342,9 @@ impl AuthMethod {
     pub(crate) fn knows_url(&self, key: UrlKey) -> bool {
         match key {
             UrlKey::Base => true,
-            UrlKey::Authorize => self.kind == AuthKind::OAuth2Code,
+            UrlKey::Authorize | UrlKey::Device => self.kind == AuthKind::OAuth2Code,
             UrlKey::Token | UrlKey::Refresh | UrlKey::Introspect => self.kind.has_token_request(),
-            UrlKey::Revoke => self.kind.is_oauth(),
+            UrlKey::Revoke | UrlKey::Issuer => self.kind.is_oauth(),
         }
     }
 }

@@ -8,6 +8,8 @@ pub(crate) const RESERVED: &[&str] = &[
     "refresh_url",
     "revoke_url",
     "introspect_url",
+    "device_url",
+    "issuer",
     "redirect_uri",
     "scopes",
     "token",

@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
 use std::fmt;
+
+use serde_json::value::RawValue;
 
 /// A place in a JSON value: `data.items[0].token`. The empty path is the whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,12 +56,46 @@ impl Path {
         found.filter(|value| !value.is_null())
     }
 
+    /// `json` with the text `new` there. Objects on the way are made where they are missing; `None` if something else stands in the way.
+    pub(crate) fn put(&self, json: &str, new: &str) -> Option<String> {
+        let new = serde_json::value::to_raw_value(new).ok()?;
+        let whole: Box<RawValue> = serde_json::from_str(json).ok()?;
+        Some(put(Some(&whole), &self.0, new)?.get().to_owned())
+    }
+
+    /// The name, if the path is one name alone.
+    pub(crate) fn as_name(&self) -> Option<&str> {
+        match &self.0[..] {
+            [Segment::Name(name)] => Some(name),
+            _ => None,
+        }
+    }
+
     /// What is there, as a text: of a string without its quotes, of anything else as JSON.
     pub(crate) fn find_text(&self, value: &serde_json::Value) -> Option<String> {
         self.find(value).map(|found| match found {
             serde_json::Value::String(text) => text.clone(),
             other => other.to_string(),
         })
+    }
+}
+
+fn put(place: Option<&RawValue>, path: &[Segment], new: Box<RawValue>) -> Option<Box<RawValue>> {
+    let Some((segment, rest)) = path.split_first() else { return Some(new) };
+    let place = place.map(RawValue::get).filter(|text| *text != "null");
+    match segment {
+        Segment::Name(name) => {
+            let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(place.unwrap_or("{}")).ok()?;
+            let member = put(members.get(name).map(|member| &**member), rest, new)?;
+            members.insert(name.clone(), member);
+            serde_json::value::to_raw_value(&members).ok()
+        }
+        Segment::Index(index) => {
+            let mut items: Vec<Box<RawValue>> = serde_json::from_str(place?).ok()?;
+            let item = items.get_mut(*index)?;
+            *item = put(Some(&**item), rest, new)?;
+            serde_json::value::to_raw_value(&items).ok()
+        }
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) struct Entry {
 pub(super) enum Given {
     Plain(String),
     Elsewhere(SecretSpec),
+    /// Its command failed, for this reason.
+    #[cfg(feature = "command")]
+    Nowhere(String),
 }
 
 impl ProviderValues {
@@ -119,8 +122,7 @@ impl ProviderValues {
             match result {
                 Ok(secret) => entry.value = Given::Elsewhere(SecretSpec::Value(secret)),
                 Err(what) => {
-                    self.notes.push((entry.at.clone(), ConfigErrorKind::MissingSecret, what));
-                    self.file.remove(&name);
+                    entry.value = Given::Nowhere(what);
                 }
             }
         }
@@ -193,6 +195,9 @@ fn given(node: &Node, folder: &Path) -> Result<Given, String> {
                 Ok(Given::Elsewhere(SecretSpec::File(path.display().to_string())))
             }
             Ok(spec) => Ok(Given::Elsewhere(spec)),
+            Err(_) if node.get("command").is_some() => {
+                Err("command must be a list of a program and its arguments, and stand alone".to_owned())
+            }
             Err(_) => Err("this must have exactly one of: env, file, command, value".to_owned()),
         },
         Value::List(_) | Value::Other => {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tower_auth_core::jose::{Algorithm, Jwk, SigningKey, TokenHeader};
 use tower_auth_core::{
-    AssertionAudience, ClientAuth, ClientCredentials, OAuthClientBuilder, StaticToken, Token, TokenError,
+    AssertionAudience, ClientAuth, ClientCredentials, Clock, OAuthClientBuilder, StaticToken, Token, TokenError,
     TokenErrorKind, TokenResponse,
 };
 use tower_auth_testing::TestClock;
@@ -100,7 +100,7 @@ async fn keys_of_other_algorithms_are_registered_and_used() {
 async fn an_assertion_of_the_wrong_key_audience_client_or_time_is_refused() {
     let Some(server) = Provider::start() else { return };
     let good = || server.with_key("cc-key-es256", Algorithm::Es256);
-    let hour_ago = TestClock::at(SystemTime::now() - Duration::from_secs(3_600));
+    let hour_ago = TestClock::at(Clock::system().wall() - Duration::from_secs(3_600));
     for (what, client) in [
         ("another key", good().private_key(SigningKey::generate(Algorithm::Es256).unwrap())),
         ("another audience", good().assertion_audience(AssertionAudience::Custom("https://other.example".into()))),
@@ -124,7 +124,7 @@ async fn an_assertion_from_elsewhere_is_taken_once() {
     let Some(server) = Provider::start() else { return };
     let about = &server.about()["clients"]["cc-key-es256"];
     let key = SigningKey::from_pkcs8_pem(Algorithm::Es256, about["private_pem"].as_str().unwrap()).unwrap();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let now = Clock::system().wall().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let (id, issuer) = ("cc-key-es256", server.issuer());
     let claims = json!({ "iss": id, "sub": id, "aud": issuer, "iat": now, "exp": now + 60, "jti": "only-once" });
     let header = TokenHeader::new().kid(about["kid"].as_str().unwrap());

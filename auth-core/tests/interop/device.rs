@@ -1,8 +1,10 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
-use tower_auth_core::{DeviceAuthorization, DeviceCode, TokenError, TokenErrorKind, TokenResponse};
+use tower_auth_core::{
+    ClientAuth, DeviceAuthorization, DeviceCode, OAuthClient, TokenError, TokenErrorKind, TokenResponse,
+};
 use tower_auth_testing::TestClock;
 
 use crate::provider::Provider;
@@ -16,6 +18,21 @@ impl Provider {
             _ => DeviceCode::new(device, token, client, self.secret(client)),
         };
         code.allow_loopback_http().clock(time.clock()).scopes(["openid", "offline_access", "read"])
+    }
+
+    /// Revokes what is left of a grant; a second time is as good.
+    async fn end(&self, client: &str, response: &TokenResponse) {
+        let described = OAuthClient::builder(client)
+            .token_endpoint(format!("{}/token", self.issuer()))
+            .revocation_endpoint(format!("{}/token/revocation", self.issuer()))
+            .allow_loopback_http();
+        let described = match client {
+            "app-public" => described.client_auth(ClientAuth::None),
+            _ => described.secret(self.secret(client)),
+        };
+        let revoker = described.build().unwrap();
+        revoker.revoke_response(response).await.unwrap();
+        revoker.revoke_response(response).await.unwrap();
     }
 
     async fn decide(&self, authorization: &DeviceAuthorization, deny: bool) {
@@ -32,7 +49,7 @@ async fn poll(authorization: &Arc<DeviceAuthorization>, time: &TestClock) -> Res
     poll.await.unwrap()
 }
 
-// R8628-3.1a, R8628-3.2a, R8628-3.5c
+// R8628-3.1a, R8628-3.2a, R8628-3.5c, R7009-2.1a, R7009-2.2a
 #[tokio::test]
 async fn a_code_is_confirmed_for_a_public_and_a_confidential_client() {
     let Some(server) = Provider::start() else { return };
@@ -51,11 +68,22 @@ async fn a_code_is_confirmed_for_a_public_and_a_confidential_client() {
         assert!(response.token().scope().unwrap().contains("read"));
         assert!(response.refresh_token().is_some());
 
-        let cache = login.keep_alive(response).cache_builder().build().unwrap();
+        let newest = Arc::new(Mutex::new(None));
+        let kept = Arc::clone(&newest);
+        let cache = login.keep_alive(response).cache_builder().persist(move |response| {
+            *kept.lock().unwrap() = Some(TokenResponse::clone(&response));
+            async { Ok(()) }
+        });
+        let cache = cache.build().unwrap();
         let first = cache.token().await.unwrap();
         let generation = cache.current().await.unwrap().generation;
         let _ = cache.invalidate(generation);
         assert_ne!(cache.token().await.unwrap().secret(), first.secret());
+        let response = newest.lock().unwrap().take().unwrap();
+        server.end(client, &response).await;
+        let _ = cache.invalidate(cache.current().await.unwrap().generation);
+        let error = cache.token().await.unwrap_err();
+        assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_grant")));
     }
 }
 

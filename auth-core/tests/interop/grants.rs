@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tower_auth_core::jose::{Algorithm, SigningKey};
 use tower_auth_core::{
-    AuthorizationCallback, AuthorizationErrorKind, AuthorizationRequest, ClientAuth, ClientCredentials,
-    IssuerParameter, OAuthClient, OAuthClientBuilder, RefreshToken, Secret, TokenErrorKind, TokenResponse,
+    AuthorizationCallback, AuthorizationErrorKind, AuthorizationRequest, ClientAuth, ClientCredentials, Clock,
+    DeviceCode, IssuerParameter, OAuthClient, OAuthClientBuilder, RefreshToken, Secret, TokenErrorKind, TokenResponse,
     TokenTypeHint,
 };
+use tower_auth_testing::TestClock;
 
 use crate::provider::Provider;
 
@@ -21,7 +23,8 @@ const CODE: &str = "authorization_code";
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// The grants, as the columns of the table name them.
-const GRANTS: [&str; 5] = ["client credentials", "code + PKCE", "pushed code", "refresh, rotated", "revocation"];
+const GRANTS: [&str; 6] =
+    ["client credentials", "code + PKCE", "pushed code", "device code", "refresh, rotated", "revocation"];
 
 /// A way to prove who the client is: what is registered, and what a client with it needs.
 struct Way {
@@ -105,6 +108,12 @@ fn ways(server: &Provider) -> Vec<Way> {
 
 impl Provider {
     async fn registered(&self, way: &Way) -> OAuthClientBuilder {
+        let registered = self.registration(way).await;
+        (way.client)(self.described(registered["client_id"].as_str().unwrap()), &registered)
+    }
+
+    /// What the server made of a client that proves itself in this way.
+    async fn registration(&self, way: &Way) -> Value {
         let is_public = way.metadata["token_endpoint_auth_method"] == "none";
         let mut metadata = json!({
             "grant_types": [CODE, "refresh_token", DEVICE],
@@ -116,8 +125,7 @@ impl Provider {
             metadata["grant_types"].as_array_mut().unwrap().push(json!("client_credentials"));
         }
         metadata.as_object_mut().unwrap().extend(way.metadata.as_object().unwrap().clone());
-        let registered = self.register(metadata).await;
-        (way.client)(self.described(registered["client_id"].as_str().unwrap()), &registered)
+        self.register(metadata).await
     }
 
     /// The tokens of a user who says yes.
@@ -146,6 +154,19 @@ impl Provider {
                 assert!(response.token().scope().unwrap().contains("read") && response.id_token().is_some());
             }
             "pushed code" => drop(self.login(&client, request().pushed()).await),
+            "device code" => {
+                // The interval of the polls passes for the client alone.
+                let time = TestClock::at(Clock::system().wall() - Duration::from_secs(5));
+                let code = DeviceCode::over(described.clone().clock(time.clock())).scopes(["openid", "read"]);
+                let authorization = Arc::new(code.build().unwrap().start().await.unwrap());
+                let decision = json!({ "user_code": authorization.user_code(), "deny": false });
+                assert_eq!(self.test("device", decision).await["ok"], true);
+                let waiting = Arc::clone(&authorization);
+                let wait = tokio::spawn(async move { waiting.wait().await });
+                time.advance(authorization.interval()).await;
+                let response = wait.await.unwrap().unwrap();
+                assert!(response.refresh_token().is_some() && response.token().scope().unwrap().contains("read"));
+            }
             "refresh, rotated" => {
                 let request = request().scopes(["offline_access"]);
                 let response = self.login(&client, request.clone()).await;
@@ -248,4 +269,33 @@ async fn a_code_and_its_refreshes_are_for_one_resource() {
     let callback = AuthorizationCallback::from_uri(answer["location"].as_str().unwrap()).unwrap();
     let error = started.transaction.finish(&client, &callback).await.unwrap_err();
     assert_eq!((error.kind(), error.oauth_error()), (AuthorizationErrorKind::ProviderError, Some("invalid_target")));
+}
+
+// R8414-3.3a, R7523-2.2a, R7523bis-a, R9126-4a
+#[tokio::test]
+async fn the_issuer_is_all_that_a_client_has_to_know() {
+    let Some(server) = Provider::start_tls() else { return };
+    for way in ways(&server) {
+        if way.metadata["token_endpoint_auth_method"] == "none" {
+            continue;
+        }
+        let registered = server.registration(&way).await;
+        let client = OAuthClient::builder(registered["client_id"].as_str().unwrap());
+        let described = (way.client)(client.issuer(server.issuer()).http_client(server.http()), &registered);
+        ClientCredentials::over(described.clone()).build().unwrap().request_token().await.unwrap();
+        let client = described.build().unwrap();
+        // The metadata say that this server names itself in each answer.
+        let request = AuthorizationRequest::new(&client, CALLBACK).scopes(["openid", "read"]).pushed();
+        let started = request.start().await.unwrap();
+        let answer = server.test("authorize", json!({ "url": started.url.to_string() })).await;
+        let location = answer["location"].as_str().unwrap_or_else(|| panic!("{}: {answer}", way.name));
+        let bare = location.split("&iss=").next().unwrap();
+        let kept = started.transaction.to_secret_json();
+        let response =
+            started.transaction.finish(&client, &AuthorizationCallback::from_uri(location).unwrap()).await.unwrap();
+        client.revoke(response.refresh_token().unwrap(), Some(TokenTypeHint::RefreshToken)).await.unwrap();
+        let again = tower_auth_core::AuthorizationTransaction::from_secret_json(&kept).unwrap();
+        let error = again.finish(&client, &AuthorizationCallback::from_uri(bare).unwrap()).await.unwrap_err();
+        assert_eq!(error.kind(), AuthorizationErrorKind::IssuerMismatch);
+    }
 }

@@ -13,6 +13,8 @@ mod browser;
 mod client_auth;
 mod clients;
 mod device;
+#[cfg(feature = "authorization-code")]
+mod discovery;
 mod faults;
 #[cfg(feature = "loopback")]
 mod grants;

@@ -6,8 +6,12 @@
 mod authorize;
 #[cfg(feature = "jwt")]
 mod bearer;
+#[cfg(all(feature = "dpop", feature = "authorization-code"))]
+mod bound;
 #[cfg(feature = "jwt")]
 mod caller;
+#[cfg(feature = "http")]
+mod certificates;
 mod client_auth;
 mod codes;
 mod device;
@@ -15,6 +19,8 @@ mod device_hostile;
 mod discovery;
 mod endpoint;
 mod exchange;
+#[cfg(feature = "authorization-code")]
+mod known_clients;
 mod metadata;
 #[cfg(feature = "loopback")]
 mod native;
@@ -23,6 +29,9 @@ mod outcome;
 mod password;
 mod refresh;
 mod refresh_stress;
+mod registration;
 mod request;
+mod resource;
+mod revoke;
 mod script;
 mod secrecy;

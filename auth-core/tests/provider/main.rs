@@ -8,8 +8,11 @@ mod extend;
 mod form;
 mod mistakes;
 mod schema;
+mod secondary;
+mod signers;
 mod urls;
 mod values;
+mod wire;
 
 use tower_auth_core::{ConfigErrors, FilledProvider, ProviderSpec, ProviderValues};
 

@@ -107,15 +107,15 @@ async fn a_client_signs_an_assertion_with_its_key() {
         .unwrap();
     let file = acme(
         "kind = 'oauth2_client_credentials'\nclient_auth = 'private_key_jwt'\n\
-         assertion = { alg = 'ES256', kid = '{key_id}', lifetime = '2m', claims = { aud = '{issuer}', deployment = '{key_id}' } }\n\
-         [[auth.fields]]\nname = 'key_id'\n[[auth.fields]]\nname = 'issuer'",
+         assertion = { alg = 'ES256', kid = '{key_id}', lifetime = '2m', claims = { aud = '{audience}', deployment = '{key_id}' } }\n\
+         [[auth.fields]]\nname = 'key_id'\n[[auth.fields]]\nname = 'audience'",
     );
     let (url, issuer) = (server.token_url(), server.issuer());
     let given = [
         ("client_id", "id"),
         ("private_key", pem.as_str()),
         ("key_id", "k1"),
-        ("issuer", issuer.as_str()),
+        ("audience", issuer.as_str()),
         ("token_url", url.as_str()),
     ];
     let script = Script::new();
@@ -134,7 +134,7 @@ async fn a_client_signs_an_assertion_with_its_key() {
         ("client_id", "id"),
         ("private_key", other.as_str()),
         ("key_id", "k1"),
-        ("issuer", issuer.as_str()),
+        ("audience", issuer.as_str()),
         ("token_url", url.as_str()),
     ];
     let connection = builder(&file, &given, &script, &time).http_client(server.http_client()).build().unwrap();
@@ -151,11 +151,11 @@ async fn a_client_signs_an_assertion_with_its_secret() {
         .build()
         .unwrap();
     let file = acme(
-        "kind = 'oauth2_client_credentials'\nclient_auth = 'client_secret_jwt'\nassertion = { claims = { aud = '{issuer}' } }\n[[auth.fields]]\nname = 'issuer'",
+        "kind = 'oauth2_client_credentials'\nclient_auth = 'client_secret_jwt'\nassertion = { claims = { aud = '{audience}' } }\n[[auth.fields]]\nname = 'audience'",
     );
     let (url, issuer) = (server.token_url(), server.issuer());
     let given =
-        [("client_id", "id"), ("client_secret", secret), ("issuer", issuer.as_str()), ("token_url", url.as_str())];
+        [("client_id", "id"), ("client_secret", secret), ("audience", issuer.as_str()), ("token_url", url.as_str())];
     let script = Script::new();
     let connection = builder(&file, &given, &script, &time).http_client(server.http_client()).build().unwrap();
     assert!(authorization(&connection).await.starts_with("Bearer "));

@@ -2,6 +2,7 @@
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+mod certificates;
 mod guard;
 mod limits;
 mod server;

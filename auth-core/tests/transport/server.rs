@@ -132,7 +132,7 @@ impl Server {
     }
 }
 
-async fn serve<I, F>(io: I, answer: F)
+pub(crate) async fn serve<I, F>(io: I, answer: F)
 where
     I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
     F: Fn(Request<Bytes>) -> Response<Bytes> + Clone + Send + Sync + 'static,

@@ -25,6 +25,7 @@ pub struct Args {
     pub(crate) verify: bool,
     pub(crate) login: bool,
     pub(crate) logout: bool,
+    pub(crate) device: bool,
     pub(crate) no_browser: bool,
     pub(crate) redirect: Option<Redirect>,
     pub(crate) login_timeout: Duration,
@@ -83,6 +84,7 @@ What to authenticate with:
 
 Signing in, where a person must:
       --login                  sign in by the browser, or with a code that is typed in; the tokens are kept for later runs
+      --device                 sign in with a code that is entered in a browser elsewhere
       --no-browser             only print the URL
       --redirect-uri URI       http://127.0.0.1:PORT/PATH or http://localhost:PORT/PATH, if the provider knows it beforehand
       --login-timeout DURATION how long that may take; 5m if not given
@@ -154,6 +156,7 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
         verify: false,
         login: false,
         logout: false,
+        device: false,
         no_browser: false,
         redirect: None,
         login_timeout: Duration::from_secs(300),
@@ -183,6 +186,10 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
             Long("scope") => args.scopes.push(parser.value()?.string()?),
             Long("login") => args.login = true,
             Long("logout") => args.logout = true,
+            Long("device") => {
+                args.login = true;
+                args.device = true;
+            }
             Long("no-browser") => args.no_browser = true,
             Long("redirect-uri") => args.redirect = Some(parser.value()?.parse_with(redirect)?),
             Long("login-timeout") => args.login_timeout = parser.value()?.parse_with(duration)?,
@@ -227,6 +234,9 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
     }
     if (args.no_browser || args.redirect.is_some()) && !args.login {
         return Err("--no-browser and --redirect-uri go with --login".into());
+    }
+    if args.device && args.redirect.is_some() {
+        return Err("--device needs no --redirect-uri".into());
     }
     if args.logout && (args.login || args.token || args.verify || args.grpc_health.is_some() || !args.urls.is_empty()) {
         return Err("--logout goes alone".into());

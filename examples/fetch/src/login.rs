@@ -14,6 +14,7 @@ use crate::state::StateFile;
 pub(crate) async fn login(session: &Session, args: &Args) -> Result<(), Failure> {
     let name = session.filled().spec().display_name();
     match session.filled().method().kind() {
+        AuthKind::OAuth2Code if args.device => by_device(session).await?,
         AuthKind::OAuth2Code => by_browser(session, args).await?,
         // The code has been typed in; it is exchanged now.
         _ => session.ready().await.map_err(|error| session.no_token(&error))?,
@@ -52,6 +53,15 @@ async fn by_browser(session: &Session, args: &Args) -> Result<(), Failure> {
             Err(Failure::new(Exit::NoToken, format!("nobody is signed in to {name}: {}", explain::chain(&error))))
         }
     }
+}
+
+/// The code can be entered on any machine.
+async fn by_device(session: &Session) -> Result<(), Failure> {
+    let wrong = |error| Failure::usage(format!("--device: {}", explain::chain(&error)));
+    let login = session.connection.device_login().map_err(wrong)?;
+    let response = login.login(|authorization| complain(&authorization.prompt())).await;
+    let response = response.map_err(|error| session.no_token(&error))?;
+    session.connection.accept(response).await.map_err(|error| session.no_token(&error))
 }
 
 /// For how long, if that has an end.

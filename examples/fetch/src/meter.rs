@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tower_auth::core::{Clock, MonotonicTime};
+use tokio::time::Instant;
 
 /// How often the line of progress is drawn at most.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -14,8 +14,8 @@ const REDRAW: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Meter {
     total: u64,
-    clock: Clock,
-    started: MonotonicTime,
+    /// A clock of its own: those of tokens are too coarse for latencies.
+    started: Instant,
     shown: bool,
     counts: Mutex<Counts>,
 }
@@ -28,7 +28,7 @@ struct Counts {
     first_generation: Option<u64>,
     last_generation: Option<u64>,
     latencies: Histogram,
-    drawn: Option<MonotonicTime>,
+    drawn: Option<Instant>,
 }
 
 /// One call's outcome.
@@ -50,10 +50,10 @@ struct Histogram {
 
 impl Meter {
     /// For `total` calls.
-    pub(crate) fn new(total: u64, clock: &Clock) -> Self {
+    pub(crate) fn new(total: u64) -> Self {
         // Bodies on the same terminal would tear the line apart.
         let shown = total > 1 && io::stderr().is_terminal() && !io::stdout().is_terminal();
-        Self { total, clock: clock.clone(), started: clock.now(), shown, counts: Mutex::default() }
+        Self { total, started: Instant::now(), shown, counts: Mutex::default() }
     }
 
     pub(crate) fn add(&self, outcome: Outcome) {
@@ -70,8 +70,8 @@ impl Meter {
     }
 
     fn draw(&self, counts: &mut Counts) {
-        let now = self.clock.now();
-        let due = counts.drawn.is_none_or(|drawn| now.saturating_since(drawn) >= REDRAW);
+        let now = Instant::now();
+        let due = counts.drawn.is_none_or(|drawn| now.saturating_duration_since(drawn) >= REDRAW);
         if !self.shown || !due {
             return;
         }
@@ -90,8 +90,8 @@ impl Meter {
         }
     }
 
-    fn rate(&self, calls: u64, now: MonotonicTime) -> f64 {
-        let seconds = now.saturating_since(self.started).as_secs_f64();
+    fn rate(&self, calls: u64, now: Instant) -> f64 {
+        let seconds = now.saturating_duration_since(self.started).as_secs_f64();
         #[allow(clippy::cast_precision_loss, reason = "nobody counts that far")]
         if seconds > 0.0 { calls as f64 / seconds } else { 0.0 }
     }
@@ -110,7 +110,7 @@ impl Meter {
             "p90_ms": millis(900),
             "p99_ms": millis(990),
             "max_ms": millis(1000),
-            "requests_per_second": (self.rate(counts.calls, self.clock.now()) * 10.0).round() / 10.0,
+            "requests_per_second": (self.rate(counts.calls, Instant::now()) * 10.0).round() / 10.0,
         }})
     }
 
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_summary_counts_what_happened() {
-        let meter = Meter::new(3, &Clock::system());
+        let meter = Meter::new(3);
         for (sends, failed, generation) in [(1, false, 1), (2, false, 2), (1, true, 2)] {
             meter.add(Outcome { took: Duration::from_millis(10), failed, sends, generation: Some(generation) });
         }

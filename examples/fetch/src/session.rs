@@ -266,7 +266,16 @@ impl Session {
 
 /// Objects to plain `http` that the user did not allow.
 fn check_urls(filled: &FilledProvider, origins: &Origins) -> Result<(), Failure> {
-    let names = ["base_url", "authorize_url", "token_url", "refresh_url", "revoke_url", "introspect_url"];
+    let names = [
+        "base_url",
+        "authorize_url",
+        "token_url",
+        "refresh_url",
+        "revoke_url",
+        "introspect_url",
+        "device_url",
+        "issuer",
+    ];
     let mistakes: Vec<_> = names
         .into_iter()
         .filter_map(|name| {

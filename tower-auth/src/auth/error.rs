@@ -58,7 +58,7 @@ impl AuthError {
         }
     }
 
-    pub(super) fn not_signed(error: SigningError) -> Self {
+    pub(crate) fn not_signed(error: SigningError) -> Self {
         Self {
             kind: AuthErrorKind::NotSigned,
             message: "the request was not sent because it could not be signed".to_owned(),

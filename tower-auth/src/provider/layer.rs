@@ -85,6 +85,10 @@ impl ProviderLayer {
         Ok(Self { auth: AuthLayer::of_connection(connection)?, site: Arc::new(site) })
     }
 
+    pub(super) fn base(&self) -> Option<&BaseUrl> {
+        self.site.base.as_ref()
+    }
+
     /// As [`AuthLayer::existing_credential`].
     #[must_use]
     pub fn existing_credential(mut self, policy: ExistingCredential) -> Self {

@@ -27,10 +27,6 @@ impl<S> Provider<S> {
     pub(super) fn new(auth: Auth<BodyRefusal<S>>, site: Arc<Site>) -> Self {
         Self { auth, site, slot: Slot::default() }
     }
-
-    pub(super) fn site(&self) -> &Site {
-        &self.site
-    }
 }
 
 impl Site {

@@ -112,16 +112,17 @@ impl AuthLayer {
     }
 }
 
-type Answer<'a> = Pin<Box<dyn Future<Output = reqwest_middleware::Result<reqwest::Response>> + Send + 'a>>;
+pub(super) type Answer<'a> = Pin<Box<dyn Future<Output = reqwest_middleware::Result<reqwest::Response>> + Send + 'a>>;
 
 /// The layer as a middleware.
 fn middleware(layer: AuthLayer) -> impl Middleware {
-    /// Names the lifetimes, which a closure alone leaves unrelated.
-    fn related<F>(function: F) -> F
-    where
-        F: for<'a> Fn(reqwest::Request, &'a mut Extensions, Next<'a>) -> Answer<'a> + Send + Sync + 'static,
-    {
-        function
-    }
-    related(move |request, extensions, next| Box::pin(exchange(layer.clone(), request, extensions, next)))
+    middleware_of(move |request, extensions, next| Box::pin(exchange(layer.clone(), request, extensions, next)))
+}
+
+/// Names the lifetimes, which a closure alone leaves unrelated.
+pub(super) fn middleware_of<F>(function: F) -> impl Middleware
+where
+    F: for<'a> Fn(reqwest::Request, &'a mut Extensions, Next<'a>) -> Answer<'a> + Send + Sync + 'static,
+{
+    function
 }

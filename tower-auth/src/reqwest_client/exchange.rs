@@ -66,7 +66,7 @@ fn joined(split: Response<reqwest::Response>) -> reqwest::Response {
 }
 
 /// The layer boxes its own errors and those of the service below.
-fn typed(error: BoxError) -> Error {
+pub(super) fn typed(error: BoxError) -> Error {
     match error.downcast::<Error>().map_err(|error| error.downcast::<AuthError>()) {
         Ok(sending) => *sending,
         Err(Ok(own)) => Error::middleware(*own),

@@ -2,4 +2,6 @@
 
 mod client;
 mod exchange;
+#[cfg(feature = "provider")]
+mod provider;
 mod sender;

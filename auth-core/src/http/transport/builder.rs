@@ -2,13 +2,13 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-
-use super::connect::{Connector, Dial};
+use super::clients::{Clients, Recipe};
+use super::connect::Dial;
+use super::identity::ClientIdentity;
 use super::proxy::Path;
 use super::resolve::Lookup;
 use super::service::{Settings, TransportService};
@@ -90,8 +90,25 @@ impl HttpTransport {
     }
 
     /// Shows a client certificate (RFC 8705): its chain and its private key, both PEM.
-    pub fn client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Secret>) -> Self {
-        self.tls.client = Some((chain.into(), key.into()));
+    pub fn client_certificate(self, chain: impl Into<Vec<u8>>, key: impl Into<Secret>) -> Self {
+        self.identity(ClientIdentity::texts(chain.into(), key.into()))
+    }
+
+    /// Shows a client certificate (RFC 8705) from files that somebody else replaces: its chain and its private key, both PEM. A new
+    /// pair is used without a restart.
+    ///
+    /// The files are read at [`build`](Self::build), again before an exchange when that was 60 seconds ago, and after a connection
+    /// failed. Requests behind a change go over new connections. While the files cannot be used, because they are missing, broken or
+    /// do not belong together, the last good pair is shown, which is logged at `warn`.
+    ///
+    /// # Security
+    /// Replace both files by renames, or the whole directory by a link as Kubernetes does, the key readable by its owner alone.
+    pub fn client_certificate_files(self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.identity(ClientIdentity::Files { chain: chain.into(), key: key.into() })
+    }
+
+    pub(crate) fn identity(mut self, identity: ClientIdentity) -> Self {
+        self.tls.client = Some(identity);
         self
     }
 
@@ -173,7 +190,7 @@ impl HttpTransport {
     /// The client.
     ///
     /// # Errors
-    /// - A certificate or key cannot be used, or there is no root to trust.
+    /// - A certificate or key cannot be read or used, they do not belong together, or there is no root to trust.
     /// - A plain-http origin is not one.
     /// - An address policy stands beside a proxy, which would resolve names out of its sight, or beside plain `http`.
     pub fn build(self) -> Result<HttpClient, ConfigError> {
@@ -194,15 +211,10 @@ impl HttpTransport {
         }
         let path = self.proxy.as_ref().map_or(Path::Direct, Proxy::path);
         let dial = Dial::new(self.lookup.unwrap_or_else(Lookup::system), self.policy, path, self.connect);
-        let connector = Connector::new(dial, self.tls.config()?, self.clock.clone(), self.connect);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(self.pool_idle)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http1_max_buf_size(MAX_HEAD)
-            .http2_max_header_list_size(MAX_HEAD_H2)
-            .build(connector);
-        let settings = Settings { client, rules, clock: self.clock, total: self.total, max_body: self.max_body };
+        let recipe =
+            Recipe { dial, tls: self.tls, clock: self.clock.clone(), connect: self.connect, pool_idle: self.pool_idle };
+        let clients = Clients::new(recipe)?;
+        let settings = Settings { clients, rules, clock: self.clock, total: self.total, max_body: self.max_body };
         Ok(HttpClient::new(TransportService(Arc::new(settings))))
     }
 }
@@ -219,10 +231,6 @@ impl Dangerous<HttpTransport> {
         transport
     }
 }
-
-/// The largest response head, in bytes.
-const MAX_HEAD: usize = 64 * 1024;
-const MAX_HEAD_H2: u32 = 64 * 1024;
 
 impl Default for HttpTransport {
     fn default() -> Self {

@@ -2,7 +2,9 @@
 
 mod address;
 mod builder;
+mod clients;
 mod connect;
+mod identity;
 mod proxy;
 mod resolve;
 mod service;
@@ -11,3 +13,6 @@ mod tls;
 pub use self::address::AddressPolicy;
 pub use self::builder::HttpTransport;
 pub use self::proxy::Proxy;
+
+#[cfg(feature = "oauth")]
+pub(crate) use self::identity::ClientIdentity;

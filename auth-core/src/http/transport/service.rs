@@ -10,11 +10,10 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use tower_service::Service;
 
-use super::connect::Connector;
+use super::clients::Clients;
 use crate::Clock;
 use crate::clock::within;
 use crate::error::BoxError;
@@ -27,7 +26,7 @@ use crate::http::plaintext::{PlaintextRules, site};
 pub(super) struct TransportService(pub(super) Arc<Settings>);
 
 pub(super) struct Settings {
-    pub(super) client: Client<Connector, Full<Bytes>>,
+    pub(super) clients: Clients,
     pub(super) rules: PlaintextRules,
     pub(super) clock: Clock,
     pub(super) total: Duration,
@@ -60,14 +59,22 @@ impl Settings {
         let mut request = request.map(Full::new);
         let connection = capture_connection(&mut request);
         let work = async {
-            let response = self.client.request(request).await.map_err(|error| broken(&site, error))?;
+            let client = self.clients.current().await;
+            let response = client.request(request).await.map_err(|error| broken(&site, error))?;
             self.read(&site, response).await
         };
-        within(&self.clock, self.total, work).await.unwrap_or_else(|| {
+        let result = within(&self.clock, self.total, work).await.unwrap_or_else(|| {
             let unsent = connection.connection_metadata().is_none();
             let message = format!("the exchange with {site} took longer than {:?}", self.total);
             Err(TransportError::new(TransportErrorKind::TimedOut, message).unsent(unsent))
-        })
+        });
+        // A certificate that is refused shows as an alert, or as a closed connection if that comes first.
+        if let Err(error) = &result {
+            if matches!(error.kind(), TransportErrorKind::Tls | TransportErrorKind::Protocol) {
+                self.clients.doubt();
+            }
+        }
+        result
     }
 
     async fn read<B>(&self, site: &str, response: Response<B>) -> Result<Response<Bytes>, TransportError>

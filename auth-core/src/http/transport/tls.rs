@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::Secret;
+use super::identity::{ClientIdentity, Pair};
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Whom to trust, and who we are.
@@ -14,8 +15,7 @@ pub(super) struct TlsOptions {
     pub(super) roots: Roots,
     /// PEM texts.
     pub(super) own_roots: Vec<Vec<u8>>,
-    /// PEM texts: the chain, the key.
-    pub(super) client: Option<(Vec<u8>, Secret)>,
+    pub(super) client: Option<ClientIdentity>,
 }
 
 /// Which roots are trusted beside our own.
@@ -30,7 +30,8 @@ pub(super) enum Roots {
 
 impl TlsOptions {
     /// A configuration with the aws-lc-rs provider in it, so that no process-wide one is looked for.
-    pub(super) fn config(&self) -> Result<ClientConfig, ConfigError> {
+    /// `pair` is shown as ours.
+    pub(super) fn config(&self, pair: Option<&Pair>) -> Result<ClientConfig, ConfigError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(self.store()?), Arc::clone(&provider))
             .build()
@@ -39,18 +40,9 @@ impl TlsOptions {
             .with_safe_default_protocol_versions()
             .map_err(|error| invalid("the TLS versions cannot be used").with_source(error))?
             .with_webpki_verifier(verifier);
-        let mut config = match &self.client {
+        let mut config = match pair {
             None => builder.with_no_client_auth(),
-            Some((chain, key)) => {
-                let chain = certificates(chain)
-                    .ok_or_else(|| invalid("the client certificate is not PEM with certificates"))?;
-                // The source could quote the text, so it is left out.
-                let key = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes())
-                    .map_err(|_| invalid("the key of the client certificate is not a PEM private key"))?;
-                builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| invalid("the client certificate and its key cannot be used").with_source(error))?
-            }
+            Some(pair) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair.certified()?))),
         };
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
@@ -79,12 +71,12 @@ impl TlsOptions {
 }
 
 /// The certificates of a PEM text; `None` if it has none, or a broken one.
-fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+pub(super) fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().ok()?;
     (!all.is_empty()).then_some(all)
 }
 
-fn invalid(message: &str) -> ConfigError {
+pub(super) fn invalid(message: &str) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Tls, message)
 }
 
@@ -93,7 +85,7 @@ mod tests {
     use super::*;
 
     fn kind(options: &TlsOptions) -> Option<ConfigErrorKind> {
-        options.config().err().map(|error| error.kind())
+        options.config(None).err().map(|error| error.kind())
     }
 
     // R6750-5.3a
@@ -101,7 +93,7 @@ mod tests {
     fn default_and_bundled_roots_make_a_configuration_without_a_process_wide_provider() {
         assert!(rustls::crypto::CryptoProvider::get_default().is_none());
         assert_eq!(kind(&TlsOptions::default()), None);
-        let config = TlsOptions { roots: Roots::Bundled, ..TlsOptions::default() }.config().unwrap();
+        let config = TlsOptions { roots: Roots::Bundled, ..TlsOptions::default() }.config(None).unwrap();
         assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
         assert!(rustls::crypto::CryptoProvider::get_default().is_none());
     }
@@ -115,8 +107,8 @@ mod tests {
             assert_eq!(kind(&TlsOptions { own_roots: vec![pem], ..TlsOptions::default() }), tls);
         }
         for (chain, key) in [(b"".to_vec(), ""), (junk, "sentinel")] {
-            let options = TlsOptions { client: Some((chain, key.into())), ..TlsOptions::default() };
-            let error = options.config().unwrap_err();
+            let pair = Pair { chain, key: key.into() };
+            let error = TlsOptions::default().config(Some(&pair)).unwrap_err();
             assert_eq!(error.kind(), ConfigErrorKind::Tls);
             assert!(!format!("{error:?}").contains("sentinel"));
         }

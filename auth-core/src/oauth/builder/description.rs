@@ -12,6 +12,7 @@ use crate::http::{HttpClient, PlaintextOptions};
 use crate::oauth::client::Inner;
 use crate::oauth::client_auth::{AssertionOptions, Authenticator, Halves, Identity, SecretOrigin};
 use crate::oauth::endpoints::{Endpoints, Target};
+use crate::oauth::metadata::MetadataCache;
 use crate::oauth::request::Params;
 use crate::oauth::{BodyFormat, ClientAuth, OAuthClient};
 use crate::{Clock, Secret};
@@ -23,13 +24,14 @@ pub struct OAuthClientBuilder {
     pub(super) identity: Identity,
     pub(super) secrets: Vec<SecretOrigin>,
     #[cfg(feature = "http")]
-    pub(super) certificate: Option<(Vec<u8>, Secret)>,
+    pub(super) certificate: Option<crate::http::ClientIdentity>,
     #[cfg(feature = "dpop")]
     pub(super) dpop: Option<DpopKey>,
     pub(super) takes_bearer: bool,
     pub(super) issuer: Option<String>,
     pub(super) endpoints: Vec<(Target, String)>,
     pub(super) endpoint_origins: Vec<String>,
+    pub(super) metadata: Option<Arc<MetadataCache>>,
     pub(super) format: BodyFormat,
     pub(super) params: Params,
     pub(super) refresh_params: Params,
@@ -62,6 +64,7 @@ impl OAuthClientBuilder {
             issuer: None,
             endpoints: Vec::new(),
             endpoint_origins: Vec::new(),
+            metadata: None,
             format: BodyFormat::default(),
             params: Params::default(),
             refresh_params: Params::default(),

@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use super::OAuthClientBuilder;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::http::{Endpoint, PlaintextRules};
-use crate::oauth::ServerMetadata;
+use crate::http::PlaintextRules;
 use crate::oauth::endpoints::{EndpointRules, Endpoints, Target};
 use crate::oauth::metadata::MetadataCache;
+use crate::oauth::{ServerDiscovery, ServerMetadata};
 
 impl OAuthClientBuilder {
     /// What names the server in messages, and where its metadata comes from.
@@ -11,28 +13,42 @@ impl OAuthClientBuilder {
         &self,
         endpoints: &Endpoints,
         rules: &PlaintextRules,
-    ) -> Result<(String, Option<MetadataCache>), ConfigError> {
+    ) -> Result<(String, Option<Arc<MetadataCache>>), ConfigError> {
         let token = endpoints.get(Target::Token);
         let Some(issuer) = &self.issuer else {
             let missing =
                 || ConfigError::new(ConfigErrorKind::MissingOption, "the URL of the token endpoint is missing");
             return Ok((token.ok_or_else(missing)?.site().to_owned(), None));
         };
-        let mut discovery = ServerMetadata::discovery(issuer)
+        let discovery = self.server_discovery(issuer);
+        let checked = discovery.checked_issuer(rules);
+        let metadata = match &self.metadata {
+            Some(shared) if shared.issuer() == issuer => Arc::clone(shared),
+            _ => Arc::new(MetadataCache::new(discovery)),
+        };
+        match (token, checked) {
+            // An issuer that is only a name for assertions need not be a URL.
+            (Some(token), checked) => Ok((token.site().to_owned(), checked.is_ok().then_some(metadata))),
+            (None, checked) => Ok((checked?.site().to_owned(), Some(metadata))),
+        }
+    }
+
+    /// How the metadata of `issuer` is fetched.
+    pub(in crate::oauth) fn server_discovery(&self, issuer: &str) -> ServerDiscovery {
+        let discovery = ServerMetadata::discovery(issuer)
             .clock(self.clock.clone())
             .timeout(self.timeout)
             .plaintext(self.plaintext.clone());
-        if let Some(http) = &self.http {
-            discovery = discovery.http_client(http.clone());
+        match &self.http {
+            Some(http) => discovery.http_client(http.clone()),
+            None => discovery,
         }
-        let checked = discovery.checked_issuer(rules);
-        match (token, checked) {
-            // An issuer that is only a name for assertions need not be a URL.
-            (Some(token), checked) => {
-                Ok((token.site().to_owned(), checked.is_ok().then(|| MetadataCache::new(discovery))))
-            }
-            (None, checked) => Ok((Endpoint::site(&checked?).to_owned(), Some(MetadataCache::new(discovery)))),
-        }
+    }
+
+    /// Shares what is known of the issuer with every client that this builder makes.
+    pub(in crate::oauth) fn shared_metadata(mut self, metadata: Arc<MetadataCache>) -> Self {
+        self.metadata = Some(metadata);
+        self
     }
 
     pub(super) fn endpoint_rules(&self) -> Result<EndpointRules, ConfigError> {

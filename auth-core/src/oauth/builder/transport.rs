@@ -1,3 +1,5 @@
+#[cfg(feature = "http")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::OAuthClientBuilder;
@@ -5,7 +7,9 @@ use crate::Clock;
 #[cfg(feature = "http")]
 use crate::Secret;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::http::{Dangerous, HttpClient};
+#[cfg(feature = "http")]
+use crate::http::ClientIdentity;
+use crate::http::{Dangerous, HttpClient, PlaintextOptions};
 
 /// How requests are sent.
 impl OAuthClientBuilder {
@@ -35,6 +39,11 @@ impl OAuthClientBuilder {
         self
     }
 
+    pub(in crate::oauth) fn with_plaintext(mut self, options: PlaintextOptions) -> Self {
+        self.plaintext = options;
+        self
+    }
+
     /// Options that weaken the protection.
     pub fn dangerous(self) -> Dangerous<Self> {
         Dangerous::new(self)
@@ -47,7 +56,15 @@ impl OAuthClientBuilder {
     /// The default transport is built with it. An HTTP client given by [`http_client`](Self::http_client) has its own instead.
     #[cfg(feature = "http")]
     pub fn client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Secret>) -> Self {
-        self.certificate = Some((chain.into(), key.into()));
+        self.certificate = Some(ClientIdentity::texts(chain.into(), key.into()));
+        self
+    }
+
+    /// As [`client_certificate`](Self::client_certificate), from files that somebody else replaces: a new pair is used without a
+    /// restart. See [`HttpTransport::client_certificate_files`](crate::HttpTransport::client_certificate_files).
+    #[cfg(feature = "http")]
+    pub fn client_certificate_files(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.certificate = Some(ClientIdentity::Files { chain: chain.into(), key: key.into() });
         self
     }
 
@@ -64,7 +81,7 @@ impl OAuthClientBuilder {
             }
             None if self.identity.method.uses_certificate() && !shows => Err(ConfigError::new(
                 ConfigErrorKind::MissingOption,
-                "the client certificate is missing: give `client_certificate`, or an HTTP client that has one",
+                "the client certificate is missing: give `client_certificate` or `client_certificate_files`, or an HTTP client that has one",
             )),
             None => self.default_http(),
         }
@@ -87,8 +104,8 @@ impl OAuthClientBuilder {
             .clock(self.clock.clone())
             .total_timeout(self.timeout)
             .max_body(crate::oauth::response::MAX_ANSWER);
-        if let Some((chain, key)) = &self.certificate {
-            transport = transport.client_certificate(chain.clone(), key.clone());
+        if let Some(identity) = &self.certificate {
+            transport = transport.identity(identity.clone());
         }
         transport.build()
     }

@@ -78,6 +78,15 @@ impl Memory {
         response
     }
 
+    /// Takes in the refresh token of an answer that was for somebody else. `None` if it brought none, or the known one.
+    #[cfg(feature = "provider")]
+    pub(super) fn take_token_of(&mut self, response: &TokenResponse) -> Option<Secret> {
+        self.doubt = None;
+        let new = response.refresh_token().filter(|new| self.token.as_ref() != Some(new))?;
+        self.replace_token(new);
+        Some(new.clone())
+    }
+
     /// Drops the refresh token, and what was granted with it.
     pub(super) fn drop_token(&mut self) {
         if let Some(token) = self.token.take() {

@@ -51,6 +51,7 @@ pub use self::static_code::{StaticCode, StaticCodeSource};
 pub use self::token_exchange::{TokenExchange, TokenExchangeSource};
 pub use self::token_type::TokenType;
 
+#[cfg(feature = "authorization-code")]
 pub(in crate::oauth) use self::received::{FirstResponse, Received};
 #[allow(unused_imports, reason = "features decide which grants are there")]
 pub(in crate::oauth) use self::terms::{Terms, check_resource};

@@ -95,6 +95,36 @@ impl<G: Grantor> Renewal<G> {
         Ok(self.agreed.with_lifetime(memory.take_in(response)))
     }
 
+    /// Spends the refresh token on something else than the next tokens of this grant. `exchange` sends it, and `rotated` gets to know one that came back
+    /// in its place, before anybody else can spend that.
+    #[cfg(feature = "provider")]
+    pub(crate) async fn spend<F, K>(
+        &self,
+        previous: Option<&TokenResponse>,
+        exchange: impl FnOnce(Secret) -> F + Send,
+        rotated: impl FnOnce(Secret) -> K + Send,
+    ) -> Result<TokenResponse, TokenError>
+    where
+        F: Future<Output = Result<TokenResponse, TokenError>> + Send,
+        K: Future<Output = Result<(), TokenError>> + Send,
+    {
+        let mut memory = self.memory.lock().await;
+        memory.learn(previous);
+        let Some(token) = memory.token() else {
+            let message = format!("{} gave no refresh token, which further tokens are had by", self.client().site());
+            return Err(TokenError::new(TokenErrorKind::Refused, message));
+        };
+        let is_replay = self.begin(&mut memory, &token)?;
+        let response = match exchange(token).await {
+            Ok(response) => response,
+            Err(error) => return Err(self.end(&mut memory, is_replay, error)),
+        };
+        if let Some(new) = memory.take_token_of(&response) {
+            rotated(new).await?;
+        }
+        Ok(response)
+    }
+
     async fn refresh(&self, memory: &mut Memory, token: &Secret) -> Result<TokenResponse, TokenError> {
         let is_replay = self.begin(memory, token)?;
         match self.exchange(token).await {

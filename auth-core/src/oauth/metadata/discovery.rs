@@ -1,20 +1,11 @@
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Request, Response, StatusCode, Uri};
-
 use super::ServerMetadata;
-use crate::clock::race;
+use super::document_request::{DocumentRequest, Failed};
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::http::retry_after;
-use crate::http::{
-    Dangerous, Endpoint, HttpClient, PlaintextOptions, PlaintextRules, TransportError, TransportErrorKind,
-};
-use crate::metadata::{DocumentError, MAX_METADATA, addresses};
-use crate::oauth::failure::ForeignError;
+use crate::http::{Dangerous, Endpoint, HttpClient, PlaintextOptions, PlaintextRules};
+use crate::metadata::{DocumentError, addresses};
 use crate::oauth::limit::Limit;
-use crate::oauth::redact::Redactor;
 use crate::{Clock, Origin, TokenError, TokenErrorKind};
 
 /// A fetch of an authorization server's metadata, described. Made by [`ServerMetadata::discovery`].
@@ -26,16 +17,6 @@ pub struct ServerDiscovery {
     clock: Clock,
     timeout: Duration,
     plaintext: PlaintextOptions,
-}
-
-/// Why one address yielded nothing.
-enum Failed {
-    /// Another address may have it.
-    Elsewhere(TokenError),
-    /// The document there cannot be used.
-    Wrong(TokenError),
-    /// The server cannot be asked at this time.
-    Now(TokenError),
 }
 
 impl ServerDiscovery {
@@ -82,12 +63,12 @@ impl ServerDiscovery {
         self.timeout
     }
 
-    pub(super) fn time(&self) -> &Clock {
-        &self.clock
-    }
-
     pub(super) fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    pub(super) fn time(&self) -> &Clock {
+        &self.clock
     }
 
     /// Options that weaken the protection.
@@ -119,15 +100,10 @@ impl ServerDiscovery {
         })?;
         let limit = Limit::new(&self.clock, self.timeout);
         let (mut wrong, mut absent) = (None, None);
+        let request = DocumentRequest { http: &http, site: issuer.site(), clock: &self.clock, limit };
         for uri in addresses(issuer.uri()) {
-            let got = match race(self.get(&http, issuer.site(), &uri), limit.passed()).await {
-                Some(got) => got.and_then(|response| self.read(&issuer, &rules, &response)),
-                None => Err(Failed::Now(TokenError::new(
-                    TokenErrorKind::TimedOut,
-                    format!("{} did not give its metadata within {:?}", issuer.site(), self.timeout),
-                ))),
-            };
-            match got {
+            let got = request.send(&uri).await;
+            match got.and_then(|body| self.read(&issuer, &rules, &body)) {
                 Ok(metadata) => return Ok(metadata),
                 Err(Failed::Now(error)) => return Err(error),
                 // A document that is wrong says more than one that is absent.
@@ -165,7 +141,7 @@ impl ServerDiscovery {
             .plaintext(self.plaintext.clone())
             .clock(self.clock.clone())
             .total_timeout(self.timeout)
-            .max_body(MAX_METADATA)
+            .max_body(crate::metadata::MAX_METADATA)
             .build()
     }
 
@@ -177,53 +153,10 @@ impl ServerDiscovery {
         ))
     }
 
-    async fn get(&self, http: &HttpClient, site: &str, uri: &Uri) -> Result<Response<Bytes>, Failed> {
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = uri.clone();
-        let headers = request.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tower-auth/", env!("CARGO_PKG_VERSION"))));
-        let response = http.send(request).await.map_err(|error| Failed::Now(unreachable(site, &*error)))?;
-        let status = response.status();
-        if status == StatusCode::OK {
-            return Ok(response);
-        }
-        let elsewhere = (status.is_client_error() || status.is_redirection())
-            && !matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
-        let kind = match status {
-            StatusCode::TOO_MANY_REQUESTS => TokenErrorKind::Throttled,
-            _ if elsewhere => TokenErrorKind::Misconfigured,
-            _ => TokenErrorKind::ServerError,
-        };
-        let message = format!("{site} gave no metadata: it answered with status {}", status.as_u16());
-        let mut error = TokenError::new(kind, message).with_status(status.as_u16());
-        if let Some(wait) = retry_after(response.headers(), self.clock.wall()) {
-            error = error.with_retry_after(wait);
-        }
-        Err(if elsewhere { Failed::Elsewhere(error) } else { Failed::Now(error) })
-    }
-
-    fn read(
-        &self,
-        issuer: &Endpoint,
-        rules: &PlaintextRules,
-        response: &Response<Bytes>,
-    ) -> Result<ServerMetadata, Failed> {
+    fn read(&self, issuer: &Endpoint, rules: &PlaintextRules, body: &[u8]) -> Result<ServerMetadata, Failed> {
         let site = issuer.site();
-        let unparsable =
-            |what: &str| TokenError::new(TokenErrorKind::Unparsable, format!("the metadata of {site} {what}"));
-        if response.headers().contains_key(CONTENT_ENCODING) {
-            return Err(Failed::Wrong(unparsable("is compressed, which nobody asked for")));
-        }
-        if response.body().len() > MAX_METADATA {
-            return Err(Failed::Wrong(unparsable("is larger than 256 KiB")));
-        }
-        // A server may answer with a web page for whatever it does not know.
-        if !is_json(response) {
-            return Err(Failed::Elsewhere(unparsable("is not JSON by its type")));
-        }
         let origin = Origin::of(issuer.uri());
-        ServerMetadata::read(response.body(), &self.issuer, origin, rules).map_err(|error| {
+        ServerMetadata::read(body, &self.issuer, origin, rules).map_err(|error| {
             Failed::Wrong(match error {
                 DocumentError::OtherIssuer(found) => TokenError::new(
                     TokenErrorKind::Misconfigured,
@@ -232,7 +165,7 @@ impl ServerDiscovery {
                         self.issuer
                     ),
                 ),
-                other => unparsable(&other.to_string()),
+                other => TokenError::new(TokenErrorKind::Unparsable, format!("the metadata of {site} {other}")),
             })
         })
     }
@@ -248,27 +181,4 @@ impl Dangerous<ServerDiscovery> {
         discovery.plaintext.origins.push(origin.into());
         discovery
     }
-}
-
-/// Whether the media type is `application/json`, parameters aside (RFC 8414 section 3.2).
-fn is_json(response: &Response<Bytes>) -> bool {
-    let value = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
-}
-
-fn unreachable(site: &str, error: &(dyn std::error::Error + 'static)) -> TokenError {
-    let message = format!("{site} cannot be asked for its metadata");
-    let Some(transport) = TransportError::find(error) else {
-        let source = ForeignError::new(error, &Redactor::default());
-        return TokenError::new(TokenErrorKind::Unreachable, message).with_source(source);
-    };
-    let kind = match transport.kind() {
-        TransportErrorKind::TimedOut => TokenErrorKind::TimedOut,
-        TransportErrorKind::TooLarge | TransportErrorKind::Encoded => TokenErrorKind::Unparsable,
-        TransportErrorKind::Forbidden => TokenErrorKind::Misconfigured,
-        TransportErrorKind::Connect | TransportErrorKind::Tls | TransportErrorKind::Protocol => {
-            TokenErrorKind::Unreachable
-        }
-    };
-    TokenError::new(kind, format!("{message}: {transport}")).with_source(transport.clone())
 }

@@ -115,9 +115,9 @@ pub(super) fn check(draft: &Draft, method: &AuthMethod, notes: &Notes) {
 pub(in crate::provider) fn check_url(method: &AuthMethod, used: UrlUse, url: &Located<UrlTemplate>, notes: &Notes) {
     let (meanings, known): (&[&str], _) = match used.key {
         UrlKey::Base => (&[], LATE),
-        UrlKey::Authorize => (&["base_url"], EARLY),
+        UrlKey::Authorize | UrlKey::Issuer => (&["base_url"], EARLY),
         UrlKey::Token => (&["base_url"], EXCHANGE),
-        UrlKey::Refresh | UrlKey::Revoke | UrlKey::Introspect => (&["base_url", "token_url"], LATE),
+        UrlKey::Refresh | UrlKey::Revoke | UrlKey::Introspect | UrlKey::Device => (&["base_url", "token_url"], LATE),
     };
     let checker = Checker { method, notes };
     checker.url(url, Room { method, meanings, steps: 0, known, filled: &[] });

@@ -12,6 +12,7 @@ use super::credential::CredentialMaker;
 use super::grantor::ProviderGrantor;
 use super::log::{RequestLog, logged};
 use super::runner::Runner;
+use super::secondary::Makings;
 use super::signers::Signers;
 use super::source::{ProviderSource, Shared, Way, captured};
 use crate::error::{BoxError, ConfigError, ConfigErrorKind};
@@ -34,6 +35,7 @@ pub struct ConnectionBuilder {
 }
 
 /// What clients and caches of a connection share.
+#[derive(Clone)]
 pub(super) struct Options {
     pub(super) http: Option<HttpClient>,
     pub(super) clock: Clock,
@@ -199,7 +201,8 @@ impl ConnectionBuilder {
         };
         Ok(Connection(Arc::new(Inner {
             runner: self.runner(http, timeout),
-            clock: self.options.clock,
+            clock: self.options.clock.clone(),
+            options: self.options,
             plaintext,
             persist: self.persist,
             scopes: self.scopes,
@@ -255,15 +258,17 @@ impl ConnectionBuilder {
                 .flatten()
                 .map(|code| Once::new("typed-in code", code)),
         };
-        let source = Arc::new(ProviderSource {
-            filled: Arc::clone(filled),
-            way: way(filled, client.as_ref(), grantor),
-            budget: method.limits.token_calls.map(|(count, per)| Budget::new(count, per)),
-            clock: clock.clone(),
-        });
-        let maker = Arc::clone(maker);
+        let budget = method.limits.token_calls.map(|(count, per)| Arc::new(Budget::new(count, per)));
+        let way = way(filled, client.as_ref(), grantor);
+        let renewal = match &way {
+            Way::ByRefreshToken(renewal) => Some(Arc::clone(renewal)),
+            _ => None,
+        };
+        let source =
+            Arc::new(ProviderSource { filled: Arc::clone(filled), way, budget: budget.clone(), clock: clock.clone() });
+        let own = Arc::clone(maker);
         let present = move |response: &TokenResponse| {
-            maker.make(&maker.filled.method().placement, Some(response.token()), &captured(response))
+            own.make(&own.filled.method().placement, Some(response.token()), &captured(response))
         };
         let mut cache = TokenCache::builder(Shared(Arc::clone(&source)))
             .name(filled.spec().id())
@@ -281,7 +286,21 @@ impl ConnectionBuilder {
         if let Some(response) = &self.resumed {
             cache.publish(response.clone());
         }
-        Ok(Held::Cached { cache, client, source })
+        let secondary = match &renewal {
+            Some(renewal) => Makings {
+                filled,
+                options: &self.options,
+                main: &cache,
+                renewal,
+                budget: &budget,
+                persist: &self.persist,
+                maker,
+                timeout,
+            }
+            .caches()?,
+            None => BTreeMap::new(),
+        };
+        Ok(Held::Cached { cache, client, source, secondary })
     }
 
     fn runner(&self, http: HttpClient, timeout: Duration) -> Runner {
@@ -289,7 +308,8 @@ impl ConnectionBuilder {
         let secrets = filled.method().fields().iter().filter(|field| field.is_secret());
         let secrets = secrets.filter_map(|field| filled.value(field.name()).cloned());
         let redactor = Redactor::default().and(secrets);
-        Runner { http, clock: self.options.clock.clone(), timeout, redactor }
+        let retry_after = filled.method().limits.retry_after.clone();
+        Runner { http, clock: self.options.clock.clone(), timeout, redactor, retry_after }
     }
 }
 
@@ -310,7 +330,7 @@ fn way(filled: &FilledProvider, client: Option<&OAuthClient>, grantor: ProviderG
         reuse_grace: renewal.reuse_grace,
     };
     match renewal.refresh {
-        Refresh::ByRefreshToken => Way::ByRefreshToken(Renewal::new(agreed(), grantor)),
+        Refresh::ByRefreshToken => Way::ByRefreshToken(Arc::new(Renewal::new(agreed(), grantor))),
         Refresh::ByAccessToken => Way::ByAccessToken(grantor, agreed()),
         Refresh::Regrant => Way::Regrant(grantor),
         Refresh::None => Way::Never(grantor),

@@ -16,18 +16,43 @@ use crate::{HttpClient, HttpTransport};
 
 /// The client of the token endpoint that a description names.
 pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Result<OAuthClientBuilder, ConfigError> {
+    described(filled, options, ProviderDialect::new(Arc::clone(filled), options))
+}
+
+/// The same for the secondary token of that number, which has parameters and perhaps a URL of its own.
+pub(super) fn describe_secondary(
+    filled: &Arc<FilledProvider>,
+    options: &Options,
+    number: usize,
+) -> Result<OAuthClientBuilder, ConfigError> {
+    let dialect = ProviderDialect::of_secondary(Arc::clone(filled), options, number);
+    let client = described(filled, options, dialect)?;
+    let own = filled.method().secondary_tokens.get(number).and_then(|token| token.url.as_ref());
+    let Some(own) = own else { return Ok(client) };
+    let url = Scope::new(filled, &options.clock).filling().url(&own.value);
+    let url = url.map_err(|why| invalid(format!("the URL of a secondary token cannot be filled: {why}")))?;
+    Ok(client.refresh_endpoint(url.to_string()))
+}
+
+fn described(
+    filled: &Arc<FilledProvider>,
+    options: &Options,
+    dialect: ProviderDialect,
+) -> Result<OAuthClientBuilder, ConfigError> {
     let method = filled.method();
     let id = filled.value("client_id").map_or_else(|| filled.spec().id().to_owned(), text);
     let mut client = OAuthClient::builder(id)
         .clock(options.clock.clone())
         .scope_separator(method.token.scope_separator)
-        .dialect(Arc::new(ProviderDialect::new(Arc::clone(filled), options)));
+        .dialect(Arc::new(dialect));
     for (key, set) in [
         (UrlKey::Token, OAuthClientBuilder::token_endpoint as fn(OAuthClientBuilder, String) -> OAuthClientBuilder),
         (UrlKey::Refresh, OAuthClientBuilder::refresh_endpoint),
         (UrlKey::Authorize, OAuthClientBuilder::authorization_endpoint),
         (UrlKey::Revoke, OAuthClientBuilder::revocation_endpoint),
         (UrlKey::Introspect, OAuthClientBuilder::introspection_endpoint),
+        (UrlKey::Device, OAuthClientBuilder::device_authorization_endpoint),
+        (UrlKey::Issuer, OAuthClientBuilder::issuer),
     ] {
         let Some(url) = filled.url_of(key) else { continue };
         let alternative = || Scope::new(filled, &options.clock).filling().url(&url.template).ok();

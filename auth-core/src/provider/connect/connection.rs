@@ -1,15 +1,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::answer::Answer;
-use super::body::body_parts;
-use super::builder::Persist;
+use super::body::fill_body;
+use super::builder::{Options, Persist};
 use super::captures::keep;
+use super::client::invalid;
 use super::credential::{CredentialMaker, main_value};
 use super::known::Known;
+use super::placed_body::body_parts;
+use super::retry::{asks_to_wait, retry_after};
 use super::runner::{Runner, Task};
 use super::scope::Scope;
 use super::source::{ProviderSource, captured};
@@ -18,12 +22,15 @@ use crate::oauth::OAuthClient;
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{Refresh, UrlKey};
 use crate::provider::model::{Place, RequestSpec};
-use crate::{Clock, Credential, Secret, TokenCache, TokenError, TokenErrorKind, TokenResponse, TokenTypeHint};
+use crate::{
+    Clock, ConfigError, Credential, MonotonicTime, RefreshCause, Secret, SigningError, SigningErrorKind, SourceRequest,
+    TokenCache, TokenError, TokenErrorKind, TokenResponse, TokenSource,
+};
 
 /// A described provider with its values, ready to be called: a token cache, or a credential that never changes, and what else
 /// the description says.
 ///
-/// The layer of `tower-auth` takes it as it is (`AuthLayer::provider`). Clones share everything.
+/// The layers of `tower-auth` take it as it is (`ProviderLayer`, `AuthLayer::provider`). Clones share everything.
 ///
 /// ```
 /// use tower_auth_core::{ProviderSpec, ProviderValues};
@@ -58,6 +65,7 @@ pub(super) struct Inner {
     pub(super) runner: Runner,
     pub(super) clock: Clock,
     pub(super) plaintext: PlaintextRules,
+    pub(super) options: Options,
     pub(super) persist: Option<Persist>,
     /// Chosen by the caller.
     pub(super) scopes: Vec<String>,
@@ -68,7 +76,12 @@ pub(super) struct Inner {
 /// Where the credential comes from.
 pub(super) enum Held {
     Static(Credential),
-    Cached { cache: TokenCache, client: Option<OAuthClient>, source: Arc<ProviderSource> },
+    Cached {
+        cache: TokenCache,
+        client: Option<OAuthClient>,
+        source: Arc<ProviderSource>,
+        secondary: BTreeMap<String, TokenCache>,
+    },
 }
 
 impl Connection {
@@ -94,6 +107,34 @@ impl Connection {
             Held::Static(credential) => Some(credential),
             Held::Cached { .. } => None,
         }
+    }
+
+    /// The cache of a further token, for another audience, that is had by the same refresh token.
+    ///
+    /// Every call gives the same cache. Its exchanges and the main ones follow each other, so that no refresh token is spent twice; one that comes back in
+    /// its answer is persisted and used from then on for all.
+    ///
+    /// # Errors
+    /// When the description has no secondary token of that name, or does not renew by refresh token.
+    pub fn secondary(&self, name: &str) -> Result<TokenCache, ConfigError> {
+        let (caches, tokens) = match &self.0.held {
+            Held::Cached { secondary, .. } => (Some(secondary), &self.0.filled.method().secondary_tokens),
+            Held::Static(_) => (None, &self.0.filled.method().secondary_tokens),
+        };
+        if let Some(cache) = caches.and_then(|caches| caches.get(name)) {
+            return Ok(cache.clone());
+        }
+        let who = self.0.filled.spec().display_name();
+        let known = tokens.iter().map(|token| &*token.name).collect::<Vec<_>>().join(", ");
+        Err(invalid(if tokens.iter().any(|token| token.name == name) {
+            format!(
+                "{who} has no refresh token to get the token {name:?} by: that needs refresh = \"by_refresh_token\""
+            )
+        } else if known.is_empty() {
+            format!("the description of {who} has no secondary tokens")
+        } else {
+            format!("{who} has no secondary token {name:?}, but: {known}")
+        }))
     }
 
     /// The client of the token endpoint, if the description has one: for introspection, revocation, further grants.
@@ -209,8 +250,13 @@ impl Connection {
         }
         match &self.0.held {
             Held::Cached { cache, .. } if !found.is_empty() => {
-                if let Some(response) = cache.amend(&found)? {
-                    self.persist(response).await?;
+                let kept = |response| {
+                    found
+                        .iter()
+                        .fold(response, |all: TokenResponse, (name, value)| all.with_extra(name.clone(), value.clone()))
+                };
+                if let Some(response) = cache.amend(kept) {
+                    self.persist(Arc::new(response)).await?;
                 }
             }
             Held::Cached { .. } => {}
@@ -221,11 +267,11 @@ impl Connection {
         Ok(found)
     }
 
-    /// Ends the credential at the provider: by the description's request, or by its revocation endpoint (RFC 7009). False if it
-    /// has neither.
+    /// Ends the credential at the provider: by the description's request, or by its revocation endpoint (RFC 7009), where the refresh
+    /// token ends first and then the access token. False if it has neither.
     ///
     /// # Errors
-    /// What the provider objected to. The credential may live on then; see [`TokenError::is_transient`].
+    /// What the provider objected to; that it ends no access tokens is no objection where the refresh token was ended. The credential may live on then; see [`TokenError::is_transient`].
     pub async fn revoke(&self) -> Result<bool, TokenError> {
         let method = self.0.filled.method();
         if let Some(spec) = &method.revoke {
@@ -240,12 +286,13 @@ impl Connection {
         if self.0.filled.url_of(UrlKey::Revoke).is_none() {
             return Ok(false);
         }
-        let (token, hint) = match response.refresh_token() {
-            Some(token) => (token, TokenTypeHint::RefreshToken),
-            None => (response.token().secret(), TokenTypeHint::AccessToken),
-        };
-        Known::of(Some(&response)).during(client.revoke(token, Some(hint))).await?;
-        Ok(true)
+        match Known::of(Some(&response)).during(client.revoke_response(&response)).await {
+            Err(error) if error.access_token_lives_on() => {
+                tracing::info!("the provider ended the grant; its access token serves to its own end");
+                Ok(true)
+            }
+            result => result.map(|()| true).map_err(TokenError::from),
+        }
     }
 
     /// Whether an answer of the API with this head may mean that the token is dead; see [`is_dead`](Self::is_dead).
@@ -292,6 +339,14 @@ impl Connection {
         }
     }
 
+    /// When to come back, by an answer of the API that asks for fewer calls (429, 503): as the description's headers say, else as `Retry-After` does; one hour at
+    /// the most.
+    #[must_use]
+    pub fn retry_after(&self, status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+        let names = &self.0.filled.method().limits.retry_after;
+        asks_to_wait(status).then(|| retry_after(headers, names, self.0.clock.wall())).flatten()
+    }
+
     /// Names of response headers that say when to come back after a 429, besides `Retry-After`.
     #[must_use]
     pub fn retry_after_headers(&self) -> &[HeaderName] {
@@ -302,6 +357,25 @@ impl Connection {
     #[must_use]
     pub fn concurrency(&self) -> Option<usize> {
         self.0.filled.method().limits.concurrency.map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// Puts what belongs into a request's body there: members of a JSON object, or of a form. The body in its new form; `None` if the description puts nothing
+    /// into bodies.
+    ///
+    /// # Errors
+    /// When the body is neither a JSON object nor a form by its content type, or has something else where a member should go.
+    pub fn fill_body(&self, headers: &HeaderMap, body: &[u8]) -> Result<Option<Secret>, SigningError> {
+        if !self.puts_credential_into_bodies() {
+            return Ok(None);
+        }
+        let response = self.response();
+        let known = self.captured();
+        let members = self.0.maker.body_members(response.as_deref().map(TokenResponse::token), &known);
+        let members = members.map_err(|error| {
+            SigningError::new(SigningErrorKind::Request, "the credential for the body cannot be made")
+                .with_source(error)
+        })?;
+        fill_body(headers, body, &members).map(Some)
     }
 
     /// Whether a part of the credential goes into request bodies, which the layer for headers cannot do.

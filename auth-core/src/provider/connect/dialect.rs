@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Map, Value};
 
@@ -13,12 +13,13 @@ use super::client::joined;
 use super::known::Known;
 use super::late_url::late_url;
 use super::lifetime::lifetime;
+use super::retry::{asks_to_wait, retry_after};
 use super::scope::{Scope, unfillable};
 use crate::http::{Endpoint, PlaintextOptions, WipedBuffer};
 use crate::oauth::{BodyFormat, Dialect, Outline, Target, Translated};
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{AuthKind, ExpiryKind, RequestFormat};
-use crate::provider::model::{GrantType, ParamPlace, ParamValue, Source};
+use crate::provider::model::{GrantType, ParamPlace, ParamValue, SecondaryToken, Source};
 use crate::provider::path::Path;
 use crate::{Clock, Secret, TokenError};
 
@@ -32,6 +33,8 @@ pub(super) struct ProviderDialect {
     plaintext: PlaintextOptions,
     /// Scopes beside those of the description.
     chosen: Vec<String>,
+    /// The number of the secondary token that is asked for.
+    secondary: Option<usize>,
 }
 
 /// The standard parameters that a file may rename or drop.
@@ -56,7 +59,16 @@ impl ProviderDialect {
             clock: options.clock.clone(),
             plaintext: options.plaintext.clone(),
             chosen: options.scopes.clone(),
+            secondary: None,
         }
+    }
+
+    pub(super) fn of_secondary(filled: Arc<FilledProvider>, options: &Options, number: usize) -> Self {
+        Self { secondary: Some(number), ..Self::new(filled, options) }
+    }
+
+    fn secondary(&self) -> Option<&SecondaryToken> {
+        self.filled.method().secondary_tokens.get(self.secondary?)
     }
 
     fn place(target: Target) -> ParamPlace {
@@ -85,8 +97,12 @@ impl Dialect for ProviderDialect {
         }
         scope = scope.with("scopes", joined(&self.filled, &self.clock, &self.chosen)?);
         let (extra, grant_type) = match place {
+            _ if target == Target::DeviceAuthorization => (None, &GrantType::Usual),
             ParamPlace::Token => (Some(&method.token.params), &method.token.grant_type),
-            ParamPlace::Refresh => (Some(&method.renewal.params), &method.renewal.grant_type),
+            ParamPlace::Refresh => {
+                let params = self.secondary().map_or(&method.renewal.params, |secondary| &secondary.params);
+                (Some(params), &method.renewal.grant_type)
+            }
             ParamPlace::Authorize => (None, &GrantType::Usual),
         };
         match grant_type {
@@ -152,8 +168,17 @@ impl Dialect for ProviderDialect {
     }
 
     fn translate(&self, target: Target, response: Response<Bytes>, now: SystemTime) -> Result<Translated, TokenError> {
+        let response = self.with_retry_after(response, now);
+        if target == Target::DeviceAuthorization {
+            return Ok(Translated { response, extras: Vec::new() });
+        }
         let answer = Answer::new(&response);
+        let told = |members: &Map<String, Value>| members.contains_key("access_token") || members.contains_key("error");
         Ok(match self.read(&answer, target, now)? {
+            // The usual reader calls a web page, or whatever else it is, by its name.
+            Some((members, ..)) if answer.members().is_none() && !told(&members) => {
+                Translated { response, extras: Vec::new() }
+            }
             Some((members, extras, status)) => Translated { response: rewrite(response, status, &members), extras },
             None => Translated { response, extras: Vec::new() },
         })
@@ -222,6 +247,9 @@ impl ProviderDialect {
             members.remove("token_type");
         }
         self.put_lifetime(&mut members, answer, token.expose_secret(), now);
+        if self.secondary.is_some() {
+            return Ok(Some((members, Vec::new(), status)));
+        }
         let mut extras = keep(&self.filled, answer, &rules.capture)?;
         if let Some(end) = answer.first_text(&rules.refresh_expires) {
             extras.push((REFRESH_EXPIRES.to_owned(), end));
@@ -229,9 +257,21 @@ impl ProviderDialect {
         Ok(Some((members, extras, status)))
     }
 
+    /// Says in the usual header what the description's own say about when to come back.
+    fn with_retry_after(&self, mut response: Response<Bytes>, now: SystemTime) -> Response<Bytes> {
+        let names = &self.filled.method().limits.retry_after;
+        if !names.is_empty() && asks_to_wait(response.status()) {
+            if let Some(wait) = retry_after(response.headers(), names, now) {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1000) as u64));
+            }
+        }
+        response
+    }
+
     fn put_lifetime(&self, members: &mut Map<String, Value>, answer: &Answer, token: &str, now: SystemTime) {
         let method = self.filled.method();
-        let (rules, expires) = (&method.response.expires, &method.expires);
+        let own = self.secondary().and_then(|secondary| secondary.expires.as_ref());
+        let (rules, expires) = (&method.response.expires, own.unwrap_or(&method.expires));
         let text = answer.first_text(rules);
         let found = lifetime(expires.kind, text.as_ref().map(Secret::expose_secret), token, now);
         let usual = expires.kind == ExpiryKind::RelativeSeconds && is_usual(rules, "expires_in");

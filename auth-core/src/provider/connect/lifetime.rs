@@ -42,7 +42,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// `1:02:03:04` and its shorter forms, counted from the end; or words such as `1h 30m` or `2 days`; or a number of seconds.
-fn in_words(text: &str) -> Option<f64> {
+pub(super) fn in_words(text: &str) -> Option<f64> {
     let text = text.trim();
     if let Some(seconds) = number(text) {
         return Some(seconds);
@@ -78,7 +78,7 @@ fn in_words(text: &str) -> Option<f64> {
 }
 
 /// Seconds since 1970: written so, in milliseconds, or as an ISO date. A date without an offset is in UTC.
-fn point(text: &str) -> Option<f64> {
+pub(super) fn point(text: &str) -> Option<f64> {
     if let Some(value) = number(text) {
         return Some(if value >= MILLISECONDS { value / 1000.0 } else { value });
     }

@@ -9,7 +9,7 @@ use super::known::Known;
 use super::scope::Scope;
 use crate::error::ConfigError;
 use crate::oauth::{decode_form, encode_form};
-use crate::provider::kind::{AuthKind, ResponseMode as Mode};
+use crate::provider::kind::{AuthKind, ResponseMode as Mode, UrlKey};
 use crate::provider::model::ParamPlace;
 use crate::{
     AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
@@ -116,12 +116,14 @@ impl ConnectionLogin {
         let query = query.strip_prefix('?').unwrap_or(query);
         let names = &self.connection.0.filled.method().token.names;
         let state = names.name(ParamPlace::Authorize, "state").unwrap_or("state");
+        let nameless = self.connection.0.filled.url_of(UrlKey::Issuer).is_none();
         let renamed = query.split('&').filter_map(|pair| match pair.split_once('=') {
             Some((name, value)) if name == named => Some(format!("code={value}")),
             Some((name, value)) if name == state => Some(format!("state={value}")),
             // What is so called by the standard is something else here. Which issuer the server is no description says, so that there
             // is nothing to compare its name with (RFC 9207 section 2.4).
-            Some(("code" | "state" | "iss", _)) => None,
+            Some(("code" | "state", _)) => None,
+            Some(("iss", _)) if nameless => None,
             _ => Some(pair.to_owned()),
         });
         AuthorizationCallback::from_query(&renamed.collect::<Vec<_>>().join("&"))

@@ -9,6 +9,7 @@ mod captures;
 mod client;
 mod connection;
 mod credential;
+mod device;
 mod dialect;
 mod grantor;
 mod http_signature;
@@ -20,8 +21,11 @@ mod log;
 mod login;
 #[cfg(feature = "loopback")]
 mod native;
+mod placed_body;
+mod retry;
 mod runner;
 mod scope;
+mod secondary;
 mod signers;
 mod source;
 

@@ -5,9 +5,10 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method, Request, Response, Uri};
 
 use super::answer::Answer;
+use super::retry::retry_after;
 use super::scope::{Scope, unfillable};
 use crate::clock::within;
-use crate::http::{HttpClient, retry_after};
+use crate::http::HttpClient;
 use crate::oauth::{BodyFormat, Params, Redactor, transport_failure};
 use crate::provider::kind::RequestFormat;
 use crate::provider::model::{ParamValue, RequestSpec, Response as Rules};
@@ -26,6 +27,8 @@ pub(super) struct Runner {
     pub(super) clock: Clock,
     pub(super) timeout: Duration,
     pub(super) redactor: Redactor,
+    /// Headers that say when to come back.
+    pub(super) retry_after: Vec<http::HeaderName>,
 }
 
 /// A request to be sent, and what it is for.
@@ -115,7 +118,7 @@ impl Runner {
         if let Some(code) = &code {
             error = error.with_oauth_error(code);
         }
-        Err(match retry_after(response.headers(), self.clock.wall()) {
+        Err(match retry_after(response.headers(), &self.retry_after, self.clock.wall()) {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         })
@@ -157,7 +160,7 @@ fn request(task: &Task<'_>, scope: &Scope<'_>) -> Result<Request<Bytes>, TokenEr
     *request.method_mut() = spec.method.clone();
     request.headers_mut().extend(task.headers.clone());
     request.headers_mut().extend(scope.headers(&spec.headers)?);
-    super::body::put(&mut request, &task.body)?;
+    super::placed_body::put(&mut request, &task.body)?;
     let Some(credential) = task.credential else { return Ok(request) };
     let base = task.base_path.as_deref().filter(|base| !base.is_empty());
     let short = base.and_then(|base| without(request.uri(), base));

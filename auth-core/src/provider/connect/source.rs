@@ -13,7 +13,7 @@ use crate::{Clock, Lifetime, ScopeSet, Secret, SourceRequest, TokenError, TokenE
 pub(super) struct ProviderSource {
     pub(super) filled: Arc<FilledProvider>,
     pub(super) way: Way,
-    pub(super) budget: Option<Budget>,
+    pub(super) budget: Option<Arc<Budget>>,
     pub(super) clock: Clock,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct ProviderSource {
 pub(super) enum Way {
     /// Without a client: the assertion is the token.
     Alone(ProviderGrantor),
-    ByRefreshToken(Renewal<ProviderGrantor>),
+    ByRefreshToken(Arc<Renewal<ProviderGrantor>>),
     ByAccessToken(ProviderGrantor, Agreed),
     Regrant(ProviderGrantor),
     Never(ProviderGrantor),
@@ -57,7 +57,7 @@ impl ProviderSource {
         // What the first answer told is true of the next tokens too, unless they say otherwise.
         let known = previous.map(captured).unwrap_or_default();
         let response = known.into_iter().fold(response, |response, (name, value)| response.or_extra(name, value));
-        self.with_introspected_lifetime(response).await
+        Ok(self.kept_alive(self.with_introspected_lifetime(response).await?))
     }
 }
 
@@ -68,6 +68,21 @@ impl ProviderSource {
             Way::Alone(grantor) | Way::Regrant(grantor) | Way::Never(grantor) | Way::ByAccessToken(grantor, _) => {
                 grantor
             }
+        }
+    }
+
+    /// Says when to renew a credential that dies if nobody uses it. A token whose own end comes sooner is renewed for that.
+    fn kept_alive(&self, response: TokenResponse) -> TokenResponse {
+        let keep_alive = self.filled.method().renewal.keep_alive.filter(|_| !matches!(self.way, Way::Never(_)));
+        let Some(keep_alive) = keep_alive else { return response };
+        let due = match response.lifetime() {
+            Lifetime::For(lifetime) => Some(lifetime - lifetime / 4),
+            Lifetime::Unknown => None,
+        };
+        let sooner = [due, response.refresh_after()].into_iter().flatten().min();
+        match sooner.is_none_or(|sooner| keep_alive < sooner) {
+            true => response.refresh_in(keep_alive),
+            false => response,
         }
     }
 

@@ -107,13 +107,14 @@ pub(super) fn method(reader: &Reader<'_>) -> Option<AuthMethod> {
 fn check_use(reader: &Reader<'_>, kind: AuthKind) {
     for key in schema::METHOD.names() {
         let what = match key {
-            "authorize_url" | "authorize_params" | "pkce" | "response_mode" | "fragment_route" | "callback"
+            "authorize_url" | "device_url" | "authorize_params" | "pkce" | "response_mode" | "fragment_route"
+            | "callback"
                 if kind != AuthKind::OAuth2Code =>
             {
                 "is for the kind oauth2_code, where a person consents"
             }
             "grant_type" | "param_names" | "scopes" | "default_scopes" | "available_scopes" | "scope_separator"
-            | "scope_raw" | "refresh_grant_type" | "revoke_url" | "secondary_tokens"
+            | "scope_raw" | "refresh_grant_type" | "revoke_url" | "issuer" | "secondary_tokens"
                 if !kind.is_oauth() =>
             {
                 "is for OAuth 2.0"

@@ -72,6 +72,8 @@ pub(in crate::provider) fn whole(node: &Node, notes: &Notes) -> Option<Draft> {
             ("refresh_url", "[[auth]]"),
             ("revoke_url", "[[auth]]"),
             ("introspect_url", "[[auth]]"),
+            ("device_url", "[[auth]]"),
+            ("issuer", "[[auth]]"),
             ("client_auth", "[[auth]]"),
             ("scopes", "[[auth]]"),
             ("placement", "[[auth]]"),

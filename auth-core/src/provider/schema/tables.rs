@@ -89,6 +89,8 @@ pub(crate) const URLS: Table = Table {
         key("refresh_url", Template, "Where they are renewed."),
         key("revoke_url", Template, "Revocation (RFC 7009)."),
         key("introspect_url", Template, "Introspection (RFC 7662)."),
+        key("device_url", Template, "Where device codes come from (RFC 8628)."),
+        key("issuer", Template, "The authorization server's issuer identifier (RFC 8414)."),
     ],
 };
 
@@ -105,6 +107,8 @@ pub(crate) const METHOD: Table = Table {
         key("refresh_url", Template, "Where they are renewed."),
         key("revoke_url", Template, "Revocation (RFC 7009)."),
         key("introspect_url", Template, "Introspection (RFC 7662)."),
+        key("device_url", Template, "Where device codes come from (RFC 8628)."),
+        key("issuer", Template, "The authorization server's issuer identifier (RFC 8414)."),
         key("client_auth", Word(|| words(CLIENT_PROOFS)), "How the client proves itself."),
         key("basic_encoding", Word(|| words(BASIC_ENCODINGS)), "Whether the halves of a Basic pair are form-encoded."),
         key("basic_user", Template, "The first half of a Basic pair."),

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fetch::Provider;
 use serde_json::json;
+use tower_auth::core::ProviderSpec;
 use tower_auth_testing::TestClock;
 
 use crate::support::{Alloy, Outcome, Run, get, scratch_file, session};
@@ -58,12 +58,12 @@ async fn the_token_url_is_configuration() {
 }
 
 /// Alloy's own file, over a server, in this process.
-async fn over_a_year(alloy: &Alloy, time: &TestClock) -> fetch::Session {
-    let provider = Provider::load("providers/alloy.toml").unwrap();
+fn over_a_year(alloy: &Alloy, time: &TestClock) -> fetch::Session {
+    let provider = ProviderSpec::from_file("providers/alloy.toml").unwrap();
     let base = format!("{}/v1", alloy.server.origin);
     let values =
         [("ALLOY__BASE_URL", base.as_str()), ("ALLOY__CLIENT_ID", Alloy::ID), ("ALLOY__CLIENT_SECRET", Alloy::SECRET)];
-    session(&provider, &values, &[&alloy.server], time).await
+    session(&provider, &values, &[&alloy.server], time)
 }
 
 // SYS-A5
@@ -72,7 +72,7 @@ async fn a_token_is_replaced_before_its_hour_is_over_whether_its_lifetime_is_sta
     for stated in [json!({ "expires_in": 3600 }), json!({})] {
         let (alloy, time) = (Alloy::start().await, TestClock::new());
         alloy.tokens.say([stated]);
-        let session = over_a_year(&alloy, &time).await;
+        let session = over_a_year(&alloy, &time);
         for (advance, issued) in [(0, 1), (3200, 1), (380, 2), (3200, 2), (380, 3)] {
             time.advance(Duration::from_secs(advance)).await;
             let answer = get(&session, CALL).await;
@@ -91,7 +91,7 @@ async fn one_pair_serves_both_methods_and_the_method_is_an_option() {
         assert_eq!(outcome.success(), format!("{{\"by\":\"{by}\"}}\n"));
     }
     let outcome = Run::alloy(&alloy).args(&["--auth", "oauth2", CALL]).run().await;
-    assert!(outcome.failure(2).contains("Alloy has no method \"oauth2\" for --auth; it has: oauth, basic"));
+    assert!(outcome.failure(2).contains("auth: unknown method \"oauth2\"; did you mean \"oauth\"?"));
 }
 
 // SYS-A7
@@ -211,7 +211,7 @@ async fn a_secret_on_the_command_line_is_refused_with_a_hint() {
 async fn what_fields_are_called_is_data() {
     let text = fs::read_to_string("providers/alloy.toml").unwrap();
     for (text, title) in
-        [(text.clone(), "Workflow token;"), (text.replace("Workflow token", "Token"), "client_id: Token;")]
+        [(text.clone(), "(Workflow token;"), (text.replace("Workflow token", "Token"), "client_id (Token;")]
     {
         let outcome = Run::with(scratch_file("alloy.toml", &text)).args(&["--token"]).run().await;
         assert!(outcome.failure(2).contains(title), "{}", outcome.err);

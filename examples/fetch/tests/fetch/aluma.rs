@@ -1,8 +1,8 @@
 use std::fs;
 use std::time::Duration;
 
-use fetch::Provider;
 use serde_json::json;
+use tower_auth::core::ProviderSpec;
 use tower_auth_testing::TestClock;
 
 use crate::support::{Aluma, Grant, Run, get, scratch_file, session};
@@ -44,8 +44,8 @@ async fn the_answer_of_the_document_is_read_whatever_the_lifetime_and_the_case_o
     assert!(outcome.failure(3).contains("a token of a type that this client cannot use"));
 }
 
-async fn in_this_process(aluma: &Aluma, text: &str, time: &TestClock) -> fetch::Session {
-    let provider = Provider::parse("aluma.toml", text).unwrap();
+fn in_this_process(aluma: &Aluma, text: &str, time: &TestClock) -> fetch::Session {
+    let provider = ProviderSpec::from_toml(text).unwrap();
     let token_url = format!("{}/oauth/token", aluma.server.origin);
     let values = [
         ("ALUMA__BASE_URL", aluma.server.origin.as_str()),
@@ -53,7 +53,7 @@ async fn in_this_process(aluma: &Aluma, text: &str, time: &TestClock) -> fetch::
         ("ALUMA__CLIENT_ID", Aluma::ID),
         ("ALUMA__CLIENT_SECRET", Aluma::SECRET),
     ];
-    session(&provider, &values, &[&aluma.server], time).await
+    session(&provider, &values, &[&aluma.server], time)
 }
 
 // SYS-L3
@@ -61,7 +61,7 @@ async fn in_this_process(aluma: &Aluma, text: &str, time: &TestClock) -> fetch::
 async fn a_lifetime_that_changes_between_answers_is_honoured_each_time() {
     let (aluma, time) = (Aluma::start(Grant::Wanted).await, TestClock::new());
     aluma.tokens.say([json!({ "expires_in": 60 }), json!({ "expires_in": 86_400 }), json!({ "expires_in": 3600 })]);
-    let session = in_this_process(&aluma, &fs::read_to_string("providers/aluma.toml").unwrap(), &time).await;
+    let session = in_this_process(&aluma, &fs::read_to_string("providers/aluma.toml").unwrap(), &time);
     for (advance, issued) in [(0, 1), (40, 1), (20, 2), (86_000, 2), (400, 3), (3200, 3), (400, 4)] {
         time.advance(Duration::from_secs(advance)).await;
         let answer = get(&session, "/documents").await;
@@ -77,7 +77,7 @@ async fn a_token_is_renewed_a_configured_while_before_its_end() {
     aluma.tokens.say([json!({ "expires_in": 3600 })]);
     let text = fs::read_to_string("providers/aluma.toml").unwrap();
     let text = text.replace("client_auth = \"body\"", "client_auth = \"body\"\nrefresh_margin = \"20m\"");
-    let session = in_this_process(&aluma, &text, &time).await;
+    let session = in_this_process(&aluma, &text, &time);
     get(&session, "/documents").await;
     // The jitter takes a quarter of the margin at most.
     time.advance(Duration::from_secs(2090)).await;

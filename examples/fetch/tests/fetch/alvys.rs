@@ -1,8 +1,8 @@
 use std::fs;
 use std::time::Duration;
 
-use fetch::Provider;
 use serde_json::json;
+use tower_auth::core::ProviderSpec;
 use tower_auth_testing::TestClock;
 
 use crate::support::{Alvys, Run, get, scratch_file, session};
@@ -32,7 +32,7 @@ async fn the_tenant_is_one_segment_of_the_token_url_whatever_its_characters() {
     }
     for bad in ["..", "."] {
         let outcome = Run::alvys(&alvys).args(&["--set", &format!("tenant_id={bad}"), "/v1/me"]).run().await;
-        assert!(outcome.failure(2).contains("the value of tenant_id stands in a URL"));
+        assert!(outcome.failure(2).contains("the value of tenant_id stands in the path of a URL"));
     }
     assert_eq!(alvys.login.seen().len(), 2);
 }
@@ -79,8 +79,8 @@ async fn a_field_may_stand_in_the_path_in_the_body_or_in_both() {
     }
 }
 
-async fn in_this_process(alvys: &Alvys, tenant: &str, time: &TestClock) -> fetch::Session {
-    let provider = Provider::load("providers/alvys.toml").unwrap();
+fn in_this_process(alvys: &Alvys, tenant: &str, time: &TestClock) -> fetch::Session {
+    let provider = ProviderSpec::from_file("providers/alvys.toml").unwrap();
     let token_url = alvys.token_url();
     let values = [
         ("ALVYS__BASE_URL", alvys.api.origin.as_str()),
@@ -89,7 +89,7 @@ async fn in_this_process(alvys: &Alvys, tenant: &str, time: &TestClock) -> fetch
         ("ALVYS__CLIENT_SECRET", Alvys::SECRET),
         ("ALVYS__TENANT_ID", tenant),
     ];
-    session(&provider, &values, &[&alvys.api, &alvys.login], time).await
+    session(&provider, &values, &[&alvys.api, &alvys.login], time)
 }
 
 // SYS-V5
@@ -98,7 +98,7 @@ async fn a_stated_lifetime_counts_else_the_declared_one_and_a_refused_token_is_r
     for (stated, used_for, gone_after) in [(json!({ "expires_in": 60 }), 40, 30), (json!({}), 3200, 400)] {
         let (alvys, time) = (Alvys::usual().await, TestClock::new());
         alvys.tokens.say([stated]);
-        let session = in_this_process(&alvys, "acme", &time).await;
+        let session = in_this_process(&alvys, "acme", &time);
         for (advance, issued) in [(0, 1), (used_for, 1), (gone_after, 2)] {
             time.advance(Duration::from_secs(advance)).await;
             assert_eq!(get(&session, "/v1/me").await.sends, 1);
@@ -120,7 +120,8 @@ async fn verification_asks_who_we_are() {
     assert_eq!(alvys.api.seen()[0].path, "/v1/me");
     // A host that knows neither the path nor the token.
     let wrong = Run::alvys(&alvys).env("ALVYS__BASE_URL", &alvys.login.origin).args(&["--verify"]).run().await;
-    assert_eq!(wrong.failure(1), format!("fetch: GET {}/v1/me answered 404\n", alvys.login.origin));
+    let expected = format!("fetch: GET {}/v1/me answered 404: ", alvys.login.origin);
+    assert!(wrong.failure(1).starts_with(&expected) && wrong.err.contains("check the URL"), "{}", wrong.err);
 }
 
 // SYS-V8
@@ -128,7 +129,7 @@ async fn verification_asks_who_we_are() {
 async fn two_tenants_under_one_client_id_never_share_a_token() {
     let members = ["client_id", "client_secret", "grant_type"];
     let (alvys, time) = (Alvys::start(&[("one", "one"), ("two", "two")], &members).await, TestClock::new());
-    let (one, two) = (in_this_process(&alvys, "one", &time).await, in_this_process(&alvys, "two", &time).await);
+    let (one, two) = (in_this_process(&alvys, "one", &time), in_this_process(&alvys, "two", &time));
     for _ in 0..2 {
         for (session, tenant) in [(&one, "one"), (&two, "two")] {
             assert_eq!(get(session, "/v1/me").await.body, json!({ "tenant": tenant }).to_string());
@@ -146,19 +147,22 @@ async fn missing_values_are_named_before_anything_is_sent() {
         let run = missing.iter().fold(Run::alvys(&alvys), |run, name| run.without(name));
         let outcome = run.args(&["/v1/me"]).run().await;
         let fields: Vec<_> = missing.iter().map(|name| name["ALVYS__".len()..].to_lowercase()).collect();
-        let first = format!("fetch: Alvys needs values that are not there: {}\n", fields.join(", "));
-        assert!(outcome.failure(2).starts_with(&first), "{}", outcome.err);
-        assert!(missing.iter().all(|name| outcome.err.contains(name)));
+        let lines: Vec<_> = outcome.failure(2).lines().collect();
+        assert_eq!(lines.len(), missing.len(), "{}", outcome.err);
+        for (line, (name, field)) in lines.iter().zip(missing.iter().zip(&fields)) {
+            assert!(line.starts_with(&format!("fetch: {field}: Alvys needs a value for {field} (")), "{line}");
+            assert!(line.contains(&format!("set {name}, or write {field}")), "{line}");
+        }
     }
     assert!(alvys.login.seen().is_empty() && alvys.api.seen().is_empty());
     let aluma = Run::with("providers/aluma.toml").args(&["--token"]).run().await;
     assert_eq!(
         aluma.failure(2),
-        "fetch: Aluma needs values that are not there: client_id, client_secret\n  \
-         client_id: Client ID; the item labelled \"Id\" on the page of the API client, in the dashboard\n  \
-         client_id: set ALUMA__CLIENT_ID, or client_id in a values file, or --set\n  \
-         client_secret: Client secret; the item labelled \"Secret\" on the page of the API client, in the dashboard\n  \
-         client_secret: set ALUMA__CLIENT_SECRET, or client_secret = { file = \"…\" } in a values file\n"
+        "fetch: client_id: Aluma needs a value for client_id (Client ID; the item labelled \"Id\" on the page of the API client, \
+         in the dashboard); set ALUMA__CLIENT_ID, or write client_id into a values file [config.missing_option]\n\
+         fetch: client_secret: Aluma needs a value for client_secret (Client secret; the item labelled \"Secret\" on the page of \
+         the API client, in the dashboard); set ALUMA__CLIENT_SECRET, or write client_secret = { file = \"…\" } into a values \
+         file [config.missing_option]\n"
     );
 }
 

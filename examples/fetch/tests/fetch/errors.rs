@@ -1,6 +1,6 @@
 use std::fs;
 
-use fetch::Provider;
+use tower_auth::core::ProviderSpec;
 
 use crate::support::{Alvys, Reply, Run, Server, scratch_file};
 
@@ -123,22 +123,19 @@ client_auth = \"auto\"
     let outcome = Run::with(&path).args(&["--token"]).run().await;
     let expected: String = [
         "2: displayname: unknown key; did you mean \"display_name\"?",
-        "3: logo: this key is not supported yet by fetch",
-        "4: frobnicate: unknown key; known are id, display_name, docs_url, categories, base_url, environments, auth",
+        "4: frobnicate: unknown key; known are id, display_name, docs_url, logo, categories, extends, base_url, environments, auth",
         "5: token_url: this key belongs to [[auth]]",
         "9: auth[0].cleint_auth: unknown key; did you mean \"client_auth\"?",
         "10: auth[0].body_format: unknown value \"jsno\"; did you mean \"json\"?",
         "11: auth[0].token_url: unknown field \"tennant_id\"; did you mean \"tenant_id\"?",
-        "12: auth[0].pkce: this key is not supported yet by fetch",
-        "13: auth[0].refresh_margin: this must be a duration such as 90, \"90s\", \"5m\" or \"24h\"",
-        "17: auth[0].fields[0].pattern: this key is not supported yet by fetch",
-        "18: auth[0].fields[0].secret: this must be true or false",
-        "21: auth[1].kind: \"oauth2_code\" is not supported yet by fetch",
-        "25: auth[2].client_auth: \"auto\" is not supported yet by fetch",
-        "25: auth[2].client_auth: this key is for token requests, and the kind \"basic\" has none",
+        "12: auth[0].pkce: this key is for the kind oauth2_code, where a person consents, and the kind \
+         \"oauth2_client_credentials\" has no use for it",
+        "13: auth[0].refresh_margin: the value is not a duration such as 90, \"90s\", \"5m\" or \"24h\"",
+        "18: auth[0].fields[0].secret: the value is not true or false",
+        "25: auth[2].client_auth: this key is for token requests, and the kind \"basic\" has no use for it",
     ]
     .iter()
-    .map(|line| format!("fetch: {}:{line}\n", path.display()))
+    .map(|line| format!("fetch: {}:{line} [config.invalid_option]\n", path.display()))
     .collect();
     assert_eq!(outcome.failure(2), expected);
 }
@@ -158,15 +155,15 @@ async fn a_broken_file_is_reported_and_its_secrets_are_not() {
         assert!(!outcome.err.contains("hush-hush"), "{}", outcome.err);
     }
     let outcome = Run::with("nowhere.toml").args(&["--token"]).run().await;
-    assert!(outcome.failure(2).starts_with("fetch: the provider file nowhere.toml cannot be read: "));
+    assert!(outcome.failure(2).starts_with("fetch: nowhere.toml: the file cannot be read [config.missing_option]: "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_is_checked_before_anything_is_sent() {
     let alvys = Alvys::usual().await;
     for (args, text) in [
-        (&["--set", "tennant_id=x", "/v1/me"][..], "--set tennant_id: unknown field; did you mean \"tenant_id\"?"),
-        (&["--environment", "sandbox", "/v1/me"], "Alvys has no environment \"sandbox\"; it has: none"),
+        (&["--set", "tennant_id=x", "/v1/me"][..], "tennant_id: unknown field; did you mean \"tenant_id\"?"),
+        (&["--environment", "sandbox", "/v1/me"], "environment: unknown environment \"sandbox\"; there is none"),
         (&["--nonsense"], "invalid option '--nonsense'; see fetch --help"),
         (&["https://elsewhere.test/v1/me"], "the credential of Alvys goes to http://127.0.0.1:"),
         (&["--allow-plaintext", "https://a.test", "/"], "https needs no permission"),
@@ -203,8 +200,9 @@ default = \"hush\"
     assert_eq!(
         outcome.failure(2),
         format!(
-            "fetch: {file}:2: base_url: the field \"api_key\" is secret, and URLs are shown and logged\n\
-             fetch: {file}:8: auth[0].fields[0].name: a secret has no default\n"
+            "fetch: {file}:2: base_url: the field \"api_key\" is secret, and URLs are shown and logged \
+             [config.invalid_option]\n\
+             fetch: {file}:10: auth[0].fields[0].default: a secret has no default [config.invalid_option]\n"
         )
     );
     let alvys = Alvys::usual().await;
@@ -217,7 +215,7 @@ fn the_example_of_the_readme_is_a_provider_file() {
     let readme = fs::read_to_string("README.md").unwrap();
     let blocks: Vec<_> = readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     let example = blocks.iter().find(|block| block.starts_with("id =")).unwrap();
-    Provider::parse("README.md", example).unwrap();
+    ProviderSpec::from_toml(example).unwrap();
 }
 
 #[test]

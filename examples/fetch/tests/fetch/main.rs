@@ -6,5 +6,7 @@ mod aluma;
 mod alvys;
 mod errors;
 mod grpc;
+mod login;
+mod many;
 mod options;
 mod support;

@@ -114,7 +114,7 @@ async fn environments_are_sets_of_urls() {
     run(&["--environment", "sandbox"]).run().await.failure(1);
     assert_eq!((server.seen().len(), alloy.server.seen()[0].path.as_str()), (1, "/v1/x"));
     let unknown = run(&["-e", "test"]).run().await;
-    assert!(unknown.failure(2).contains("k has no environment \"test\"; it has: production, sandbox"));
+    assert!(unknown.failure(2).contains("environment: unknown environment \"test\"; known are production, sandbox"));
     // A token URL of the environment stands before that of the method.
     let text = format!(
         "id = \"alloy\"\n[environments.sandbox]\ntoken_url = \"{}/v1/oauth/bearer\"\n[[auth]]\n\
@@ -149,9 +149,9 @@ async fn a_slow_api_and_a_failing_command_end_in_time() {
     assert!(outcome.failure(1).contains("took longer than 150ms"), "{}", outcome.err);
     for (words, text) in [
         ("\"/bin/false\"", "the command /bin/false failed"),
-        ("\"/bin/true\"", "printed nothing"),
-        ("\"/nowhere\"", "cannot be started"),
-        ("", "the command is empty"),
+        ("\"/bin/true\"", "printed no text"),
+        ("\"/nowhere\"", "the command /nowhere cannot be run"),
+        ("", "command must be a list of a program and its arguments"),
     ] {
         let values = scratch_file("values.toml", &format!("api_key = {{ command = [{words}] }}\n"));
         let run = keyed(&server, "").without("K__API_KEY").args(&["--values", values.to_str().unwrap(), "/"]);

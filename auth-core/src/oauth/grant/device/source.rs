@@ -4,10 +4,10 @@ use std::sync::Arc;
 use crate::oauth::grant::received::{FirstResponse, Received};
 use crate::oauth::grant::renewal::Renewal;
 use crate::oauth::grant::terms::Agreed;
-use crate::{SourceRequest, TokenCache, TokenCacheBuilder, TokenError, TokenResponse, TokenSource};
+use crate::{SourceRequest, TokenCacheBuilder, TokenError, TokenResponse, TokenSource};
 
-/// Gives the tokens of a device login, and later those of its refresh token: a source for a [`TokenCache`]. Made by
-/// [`DeviceLogin::keep_alive`](super::DeviceLogin::keep_alive).
+/// Gives the tokens of a device login, and later those of its refresh token: a source for a [`TokenCache`](crate::TokenCache).
+/// Made by [`DeviceLogin::keep_alive`](super::DeviceLogin::keep_alive).
 ///
 /// Without a refresh token the access token serves to its end; then a [`Refused`](crate::TokenErrorKind::Refused) error says that
 /// access must be granted again.
@@ -24,10 +24,10 @@ impl DeviceCodeSource {
         Self(Arc::new(Renewal::new(agreed, first)))
     }
 
-    /// Describes a cache over this source: named after the host of the token endpoint, and on the client's clock.
+    /// Describes a cache over this source: named after the host of the token endpoint, on the client's clock, and with the client's
+    /// DPoP key if it has one.
     pub fn cache_builder(&self) -> TokenCacheBuilder {
-        let client = self.0.client();
-        TokenCache::builder(self.clone()).name(client.site()).clock(client.clock())
+        self.0.client().cache_builder(self.clone())
     }
 }
 

@@ -6,6 +6,6 @@ mod server;
 mod session;
 
 pub(crate) use self::providers::{Alloy, Aluma, Alvys, Grant};
-pub(crate) use self::run::{Outcome, Run, scratch_file};
+pub(crate) use self::run::{Outcome, Run, Running, scratch_file};
 pub(crate) use self::server::{Reply, Seen, Server};
-pub(crate) use self::session::{get, session};
+pub(crate) use self::session::{browse, get, session};

@@ -3,7 +3,8 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, Command};
 
 use super::{Alloy, Aluma, Alvys, Server};
 
@@ -90,6 +91,17 @@ impl Run {
         self
     }
 
+    /// Begins the run, to be watched; `input` is what is typed in.
+    pub(crate) async fn start(mut self, input: &str) -> Running {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).await.unwrap();
+        drop(stdin);
+        let err = BufReader::new(child.stderr.take().unwrap());
+        Running { child, err, seen: String::new() }
+    }
+
     pub(crate) async fn run(mut self) -> Outcome {
         let output = self.command.output().await.unwrap();
         Outcome {
@@ -97,6 +109,44 @@ impl Run {
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+}
+
+/// A run under way.
+pub(crate) struct Running {
+    child: Child,
+    err: BufReader<ChildStderr>,
+    seen: String,
+}
+
+impl Running {
+    /// Waits for a line of standard error with `mark`, and gives what is behind it.
+    pub(crate) async fn line(&mut self, mark: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.err.read_line(&mut line).await.unwrap(), 0, "no {mark:?} in {:?}", self.seen);
+            self.seen.push_str(&line);
+            if let Some((_, rest)) = line.split_once(mark) {
+                return rest.trim().to_owned();
+            }
+        }
+    }
+
+    /// Kills it.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    pub(crate) async fn end(mut self) -> Outcome {
+        let mut out = String::new();
+        let mut stdout = self.child.stdout.take().unwrap();
+        let (read, rest) = tokio::join!(stdout.read_to_string(&mut out), async {
+            let mut rest = String::new();
+            self.err.read_to_string(&mut rest).await.map(|_| rest)
+        });
+        read.unwrap();
+        let code = self.child.wait().await.unwrap().code().unwrap();
+        Outcome { code, out, err: self.seen + &rest.unwrap() }
     }
 }
 
