@@ -317,7 +317,10 @@ impl Inner {
     /// where the server has refused the client itself, and so has not looked at the rest.
     async fn post(&self, target: Target, params: Params, single_use: bool) -> Result<Answered<'_>, TokenError> {
         let limit = Limit::new(&self.clock, self.timeout);
-        let endpoint = self.endpoint(target).await?;
+        let endpoint = match self.late_endpoint(target)? {
+            Some(endpoint) => endpoint,
+            None => self.endpoint(target).await?,
+        };
         if endpoint.site() != self.site {
             tracing::Span::current().record("host", endpoint.site());
         }
@@ -371,6 +374,17 @@ impl Inner {
         }
     }
 
+    /// Where the request goes, if that depends on what the provider told.
+    #[cfg(feature = "provider")]
+    fn late_endpoint(&self, target: Target) -> Result<Option<Endpoint>, TokenError> {
+        self.dialect.as_ref().map_or(Ok(None), |dialect| dialect.endpoint(target))
+    }
+
+    #[cfg(not(feature = "provider"))]
+    fn late_endpoint(&self, _: Target) -> Result<Option<Endpoint>, TokenError> {
+        Ok(None)
+    }
+
     /// Everything that goes into a request.
     fn outline(&self, target: Target, mut params: Params, proof: &Proof) -> Result<Outline, TokenError> {
         params.insert_behind_grant_type(proof.params.clone());
@@ -378,7 +392,7 @@ impl Inner {
         if let Some(authorization) = &proof.header {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let mut outline = Outline { method: Method::POST, params, headers, format: self.format };
+        let mut outline = Outline { method: Method::POST, params, headers, format: self.format, may_be_empty: false };
         self.shape(target, &mut outline)?;
         if self.skip_empty {
             outline.params.drop_empty();
@@ -413,6 +427,14 @@ impl Inner {
 }
 
 fn request(outline: &Outline, endpoint: &Endpoint) -> Result<Request<Bytes>, TokenError> {
+    if outline.may_be_empty && outline.params.is_empty() {
+        // Without parameters there is no body, and so no type of one.
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = outline.method.clone();
+        *request.uri_mut() = endpoint.uri().clone();
+        *request.headers_mut() = outline.headers.clone();
+        return Ok(request);
+    }
     let encoded = outline.params.encode(outline.format, endpoint.uri()).ok_or_else(|| {
         TokenError::new(TokenErrorKind::Misconfigured, "the parameters of the token request do not fit into a URL")
     })?;

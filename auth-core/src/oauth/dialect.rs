@@ -12,6 +12,8 @@ use super::BodyFormat;
 use super::endpoints::Target;
 use super::request::Params;
 #[cfg(feature = "provider")]
+use crate::http::Endpoint;
+#[cfg(feature = "provider")]
 use crate::{Secret, TokenError};
 
 #[cfg(feature = "provider")]
@@ -19,6 +21,9 @@ use crate::{Secret, TokenError};
 pub(crate) trait Dialect: Send + Sync {
     /// Changes a request before it is written. Grant, client authentication and extra parameters are in it.
     fn shape(&self, target: Target, request: &mut Outline) -> Result<(), TokenError>;
+
+    /// Where the request goes, if that depends on what the provider told.
+    fn endpoint(&self, target: Target) -> Result<Option<Endpoint>, TokenError>;
 
     /// Turns an answer into one of the standard's form, which the usual reader then judges.
     fn translate(&self, target: Target, response: Response<Bytes>, now: SystemTime) -> Result<Translated, TokenError>;
@@ -30,6 +35,8 @@ pub(crate) struct Outline {
     pub(crate) params: Params,
     pub(crate) headers: HeaderMap,
     pub(crate) format: BodyFormat,
+    /// Whether a request without parameters has no body at all.
+    pub(crate) may_be_empty: bool,
 }
 
 #[cfg(feature = "provider")]

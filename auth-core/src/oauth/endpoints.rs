@@ -41,7 +41,7 @@ pub(super) struct Endpoints(Vec<(Target, Endpoint)>);
 
 impl Target {
     /// How messages name it.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Token => "token endpoint",
             Self::Refresh => "refresh endpoint",

@@ -20,6 +20,7 @@ impl OAuthClient {
     pub(crate) async fn introspected_lifetime(&self, token: &Secret) -> Result<Option<Duration>, TokenError> {
         let mut params = Params::default();
         params.push("token", token.clone());
+        params.push("token_type_hint", "access_token");
         let answered = self.post("introspection", Target::Introspection, params).await?;
         if !answered.response.status().is_success() {
             return Err(answered.reader().read_refusal(&answered.response));

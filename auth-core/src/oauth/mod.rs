@@ -51,6 +51,8 @@ pub use self::revoke::{RevocationError, TokenTypeHint};
 #[cfg(feature = "command")]
 pub(crate) use self::response::read_document;
 
+#[cfg(all(feature = "provider", feature = "authorization-code"))]
+pub(crate) use self::authorize::CodeExchange;
 #[cfg(feature = "provider")]
 pub(crate) use self::dialect::{Dialect, Outline, Translated};
 #[cfg(feature = "provider")]

@@ -176,7 +176,7 @@ impl Params {
 
     /// The values that nobody may show. Where a name does not say, short ones are flags and versions: taking them out of a text
     /// would spoil it.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let is_secret = |name: &str, value: &Secret| {
             !PUBLIC.contains(&name) && (SECRET.contains(&name) || value.expose_secret().len() >= MIN_SECRET)
         };
@@ -187,6 +187,10 @@ impl Params {
     #[cfg(feature = "verify")]
     pub(super) fn values_of(&self, name: &str) -> impl Iterator<Item = &str> {
         self.pairs.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.expose_secret())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
     }
 
     pub(super) fn drop_empty(&mut self) {

@@ -112,7 +112,9 @@ impl Gatherer<'_> {
             |proof| matches!(proof, ClientProof::Basic | ClientProof::Body | ClientProof::Both | ClientProof::None);
         let once = matches!(method.kind, AuthKind::OAuth2Code | AuthKind::OAuth2StaticCode);
         let possible = *proof == written
-            || method.kind.is_oauth() && plain(written) && (plain(*proof) || *proof == ClientProof::Auto && !once);
+            || method.kind.is_oauth()
+                && (plain(written) || written == ClientProof::Auto)
+                && (plain(*proof) || *proof == ClientProof::Auto && !once);
         let secret = !proof.uses_secret() || method.field("client_secret").is_some();
         if possible && secret {
             return *proof;

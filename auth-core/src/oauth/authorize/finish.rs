@@ -1,3 +1,4 @@
+use std::future::Future;
 use std::time::Duration;
 
 use super::callback::{invalid, no_state};
@@ -7,7 +8,7 @@ use crate::oauth::OAuthClient;
 use crate::oauth::endpoints::Target;
 use crate::oauth::redact::Redactor;
 use crate::oauth::request::{Grant, Params};
-use crate::{ScopeSet, TokenResponse};
+use crate::{ScopeSet, TokenError, TokenResponse};
 
 /// How much of an error description is kept, in characters.
 const MAX_DESCRIPTION: usize = 200;
@@ -17,6 +18,17 @@ const MAX_CODE: usize = 64;
 
 /// How far the clocks of two replicas may be apart before a transaction from the future is refused.
 const SKEW: Duration = Duration::from_secs(300);
+
+/// What makes tokens of a code.
+pub(crate) trait CodeExchange: Sync {
+    fn exchange_code(&self, grant: Grant<'_>) -> impl Future<Output = Result<TokenResponse, TokenError>> + Send;
+}
+
+impl CodeExchange for OAuthClient {
+    async fn exchange_code(&self, grant: Grant<'_>) -> Result<TokenResponse, TokenError> {
+        self.exchange(grant).await
+    }
+}
 
 impl AuthorizationTransaction {
     /// Compares the answer with the transaction, and exchanges its code for a token. One answer, one attempt: a failed one
@@ -43,7 +55,17 @@ impl AuthorizationTransaction {
         client: &OAuthClient,
         callback: &AuthorizationCallback,
     ) -> Result<TokenResponse, AuthorizationError> {
-        let result = self.finish_inner(client, callback).await;
+        self.finish_by(client, callback, client).await
+    }
+
+    /// As [`finish`](Self::finish), where `by` exchanges the code.
+    pub(crate) async fn finish_by(
+        self,
+        client: &OAuthClient,
+        callback: &AuthorizationCallback,
+        by: &impl CodeExchange,
+    ) -> Result<TokenResponse, AuthorizationError> {
+        let result = self.finish_inner(client, callback, by).await;
         if let Err(error) = &result {
             let (client_id, code) = (client.client_id(), error.code());
             tracing::warn!(%client_id, code, "an authorization came to nothing");
@@ -55,6 +77,7 @@ impl AuthorizationTransaction {
         &self,
         client: &OAuthClient,
         callback: &AuthorizationCallback,
+        by: &impl CodeExchange,
     ) -> Result<TokenResponse, AuthorizationError> {
         self.check_redirect_uri(callback)?;
         self.check_state(callback)?;
@@ -91,7 +114,7 @@ impl AuthorizationTransaction {
             keep_refresh_token: true,
             single_use: true,
         };
-        match client.exchange(grant).await {
+        match by.exchange_code(grant).await {
             Ok(response) if response.token().scope().is_none() && !details.scope.is_empty() => {
                 // Granted as it was asked for (RFC 6749 section 5.1).
                 Ok(response.with_granted_scope(details.scope.clone()))

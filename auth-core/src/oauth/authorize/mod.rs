@@ -22,6 +22,8 @@ mod transaction;
 
 pub use self::callback::AuthorizationCallback;
 pub use self::error::{AuthorizationError, AuthorizationErrorKind};
+#[cfg(feature = "provider")]
+pub(crate) use self::finish::CodeExchange;
 pub use self::issuer::IssuerParameter;
 pub use self::memory::MemoryTransactions;
 pub use self::request::{AuthorizationRequest, ResponseMode, StartedAuthorization};

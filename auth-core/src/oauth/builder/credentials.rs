@@ -54,6 +54,13 @@ impl OAuthClientBuilder {
         self
     }
 
+    /// Sends Basic pairs as they are, also where the way of authentication is tried out.
+    #[cfg(feature = "provider")]
+    pub(crate) fn raw_basic(mut self) -> Self {
+        self.identity.halves.raw = true;
+        self
+    }
+
     /// The private key of [`ClientAuth::PrivateKeyJwt`], which is chosen by this.
     ///
     /// ```

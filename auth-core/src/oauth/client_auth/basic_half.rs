@@ -35,11 +35,13 @@ pub enum BasicHalf {
 pub(in crate::oauth) struct Halves {
     pub(in crate::oauth) user: BasicHalf,
     pub(in crate::oauth) password: BasicHalf,
+    /// Whether they are never form-encoded, whatever the method.
+    pub(in crate::oauth) raw: bool,
 }
 
 impl Default for Halves {
     fn default() -> Self {
-        Self { user: BasicHalf::ClientId, password: BasicHalf::ClientSecret }
+        Self { user: BasicHalf::ClientId, password: BasicHalf::ClientSecret, raw: false }
     }
 }
 
@@ -67,6 +69,7 @@ impl Halves {
         secret: &Secret,
     ) -> Result<(HeaderValue, Vec<Secret>), ConfigError> {
         let encode = |text: Secret| match method {
+            _ if self.raw => text,
             ClientAuth::BasicRaw | ClientAuth::Both => text,
             _ => Secret::new(form::encoded(text.expose_secret()).as_str()),
         };
@@ -117,10 +120,11 @@ mod tests {
 
     #[test]
     fn each_half_can_be_another() {
-        let secret_as_user = Halves { user: BasicHalf::ClientSecret, password: BasicHalf::Fixed("".into()) };
+        let secret_as_user =
+            Halves { user: BasicHalf::ClientSecret, password: BasicHalf::Fixed("".into()), raw: false };
         assert_eq!(decoded(&secret_as_user, ClientAuth::BasicRaw, "id", "s3cret"), "s3cret:");
         assert!(secret_as_user.use_secret());
-        let dummy = Halves { user: BasicHalf::Fixed("key".into()), password: BasicHalf::Fixed("X".into()) };
+        let dummy = Halves { user: BasicHalf::Fixed("key".into()), password: BasicHalf::Fixed("X".into()), raw: false };
         assert_eq!(decoded(&dummy, ClientAuth::Basic, "id", "s3cret"), "key:X");
         assert!(!dummy.use_secret());
     }

@@ -19,6 +19,8 @@ struct Room<'a> {
     steps: usize,
     /// Whose values are known at that time.
     known: &'a [FieldSource],
+    /// Fields that requests before have filled.
+    filled: &'a [&'a str],
 }
 
 /// Where a URL is used.
@@ -48,7 +50,7 @@ pub(super) fn check(draft: &Draft, method: &AuthMethod, notes: &Notes) {
     let mut renewal = vec!["base_url", "token_url", "scopes", "token", "refresh_token"];
     renewal.extend(signed.then_some("assertion"));
     let all_steps = method.steps.len() + 1;
-    let room = |meanings, steps, known| Room { method, meanings, steps, known };
+    let room = |meanings, steps, known| Room { method, meanings, steps, known, filled: &[] };
 
     checker.params(&method.consent.params, room(&["base_url", "redirect_uri", "scopes"], 0, EARLY));
     let token = &method.token;
@@ -62,7 +64,9 @@ pub(super) fn check(draft: &Draft, method: &AuthMethod, notes: &Notes) {
     checker.params(&method.renewal.params, room(&renewal, 0, LATE));
     checker.headers(&method.renewal.headers, room(&renewal, 0, LATE));
     for (index, step) in method.steps.iter().enumerate() {
-        checker.request(step, room(&exchange, index + 1, EXCHANGE));
+        let before = method.steps.iter().take(index).flat_map(|step| &step.capture);
+        let filled: Vec<_> = before.map(|capture| capture.name.as_str()).collect();
+        checker.request(step, Room { filled: &filled, ..room(&exchange, index + 1, EXCHANGE) });
     }
     if let Some(assertion) = &method.assertion {
         let own = room(&["base_url", "token_url", "scopes"], 0, EXCHANGE);
@@ -116,7 +120,7 @@ pub(in crate::provider) fn check_url(method: &AuthMethod, used: UrlUse, url: &Lo
         UrlKey::Refresh | UrlKey::Revoke | UrlKey::Introspect | UrlKey::Device => (&["base_url", "token_url"], LATE),
     };
     let checker = Checker { method, notes };
-    checker.url(url, Room { method, meanings, steps: 0, known });
+    checker.url(url, Room { method, meanings, steps: 0, known, filled: &[] });
 }
 
 struct Checker<'a> {
@@ -198,7 +202,7 @@ impl Checker<'_> {
                         self.note(at, &unknown(&format!("field {name:?}"), name, &known));
                     }
                     Some(field) => {
-                        let there = room.known.contains(&field.source);
+                        let there = room.known.contains(&field.source) || room.filled.contains(&name.as_str());
                         let needed = needed.iter().any(|own| matches!(own, Name::Plain(own) if own == name));
                         if !there && needed && field.default.is_none() {
                             let source = field.source.as_str();

@@ -74,6 +74,20 @@ impl Answer {
         self.first(sources).map(as_text).filter(|text| !text.is_empty())
     }
 
+    /// The texts in the body, which errors of later requests must not repeat; short ones are words.
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        let (mut texts, mut left) = (Vec::new(), vec![self.json()]);
+        while let Some(value) = left.pop() {
+            match value {
+                Value::String(text) if text.len() >= 6 => texts.push(Secret::from(text.as_str())),
+                Value::Array(list) => left.extend(list),
+                Value::Object(members) => left.extend(members.values()),
+                _ => {}
+            }
+        }
+        texts
+    }
+
     pub(super) fn holds(&self, predicate: &Predicate) -> bool {
         predicate.holds(self.status().as_u16(), self.response.headers(), self.json.as_ref(), &self.text)
     }

@@ -14,7 +14,7 @@ use super::log::{RequestLog, logged};
 use super::runner::Runner;
 use super::secondary::Makings;
 use super::signers::Signers;
-use super::source::{ProviderSource, Way, captured};
+use super::source::{ProviderSource, Shared, Way, captured};
 use crate::error::{BoxError, ConfigError, ConfigErrorKind};
 use crate::http::{Dangerous, HttpClient, PlaintextOptions, PlaintextRules};
 use crate::oauth::{Agreed, OAuthClient, Once, Params, Redactor, Renewal, Rotation as Spending};
@@ -41,6 +41,8 @@ pub(super) struct Options {
     pub(super) clock: Clock,
     pub(super) plaintext: PlaintextOptions,
     pub(super) timeout: Option<Duration>,
+    /// Asked for beside those that the description always asks for.
+    pub(super) scopes: Vec<String>,
 }
 
 pub(super) type Persist =
@@ -56,6 +58,7 @@ impl FilledProvider {
                 clock: Clock::system(),
                 plaintext: PlaintextOptions::default(),
                 timeout: None,
+                scopes: Vec::new(),
             },
             scopes: Vec::new(),
             resumed: None,
@@ -178,6 +181,7 @@ impl ConnectionBuilder {
             self.scopes = listed(&self.filled, &self.options.clock, &method.token.default_scopes)
                 .map_err(|error| invalid(error.to_string()))?;
         }
+        self.options.scopes.clone_from(&self.scopes);
         self.options.timeout = self.options.timeout.or(method.limits.timeout);
         let plaintext = self.plaintext_rules()?;
         let http = self.http()?;
@@ -202,6 +206,7 @@ impl ConnectionBuilder {
             plaintext,
             persist: self.persist,
             scopes: self.scopes,
+            found: std::sync::Mutex::default(),
             held,
             maker,
             filled: self.filled,
@@ -259,12 +264,13 @@ impl ConnectionBuilder {
             Way::ByRefreshToken(renewal) => Some(Arc::clone(renewal)),
             _ => None,
         };
-        let source = ProviderSource { filled: Arc::clone(filled), way, budget: budget.clone(), clock: clock.clone() };
+        let source =
+            Arc::new(ProviderSource { filled: Arc::clone(filled), way, budget: budget.clone(), clock: clock.clone() });
         let own = Arc::clone(maker);
         let present = move |response: &TokenResponse| {
             own.make(&own.filled.method().placement, Some(response.token()), &captured(response))
         };
-        let mut cache = TokenCache::builder(source)
+        let mut cache = TokenCache::builder(Shared(Arc::clone(&source)))
             .name(filled.spec().id())
             .clock(clock.clone())
             .present_by(Arc::new(present))
@@ -294,7 +300,7 @@ impl ConnectionBuilder {
             .caches()?,
             None => BTreeMap::new(),
         };
-        Ok(Held::Cached { cache, client, secondary })
+        Ok(Held::Cached { cache, client, source, secondary })
     }
 
     fn runner(&self, http: HttpClient, timeout: Duration) -> Runner {

@@ -16,7 +16,7 @@ use crate::{HttpClient, HttpTransport};
 
 /// The client of the token endpoint that a description names.
 pub(super) fn describe(filled: &Arc<FilledProvider>, options: &Options) -> Result<OAuthClientBuilder, ConfigError> {
-    described(filled, options, ProviderDialect::new(Arc::clone(filled), options.clock.clone()))
+    described(filled, options, ProviderDialect::new(Arc::clone(filled), options))
 }
 
 /// The same for the secondary token of that number, which has parameters and perhaps a URL of its own.
@@ -25,7 +25,7 @@ pub(super) fn describe_secondary(
     options: &Options,
     number: usize,
 ) -> Result<OAuthClientBuilder, ConfigError> {
-    let dialect = ProviderDialect::of_secondary(Arc::clone(filled), options.clock.clone(), number);
+    let dialect = ProviderDialect::of_secondary(Arc::clone(filled), options, number);
     let client = described(filled, options, dialect)?;
     let own = filled.method().secondary_tokens.get(number).and_then(|token| token.url.as_ref());
     let Some(own) = own else { return Ok(client) };
@@ -54,8 +54,13 @@ fn described(
         (UrlKey::Device, OAuthClientBuilder::device_authorization_endpoint),
         (UrlKey::Issuer, OAuthClientBuilder::issuer),
     ] {
-        if let Some(url) = filled.url_of(key) {
-            client = set(client, fixed(key, url.text.as_deref())?.to_owned());
+        let Some(url) = filled.url_of(key) else { continue };
+        let alternative = || Scope::new(filled, &options.clock).filling().url(&url.template).ok();
+        match url.text.clone().or_else(alternative) {
+            Some(url) => client = set(client, url),
+            // The dialect makes it when it is needed, of what the provider told by then.
+            None if !matches!(key, UrlKey::Token | UrlKey::Authorize) => {}
+            None => return Err(unknown_yet(key)),
         }
     }
     if let Some(timeout) = options.timeout {
@@ -70,7 +75,7 @@ fn described(
     for origin in &options.plaintext.origins {
         client = client.dangerous().allow_plaintext(origin.as_str());
     }
-    client = authenticate(client, filled, &options.clock)?;
+    client = authenticate(client, filled, options)?;
     Ok(match &options.http {
         Some(http) => client.http_client(http.clone()),
         None => client,
@@ -80,9 +85,9 @@ fn described(
 fn authenticate(
     client: OAuthClientBuilder,
     filled: &Arc<FilledProvider>,
-    clock: &Clock,
+    options: &Options,
 ) -> Result<OAuthClientBuilder, ConfigError> {
-    let token = &filled.method().token;
+    let (token, clock) = (&filled.method().token, &options.clock);
     let proof = filled.client_proof();
     let client = match filled.value("client_secret").filter(|_| proof.uses_secret()) {
         Some(secret) => client.secret(secret.clone()),
@@ -90,18 +95,19 @@ fn authenticate(
     };
     let basic = if token.basic_form_encoded { ClientAuth::Basic } else { ClientAuth::BasicRaw };
     if matches!(proof, ClientProof::PrivateKeyJwt | ClientProof::ClientSecretJwt) {
-        let (filled, clock) = (Arc::clone(filled), clock.clone());
+        let (filled, clock, chosen) = (Arc::clone(filled), clock.clone(), options.scopes.clone());
         return Ok(client.assertion(move |_: SourceRequest| {
-            let signed = signed(&filled, &clock);
+            let signed = signed(&filled, &clock, &chosen);
             async move { signed }
         }));
     }
+    let client = if token.basic_form_encoded { client } else { client.raw_basic() };
     let client = client.client_auth(match proof {
         ClientProof::Basic => basic,
         ClientProof::Body => ClientAuth::Body,
         ClientProof::Both => ClientAuth::Both,
         ClientProof::None => ClientAuth::None,
-        ClientProof::Auto => ClientAuth::Auto,
+        ClientProof::Auto => ClientAuth::AutoBodyFirst,
         ClientProof::MutualTls | ClientProof::PrivateKeyJwt | ClientProof::ClientSecretJwt => ClientAuth::TlsClientAuth,
     });
     let Some((user, password)) = &token.basic else { return Ok(client) };
@@ -114,16 +120,23 @@ fn authenticate(
 }
 
 /// An assertion, as the answer of a source.
-pub(super) fn signed(filled: &FilledProvider, clock: &Clock) -> Result<TokenResponse, TokenError> {
+pub(super) fn signed(filled: &FilledProvider, clock: &Clock, chosen: &[String]) -> Result<TokenResponse, TokenError> {
     let Some(assertion) = &filled.method().assertion else {
         return Err(TokenError::new(TokenErrorKind::Misconfigured, "the description has no assertion"));
     };
-    let scope = Scope::new(filled, clock).with("scopes", Secret::new(scopes(filled, clock)?.join(" ")));
+    let scope = Scope::new(filled, clock).with("scopes", joined(filled, clock, chosen)?);
     let secret = assertion::sign(assertion, &scope, clock)?;
     let token = Token::new(secret).map_err(|error| {
         TokenError::new(TokenErrorKind::Misconfigured, "the assertion cannot be sent").with_source(error)
     })?;
     Ok(TokenResponse::new(token).expires_in(assertion.lifetime))
+}
+
+/// All scopes that are asked for, as one text.
+pub(super) fn joined(filled: &FilledProvider, clock: &Clock, chosen: &[String]) -> Result<Secret, TokenError> {
+    let mut all = scopes(filled, clock)?;
+    all.extend(chosen.iter().cloned());
+    Ok(Secret::new(all.join(&filled.method().token.scope_separator.to_string())))
 }
 
 /// The scopes that are asked for always.
@@ -186,10 +199,8 @@ fn text(secret: &Secret) -> String {
     secret.expose_secret().to_owned()
 }
 
-fn fixed(key: UrlKey, text: Option<&str>) -> Result<&str, ConfigError> {
-    text.ok_or_else(|| {
-        invalid(format!("{} needs a value that is known only after connecting: give it as a value", key.as_str()))
-    })
+fn unknown_yet(key: UrlKey) -> ConfigError {
+    invalid(format!("{} needs a value that is known only after connecting: give it as a value", key.as_str()))
 }
 
 pub(super) fn invalid(message: impl Into<String>) -> ConfigError {

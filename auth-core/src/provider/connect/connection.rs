@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode};
@@ -10,11 +10,13 @@ use super::body::fill_body;
 use super::builder::{Options, Persist};
 use super::captures::keep;
 use super::client::invalid;
-use super::credential::CredentialMaker;
+use super::credential::{CredentialMaker, main_value};
+use super::known::Known;
+use super::placed_body::body_parts;
 use super::retry::{asks_to_wait, retry_after};
 use super::runner::{Runner, Task};
 use super::scope::Scope;
-use super::source::captured;
+use super::source::{ProviderSource, captured};
 use crate::http::PlaintextRules;
 use crate::oauth::OAuthClient;
 use crate::provider::filled::FilledProvider;
@@ -67,12 +69,19 @@ pub(super) struct Inner {
     pub(super) persist: Option<Persist>,
     /// Chosen by the caller.
     pub(super) scopes: Vec<String>,
+    /// By probes, where there is no token response to keep it with.
+    pub(super) found: Mutex<BTreeMap<String, Secret>>,
 }
 
 /// Where the credential comes from.
 pub(super) enum Held {
     Static(Credential),
-    Cached { cache: TokenCache, client: Option<OAuthClient>, secondary: BTreeMap<String, TokenCache> },
+    Cached {
+        cache: TokenCache,
+        client: Option<OAuthClient>,
+        source: Arc<ProviderSource>,
+        secondary: BTreeMap<String, TokenCache>,
+    },
 }
 
 impl Connection {
@@ -166,7 +175,10 @@ impl Connection {
     /// The values that came from the provider: with the callback, with tokens, by a probe.
     #[must_use]
     pub fn captured(&self) -> BTreeMap<String, Secret> {
-        self.response().as_deref().map(captured).unwrap_or_default()
+        match self.response() {
+            Some(response) => captured(&response),
+            None => self.0.found.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
     }
 
     /// The last response, for a program that keeps it elsewhere.
@@ -198,11 +210,16 @@ impl Connection {
             let message = "this provider has a credential that never changes: there is nothing to take in";
             return Err(TokenError::new(TokenErrorKind::Misconfigured, message));
         };
+        let persisted = self.persist(Arc::new(response.clone())).await;
+        cache.publish(response);
+        persisted
+    }
+
+    async fn persist(&self, response: Arc<TokenResponse>) -> Result<(), TokenError> {
         let persisted = match &self.0.persist {
-            Some(persist) => persist(Arc::new(response.clone())).await,
+            Some(persist) => persist(response).await,
             None => Ok(()),
         };
-        cache.publish(response);
         persisted.map_err(|error| {
             TokenError::new(TokenErrorKind::PersistFailed, "the tokens could not be made durable").with_source(error)
         })
@@ -231,13 +248,21 @@ impl Connection {
             let answer = self.run("probe", spec, Some(&credential)).await?;
             found.extend(keep(&self.0.filled, &answer, &spec.capture)?);
         }
-        if let (Held::Cached { cache, .. }, false) = (&self.0.held, found.is_empty()) {
-            // As a source the cache says how long its token lives from now on.
-            let request = SourceRequest::new(RefreshCause::First, None, MonotonicTime::NEVER);
-            let response = cache.fetch(request).await?;
-            let response =
-                found.iter().fold(response, |response, (name, value)| response.with_extra(name.clone(), value.clone()));
-            self.accept(response).await?;
+        match &self.0.held {
+            Held::Cached { cache, .. } if !found.is_empty() => {
+                let kept = |response| {
+                    found
+                        .iter()
+                        .fold(response, |all: TokenResponse, (name, value)| all.with_extra(name.clone(), value.clone()))
+                };
+                if let Some(response) = cache.amend(kept) {
+                    self.persist(Arc::new(response)).await?;
+                }
+            }
+            Held::Cached { .. } => {}
+            Held::Static(_) => {
+                self.0.found.lock().unwrap_or_else(PoisonError::into_inner).extend(found.clone());
+            }
         }
         Ok(found)
     }
@@ -261,7 +286,7 @@ impl Connection {
         if self.0.filled.url_of(UrlKey::Revoke).is_none() {
             return Ok(false);
         }
-        match client.revoke_response(&response).await {
+        match Known::of(Some(&response)).during(client.revoke_response(&response)).await {
             Err(error) if error.access_token_lives_on() => {
                 tracing::info!("the provider ended the grant; its access token serves to its own end");
                 Ok(true)
@@ -372,24 +397,42 @@ impl Connection {
         if let Some(base) = base {
             scope = scope.with("base_url", base);
         }
+        let mut hidden: Vec<_> = known.values().filter(|value| value.expose_secret().len() >= 6).cloned().collect();
+        if self.response().is_none() {
+            if let Ok(Some(token)) = main_value(filled, None, &self.0.clock) {
+                hidden.push(token.clone());
+                scope = scope.with("token", token);
+            }
+        }
         if let Some(response) = self.response() {
+            hidden.extend([Some(response.token().secret()), response.refresh_token()].into_iter().flatten().cloned());
             scope = scope.with("token", response.token().secret().clone());
             if let Some(refresh_token) = response.refresh_token() {
                 scope = scope.with("refresh_token", refresh_token.clone());
             }
         }
         let method = filled.method();
+        let prefixed = method.placement.iter().any(|spec| matches!(spec.place, Place::Path(_)));
         let task = Task {
             what,
             spec,
             format: method.token.format,
             headers: HeaderMap::new(),
             credential: credential.filter(|_| spec.authorized),
+            body: if spec.authorized { body_parts(&method.placement, &scope)? } else { Vec::new() },
+            base_path: prefixed.then(|| base_path(self.base_url().as_deref())),
+            hidden,
             rules: &method.response,
             lenient: true,
         };
         self.0.runner.run(task, &scope).await
     }
+}
+
+/// The path of a base URL, without a slash at its end.
+fn base_path(base: Option<&str>) -> String {
+    let uri = base.and_then(|base| base.parse::<http::Uri>().ok());
+    uri.map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default()
 }
 
 impl fmt::Debug for Connection {

@@ -125,7 +125,11 @@ impl CredentialMaker {
 }
 
 /// What `{token}` stands for.
-fn main_value(filled: &FilledProvider, token: Option<&Token>, clock: &Clock) -> Result<Option<Secret>, ConfigError> {
+pub(super) fn main_value(
+    filled: &FilledProvider,
+    token: Option<&Token>,
+    clock: &Clock,
+) -> Result<Option<Secret>, ConfigError> {
     Ok(match (filled.method().kind(), token) {
         (_, Some(token)) => Some(token.secret().clone()),
         (AuthKind::ApiKey, None) => filled.value("api_key").cloned(),

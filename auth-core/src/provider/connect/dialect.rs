@@ -7,11 +7,15 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
+use super::builder::Options;
 use super::captures::keep;
+use super::client::joined;
+use super::known::Known;
+use super::late_url::late_url;
 use super::lifetime::lifetime;
 use super::retry::{asks_to_wait, retry_after};
-use super::scope::Scope;
-use crate::http::WipedBuffer;
+use super::scope::{Scope, unfillable};
+use crate::http::{Endpoint, PlaintextOptions, WipedBuffer};
 use crate::oauth::{BodyFormat, Dialect, Outline, Target, Translated};
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{AuthKind, ExpiryKind, RequestFormat};
@@ -26,6 +30,9 @@ pub(super) const REFRESH_EXPIRES: &str = "refresh_expires_in";
 pub(super) struct ProviderDialect {
     filled: Arc<FilledProvider>,
     clock: Clock,
+    plaintext: PlaintextOptions,
+    /// Scopes beside those of the description.
+    chosen: Vec<String>,
     /// The number of the secondary token that is asked for.
     secondary: Option<usize>,
 }
@@ -46,12 +53,18 @@ const STANDARD: &[&str] = &[
 ];
 
 impl ProviderDialect {
-    pub(super) fn new(filled: Arc<FilledProvider>, clock: Clock) -> Self {
-        Self { filled, clock, secondary: None }
+    pub(super) fn new(filled: Arc<FilledProvider>, options: &Options) -> Self {
+        Self {
+            filled,
+            clock: options.clock.clone(),
+            plaintext: options.plaintext.clone(),
+            chosen: options.scopes.clone(),
+            secondary: None,
+        }
     }
 
-    pub(super) fn of_secondary(filled: Arc<FilledProvider>, clock: Clock, number: usize) -> Self {
-        Self { filled, clock, secondary: Some(number) }
+    pub(super) fn of_secondary(filled: Arc<FilledProvider>, options: &Options, number: usize) -> Self {
+        Self { secondary: Some(number), ..Self::new(filled, options) }
     }
 
     fn secondary(&self) -> Option<&SecondaryToken> {
@@ -71,13 +84,18 @@ impl Dialect for ProviderDialect {
     fn shape(&self, target: Target, request: &mut Outline) -> Result<(), TokenError> {
         let method = self.filled.method();
         let place = Self::place(target);
-        let mut scope = Scope::new(&self.filled, &self.clock);
+        let known = Known::now();
+        let mut scope = Scope::new(&self.filled, &self.clock).captured(&known.captured);
+        if let Some(token) = known.token.as_ref().filter(|_| place == ParamPlace::Refresh) {
+            scope = scope.with("token", token.clone());
+        }
         for name in ["refresh_token", "token", "assertion", "redirect_uri", "scopes"] {
             let standard = if name == "scopes" { "scope" } else { name };
             if let Some(value) = request.params.get(standard) {
                 scope = scope.with(name, value.clone());
             }
         }
+        scope = scope.with("scopes", joined(&self.filled, &self.clock, &self.chosen)?);
         let (extra, grant_type) = match place {
             _ if target == Target::DeviceAuthorization => (None, &GrantType::Usual),
             ParamPlace::Token => (Some(&method.token.params), &method.token.grant_type),
@@ -91,6 +109,13 @@ impl Dialect for ProviderDialect {
             GrantType::Usual => {}
             GrantType::Other(value) => request.params.set("grant_type", value.as_str()),
             GrantType::Omitted => request.params.rename("grant_type", None),
+        }
+        // A provider's own login gets what its file says and nothing else.
+        if method.kind == AuthKind::Login {
+            request.params.rename("assertion", None);
+        }
+        if method.kind == AuthKind::Login || self.filled.value("client_id").is_none() {
+            request.params.rename("client_id", None);
         }
         // The access token that a refresh spends is there for the templates; the file says where it goes.
         request.params.rename("token", None);
@@ -117,6 +142,7 @@ impl Dialect for ProviderDialect {
         if place == ParamPlace::Refresh {
             request.headers.extend(scope.headers(&method.renewal.headers)?);
         }
+        request.may_be_empty = true;
         request.format = match method.token.format {
             RequestFormat::Form => BodyFormat::Form,
             RequestFormat::Json => BodyFormat::Json,
@@ -129,6 +155,18 @@ impl Dialect for ProviderDialect {
         Ok(())
     }
 
+    fn endpoint(&self, target: Target) -> Result<Option<Endpoint>, TokenError> {
+        let known = Known::now();
+        let scope = Scope::new(&self.filled, &self.clock).captured(&known.captured);
+        let what = target.name();
+        let Some(url) = late_url(&self.filled, target, &scope).map_err(|why| unfillable(what, &why))? else {
+            return Ok(None);
+        };
+        let rules = self.plaintext.rules();
+        let endpoint = rules.and_then(|rules| Endpoint::parse(what, &url, &rules));
+        endpoint.map(Some).map_err(|error| unfillable(what, "the URL cannot be used").with_source(error))
+    }
+
     fn translate(&self, target: Target, response: Response<Bytes>, now: SystemTime) -> Result<Translated, TokenError> {
         let response = self.with_retry_after(response, now);
         if target == Target::DeviceAuthorization {
@@ -136,7 +174,7 @@ impl Dialect for ProviderDialect {
         }
         let answer = Answer::new(&response);
         let told = |members: &Map<String, Value>| members.contains_key("access_token") || members.contains_key("error");
-        Ok(match self.read(&answer, now)? {
+        Ok(match self.read(&answer, target, now)? {
             // The usual reader calls a web page, or whatever else it is, by its name.
             Some((members, ..)) if answer.members().is_none() && !told(&members) => {
                 Translated { response, extras: Vec::new() }
@@ -151,7 +189,7 @@ type Read = (Map<String, Value>, Vec<(String, Secret)>, StatusCode);
 
 impl ProviderDialect {
     /// What `answer` says, as the standard would say it. `None` if it says nothing that a description could help to understand.
-    pub(super) fn read(&self, answer: &Answer, now: SystemTime) -> Result<Option<Read>, TokenError> {
+    fn read(&self, answer: &Answer, target: Target, now: SystemTime) -> Result<Option<Read>, TokenError> {
         let method = self.filled.method();
         let rules = &method.response;
         let mut members = answer.members().cloned().unwrap_or_default();
@@ -160,6 +198,8 @@ impl ProviderDialect {
             || rules.success_when.as_ref().is_some_and(|when| !answer.holds(when));
         let code = answer.first_text(&rules.error).filter(|code| !matches!(code.expose_secret(), "false" | "0" | "[]"));
         let succeeded = !failed && rules.success_when.is_some();
+        // The usual reader finds an error of the usual name by itself.
+        let failed = failed || code.is_some() && !succeeded && !is_usual(&rules.error, "error");
         if failed || !status.is_success() && !succeeded {
             let elsewhere = !is_usual(&rules.error, "error");
             if !failed && !elsewhere && is_usual(&rules.error_description, "error_description") {
@@ -179,7 +219,9 @@ impl ProviderDialect {
             status = StatusCode::OK;
             members.retain(|name, _| !matches!(name.as_str(), "error" | "error_description" | "ok"));
         }
-        let Some(token) = answer.first_text(&rules.token) else {
+        let renewed = succeeded && target == Target::Refresh;
+        let prolonged = || Known::now().token.clone().filter(|_| renewed);
+        let Some(token) = answer.first_text(&rules.token).or_else(prolonged) else {
             // The usual reader says what is wrong, unless it would find another token than the one that was meant.
             if !is_usual(&rules.token, "access_token") {
                 members.remove("access_token");
@@ -232,15 +274,21 @@ impl ProviderDialect {
         let (rules, expires) = (&method.response.expires, own.unwrap_or(&method.expires));
         let text = answer.first_text(rules);
         let found = lifetime(expires.kind, text.as_ref().map(Secret::expose_secret), token, now);
-        // The usual reader knows more forms of the usual members, and says in the log what it cannot read.
         let usual = expires.kind == ExpiryKind::RelativeSeconds && is_usual(rules, "expires_in");
+        let points = ["expires_at", "expires_on"].into_iter().filter_map(|name| members.get(name).map(as_written));
+        let point =
+            || points.filter(|_| usual).find_map(|at| lifetime(ExpiryKind::AbsoluteAuto, Some(&at), token, now));
+        let found = found.or_else(point);
+        // The usual reader says in the log what it cannot read.
         if usual && found.is_none() && expires.default.is_none() {
             return;
         }
         if found.is_none() && text.is_some() && expires.kind != ExpiryKind::Never {
             tracing::warn!(provider = %self.filled.spec().id(), "the provider gave a lifetime that cannot be read; it is taken as unknown");
         }
-        let length = found.or(expires.default).map(|length| expires.max.map_or(length, |max| length.min(max)));
+        // What introspection tells comes before the default.
+        let default = expires.default.filter(|_| expires.kind != ExpiryKind::Introspect);
+        let length = found.or(default).map(|length| expires.max.map_or(length, |max| length.min(max)));
         for name in ["expires_in", "expires_at", "expires_on"] {
             members.remove(name);
         }
@@ -253,6 +301,11 @@ impl ProviderDialect {
 /// Whether `sources` is the member that the standard names.
 fn is_usual(sources: &[Source], name: &str) -> bool {
     matches!(sources, [Source::Body(path)] if Path::parse(name).is_ok_and(|usual| *path == usual))
+}
+
+/// A member as the text that it is read as.
+fn as_written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn rewrite(response: Response<Bytes>, status: StatusCode, members: &Map<String, Value>) -> Response<Bytes> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::answer::Answer;
 use super::captures::keep;
 use super::client::{scopes, signed};
+use super::known::Known;
 use super::runner::{Runner, Task};
 use super::scope::{Scope, unfillable};
 use crate::oauth::{Grant, Grantor, OAuthClient, Once, Params, Target};
@@ -54,7 +55,7 @@ impl ProviderGrantor {
             return Err(TokenError::new(TokenErrorKind::Refused, message));
         }
         let assertion = match &method.assertion {
-            Some(_) => Some(signed(&self.filled, &self.clock)?),
+            Some(_) => Some(signed(&self.filled, &self.clock, &self.chosen_scopes)?),
             None => None,
         };
         let Some(client) = &self.client else {
@@ -74,10 +75,20 @@ impl ProviderGrantor {
             keep_refresh_token: true,
             single_use: method.kind() == AuthKind::OAuth2StaticCode,
         };
-        if method.steps.is_empty() {
+        self.exchange(client, grant, assertion.as_ref().map(|response| response.token().secret().clone())).await
+    }
+
+    /// The token request with what follows it.
+    async fn exchange(
+        &self,
+        client: &OAuthClient,
+        grant: Grant<'_>,
+        assertion: Option<Secret>,
+    ) -> Result<TokenResponse, TokenError> {
+        if self.filled.method().steps.is_empty() {
             return client.exchange(grant).await;
         }
-        self.through_steps(client, grant, assertion.as_ref().map(|response| response.token().secret().clone())).await
+        self.through_steps(client, grant, assertion).await
     }
 
     /// The token request, then the others; the last answer has the token.
@@ -94,9 +105,13 @@ impl ProviderGrantor {
         if failed || !first.status().is_success() {
             return Err(answered.refusal());
         }
+        let known = Known::now();
+        let joined = grant.scope.join(method.token.scope_separator);
         let (mut answers, mut kept) = (vec![first], BTreeMap::new());
         for (index, step) in method.steps.iter().enumerate() {
-            let scope = answers.iter().fold(Scope::new(&self.filled, &self.clock).captured(&kept), Scope::step);
+            let told: BTreeMap<_, _> = known.captured.clone().into_iter().chain(kept.clone()).collect();
+            let scope = Scope::new(&self.filled, &self.clock).captured(&told).with("scopes", joined.as_str());
+            let scope = answers.iter().fold(scope, Scope::step);
             let scope = match &assertion {
                 Some(assertion) => scope.with("assertion", assertion.clone()),
                 None => scope,
@@ -108,6 +123,9 @@ impl ProviderGrantor {
                 headers: scope.headers(&method.token.headers)?,
                 credential: None,
                 rules: &method.response,
+                body: Vec::new(),
+                base_path: None,
+                hidden: answers.iter().flat_map(Answer::secrets).collect(),
                 lenient: false,
             };
             let answer = self.runner.run(task, &scope).await?;
@@ -150,6 +168,16 @@ impl ProviderGrantor {
             TokenError::new(TokenErrorKind::Misconfigured, "a scope of the description cannot be sent")
                 .with_source(error)
         })
+    }
+}
+
+#[cfg(feature = "authorization-code")]
+impl crate::oauth::CodeExchange for ProviderGrantor {
+    async fn exchange_code(&self, grant: Grant<'_>) -> Result<TokenResponse, TokenError> {
+        match &self.client {
+            Some(client) => self.exchange(client, grant, None).await,
+            None => Err(unfillable("the method", "it has no token URL")),
+        }
     }
 }
 

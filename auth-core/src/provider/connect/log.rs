@@ -10,11 +10,11 @@ use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 use tower_service::Service;
 
-use crate::Clock;
 use crate::error::{BoxError, printable};
 use crate::http::{HttpClient, HttpResponseFuture};
 use crate::oauth::{Redactor, decode_form, encode_form};
 use crate::provider::filled::FilledProvider;
+use crate::{Clock, Secret};
 
 /// What stands for a secret.
 const MASK: &str = "[masked]";
@@ -129,10 +129,10 @@ pub(super) fn logged(http: HttpClient, log: RequestLog, filled: &FilledProvider,
         shown_fields: method
             .fields()
             .iter()
-            .filter(|field| !field.is_secret())
+            .filter(|field| !field.is_secret() && field.name() != "client_id")
             .map(|field| field.name().into())
             .collect(),
-        redactor: Redactor::default().and(secrets),
+        redactor: Arc::new(Redactor::default().and(secrets)),
         clock: clock.clone(),
     })
 }
@@ -143,7 +143,7 @@ struct Logged {
     log: RequestLog,
     /// Fields that are no secrets, which parameters may be called after.
     shown_fields: Arc<[String]>,
-    redactor: Redactor,
+    redactor: Arc<Redactor>,
     clock: Clock,
 }
 
@@ -157,7 +157,7 @@ impl Service<Request<Bytes>> for Logged {
     }
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let (own, started) = (self.clone(), self.clock.now());
+        let (mut own, started) = (self.clone(), self.clock.now());
         let mut exchange = LoggedExchange {
             method: request.method().clone(),
             url: own.url(request.uri()),
@@ -169,6 +169,8 @@ impl Service<Request<Bytes>> for Logged {
             at: self.clock.wall(),
             took: Duration::ZERO,
         };
+        // Servers like to repeat what they object to.
+        own.redactor = Arc::new(own.redactor.and(own.masked_in(&request)));
         let response: HttpResponseFuture = self.http.send(request);
         Box::pin(async move {
             let result = response.await;
@@ -188,6 +190,37 @@ impl Service<Request<Bytes>> for Logged {
 }
 
 impl Logged {
+    /// The values of a request that are not shown.
+    fn masked_in(&self, request: &Request<Bytes>) -> Vec<Secret> {
+        let mut masked = Vec::new();
+        for (name, value) in request.headers() {
+            if !SHOWN_HEADERS.contains(&name.as_str()) {
+                masked.extend(value.to_str().ok().into_iter().flat_map(|text| text.split(' ')).map(Secret::from));
+            }
+        }
+        let query = request.uri().query().unwrap_or_default().as_bytes();
+        for text in [query, request.body()] {
+            let pairs = decode_form(text, 1000).unwrap_or_default();
+            masked.extend(
+                pairs.iter().filter(|(name, _)| !self.is_shown(name)).map(|(_, value)| Secret::from(value.as_str())),
+            );
+        }
+        if let Ok(body) = serde_json::from_slice::<Value>(request.body()) {
+            self.collect_masked("", &body, &mut masked);
+        }
+        masked.retain(|value| value.expose_secret().len() >= 6);
+        masked
+    }
+
+    fn collect_masked(&self, name: &str, value: &Value, masked: &mut Vec<Secret>) {
+        match value {
+            Value::Object(members) => members.iter().for_each(|(name, value)| self.collect_masked(name, value, masked)),
+            Value::Array(list) => list.iter().for_each(|value| self.collect_masked(name, value, masked)),
+            Value::String(text) if !self.is_shown(name) => masked.push(Secret::from(text.as_str())),
+            _ => {}
+        }
+    }
+
     fn is_shown(&self, name: &str) -> bool {
         SHOWN.contains(&name) || self.shown_fields.iter().any(|own| own == name)
     }

@@ -5,10 +5,11 @@ use http::Uri;
 use super::captures::checked;
 use super::client::{invalid, scopes};
 use super::connection::{Connection, Held};
+use super::known::Known;
 use super::scope::Scope;
 use crate::error::ConfigError;
 use crate::oauth::{decode_form, encode_form};
-use crate::provider::kind::{AuthKind, ResponseMode as Mode};
+use crate::provider::kind::{AuthKind, ResponseMode as Mode, UrlKey};
 use crate::provider::model::ParamPlace;
 use crate::{
     AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationRequest, AuthorizationTransaction,
@@ -113,12 +114,17 @@ impl ConnectionLogin {
     pub fn callback(&self, query: &str) -> Result<AuthorizationCallback, AuthorizationError> {
         let named = &self.connection.0.filled.method().consent.code_param;
         let query = query.strip_prefix('?').unwrap_or(query);
-        if named == "code" {
-            return AuthorizationCallback::from_query(query);
-        }
-        let renamed = query.split('&').map(|pair| match pair.split_once('=') {
-            Some((name, value)) if name == named => format!("code={value}"),
-            _ => pair.to_owned(),
+        let names = &self.connection.0.filled.method().token.names;
+        let state = names.name(ParamPlace::Authorize, "state").unwrap_or("state");
+        let nameless = self.connection.0.filled.url_of(UrlKey::Issuer).is_none();
+        let renamed = query.split('&').filter_map(|pair| match pair.split_once('=') {
+            Some((name, value)) if name == named => Some(format!("code={value}")),
+            Some((name, value)) if name == state => Some(format!("state={value}")),
+            // What is so called by the standard is something else here. Which issuer the server is no description says, so that there
+            // is nothing to compare its name with (RFC 9207 section 2.4).
+            Some(("code" | "state", _)) => None,
+            Some(("iss", _)) if nameless => None,
+            _ => Some(pair.to_owned()),
         });
         AuthorizationCallback::from_query(&renamed.collect::<Vec<_>>().join("&"))
     }
@@ -137,7 +143,7 @@ impl ConnectionLogin {
         transaction: AuthorizationTransaction,
         callback: &AuthorizationCallback,
     ) -> Result<TokenResponse, AuthorizationError> {
-        let Held::Cached { client: Some(client), .. } = &self.connection.0.held else {
+        let Held::Cached { client: Some(client), source, .. } = &self.connection.0.held else {
             return Err(AuthorizationError::new(AuthorizationErrorKind::Misconfigured, "there is no client"));
         };
         let mut kept = Vec::new();
@@ -147,7 +153,12 @@ impl ConnectionLogin {
                 kept.push((field.clone(), value));
             }
         }
-        let response = transaction.finish(client, callback).await?;
+        let known = Known { token: None, captured: kept.iter().cloned().collect() };
+        let exchange = async {
+            let response = transaction.finish_by(client, callback, source.grantor()).await?;
+            source.with_introspected_lifetime(response).await.map_err(exchange_failed)
+        };
+        let response = known.during(exchange).await?;
         let response = kept.into_iter().fold(response, |response, (name, value)| response.with_extra(name, value));
         self.connection.accept(response.clone()).await.map_err(exchange_failed)?;
         Ok(response)

@@ -13,12 +13,15 @@ mod device;
 mod dialect;
 mod grantor;
 mod http_signature;
+mod known;
+mod late_url;
 mod lifetime;
 mod log;
 #[cfg(feature = "authorization-code")]
 mod login;
 #[cfg(feature = "loopback")]
 mod native;
+mod placed_body;
 mod retry;
 mod runner;
 mod scope;

@@ -12,6 +12,7 @@ use crate::http::HttpClient;
 use crate::oauth::{BodyFormat, Params, Redactor, transport_failure};
 use crate::provider::kind::RequestFormat;
 use crate::provider::model::{ParamValue, RequestSpec, Response as Rules};
+use crate::provider::path::Path;
 use crate::{Clock, Credential, Secret, TokenError, TokenErrorKind};
 
 /// The largest answer that is read, in bytes.
@@ -40,6 +41,12 @@ pub(super) struct Task<'a> {
     pub(super) headers: http::HeaderMap,
     pub(super) credential: Option<&'a Credential>,
     pub(super) rules: &'a Rules,
+    /// What of the credential goes into the body.
+    pub(super) body: Vec<(Path, Secret)>,
+    /// Where a part of the credential stands in the path: the path that stays in front of it.
+    pub(super) base_path: Option<String>,
+    /// What errors must not repeat, beside what the request shows.
+    pub(super) hidden: Vec<Secret>,
     /// Whether 3xx counts as success, if the description does not say what does.
     pub(super) lenient: bool,
 }
@@ -47,9 +54,13 @@ pub(super) struct Task<'a> {
 impl Runner {
     /// Sends the request; an answer that is not as expected is an error.
     pub(super) async fn run(&self, task: Task<'_>, scope: &Scope<'_>) -> Result<Answer, TokenError> {
-        let request = request(&task, scope)?;
+        let mut request = request(&task, scope)?;
+        // What the description says comes first.
+        let agent = HeaderValue::from_static(concat!("tower-auth/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        request.headers_mut().entry(USER_AGENT).or_insert(agent);
         let site = request.uri().authority().map_or_else(String::new, ToString::to_string);
-        let redactor = self.redactor.and(secrets(&request));
+        let redactor = self.redactor.and(secrets(&request).into_iter().chain(task.hidden.iter().cloned()));
         let response = match within(&self.clock, self.timeout, self.http.send(request)).await {
             Some(Ok(response)) => response,
             Some(Err(error)) => return Err(transport_failure(&site, &redactor, error)),
@@ -134,9 +145,6 @@ fn request(task: &Task<'_>, scope: &Scope<'_>) -> Result<Request<Bytes>, TokenEr
     }
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = uri;
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let agent = HeaderValue::from_static(concat!("tower-auth/", env!("CARGO_PKG_VERSION")));
-    request.headers_mut().insert(USER_AGENT, agent);
     if let Some(body) = &spec.body {
         *request.body_mut() = Bytes::from(scope.text("the body", &body.value)?.expose_secret().to_owned());
     } else if !spec.params.is_empty() {
@@ -152,13 +160,35 @@ fn request(task: &Task<'_>, scope: &Scope<'_>) -> Result<Request<Bytes>, TokenEr
     *request.method_mut() = spec.method.clone();
     request.headers_mut().extend(task.headers.clone());
     request.headers_mut().extend(scope.headers(&spec.headers)?);
-    if let Some(credential) = task.credential {
-        let (target, body) = (request.uri().clone(), request.body().clone());
-        credential.sign(&mut request, &target, Some(&body)).map_err(|error| {
-            TokenError::new(TokenErrorKind::Misconfigured, "the request could not be signed").with_source(error)
-        })?;
+    super::placed_body::put(&mut request, &task.body)?;
+    let Some(credential) = task.credential else { return Ok(request) };
+    let base = task.base_path.as_deref().filter(|base| !base.is_empty());
+    let short = base.and_then(|base| without(request.uri(), base));
+    if let Some(short) = &short {
+        *request.uri_mut() = short.clone();
+    }
+    let (target, body) = (request.uri().clone(), request.body().clone());
+    credential.sign(&mut request, &target, Some(&body)).map_err(|error| {
+        TokenError::new(TokenErrorKind::Misconfigured, "the request could not be signed").with_source(error)
+    })?;
+    if let (Some(base), Some(_)) = (base, short) {
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let whole = with_path(request.uri(), &format!("{base}{path}"));
+        *request.uri_mut() = whole.ok_or_else(|| unfillable("the URL", "with the credential it is not a URL"))?;
     }
     Ok(request)
+}
+
+/// `uri` without `base` in front of its path.
+fn without(uri: &Uri, base: &str) -> Option<Uri> {
+    let rest = uri.path_and_query()?.as_str().strip_prefix(base).filter(|rest| rest.starts_with('/'))?.to_owned();
+    with_path(uri, &rest)
+}
+
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path.parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// The texts of a request that its answer must not repeat into an error.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 use super::grantor::ProviderGrantor;
+use super::known::Known;
 use crate::oauth::{Agreed, Grant, Grantor, Params, Renewal, Target};
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::ExpiryKind;
@@ -26,7 +27,16 @@ pub(super) enum Way {
     Never(ProviderGrantor),
 }
 
-impl TokenSource for ProviderSource {
+/// The source as the cache has it; logins share it.
+pub(super) struct Shared(pub(super) Arc<ProviderSource>);
+
+impl TokenSource for Shared {
+    async fn fetch(&self, request: SourceRequest) -> Result<TokenResponse, TokenError> {
+        Known::of(request.previous()).during(self.0.fetch(request.clone())).await
+    }
+}
+
+impl ProviderSource {
     async fn fetch(&self, request: SourceRequest) -> Result<TokenResponse, TokenError> {
         if let Some(budget) = &self.budget {
             budget.take(&self.clock, self.filled.spec().display_name())?;
@@ -93,7 +103,10 @@ impl ProviderSource {
     }
 
     /// Asks how long the token lives where only introspection tells (RFC 7662). A failure leaves the lifetime unknown.
-    async fn with_introspected_lifetime(&self, response: TokenResponse) -> Result<TokenResponse, TokenError> {
+    pub(super) async fn with_introspected_lifetime(
+        &self,
+        response: TokenResponse,
+    ) -> Result<TokenResponse, TokenError> {
         let method = self.filled.method();
         if method.expires.kind != ExpiryKind::Introspect || response.lifetime() != Lifetime::Unknown {
             return Ok(response);
