@@ -56,7 +56,7 @@ async fn a_key_goes_into_a_json_object_with_the_right_length() {
     }
 }
 
-// THREAT-C1
+// THREAT-T1
 #[tokio::test]
 async fn another_origin_and_a_request_that_wants_none_get_no_key() {
     let api = Api::accepting(|_| true);

@@ -52,7 +52,7 @@ async fn a_path_is_put_behind_the_base_url_with_exactly_one_slash() {
     }
 }
 
-// THREAT-C1
+// THREAT-T1
 #[tokio::test]
 async fn another_origin_gets_no_credential_and_plain_http_nothing() {
     let values = [("api_key", "k3y"), ("base_url", "https://api.acme.test/v2")];
@@ -199,7 +199,7 @@ format = "uri"
 pattern = 'https://[a-z]+\.acme\.test(/[a-z]*)*'
 "#;
 
-// THREAT-C1
+// THREAT-T1
 #[tokio::test]
 async fn an_address_that_comes_with_the_token_is_awaited_and_follows_it() {
     let endpoint = late();
@@ -225,7 +225,7 @@ async fn an_address_that_comes_with_the_token_is_awaited_and_follows_it() {
     assert_eq!(kind_of(&error), AuthErrorKind::InsecureScheme);
 }
 
-// THREAT-C1
+// THREAT-T1
 #[tokio::test]
 async fn a_new_token_is_never_sent_to_the_address_of_the_old_one() {
     let endpoint = late();

@@ -79,7 +79,7 @@ mod tests {
         }
     }
 
-    // THREAT-C1
+    // THREAT-T1
     #[test]
     fn an_absolute_uri_stays_and_must_be_of_the_origin() {
         let base: BaseUrl = "https://a.example/v2".parse().unwrap();

@@ -3,6 +3,7 @@
 #[cfg(feature = "provider")]
 mod base_url;
 mod basic;
+mod part;
 mod placement;
 mod prepared;
 mod signer;
@@ -10,8 +11,8 @@ mod signer;
 #[cfg(feature = "provider")]
 pub use self::base_url::BaseUrl;
 pub use self::basic::Basic;
+#[cfg(feature = "provider")]
+pub(crate) use self::part::Piece;
 pub use self::placement::Placement;
 pub use self::prepared::Credential;
-#[cfg(feature = "provider")]
-pub(crate) use self::prepared::Piece;
 pub use self::signer::{RequestSigner, SigningRequest};

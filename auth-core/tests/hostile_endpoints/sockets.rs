@@ -14,17 +14,20 @@ use super::bodies::{ACCESS, LIMIT, REFRESH};
 use super::capture::leak;
 use super::ways::{CLIENT_SECRET, Failed, Outcome, Place, Way};
 
+/// What the server does with one connection.
+type Turn = Box<dyn FnOnce(&mut TcpStream) + Send>;
+
 /// A server that writes to each connection what it is given next, and closes it.
 pub(crate) struct Wire {
     pub(crate) base: String,
-    next: Sender<Box<dyn FnOnce(&mut TcpStream) + Send>>,
+    next: Sender<Turn>,
 }
 
 impl Wire {
     pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let (next, work): (_, Receiver<Box<dyn FnOnce(&mut TcpStream) + Send>>) = channel();
+        let (next, work): (_, Receiver<Turn>) = channel();
         std::thread::spawn(move || {
             while let Ok(work) = work.recv() {
                 let Ok((mut stream, _)) = listener.accept() else { return };

@@ -32,6 +32,9 @@ enum Sending {
     Lost,
 }
 
+/// When each refresh token was sent, and how.
+type Sendings = BTreeMap<String, Vec<(MonotonicTime, Sending)>>;
+
 /// The way to the server, on which things happen.
 #[derive(Clone)]
 struct Way {
@@ -40,7 +43,7 @@ struct Way {
     rng: Arc<Mutex<Rng>>,
     calm: Arc<AtomicUsize>,
     in_flight: Arc<AtomicUsize>,
-    sendings: Arc<Mutex<BTreeMap<String, Vec<(MonotonicTime, Sending)>>>>,
+    sendings: Arc<Mutex<Sendings>>,
 }
 
 /// Notes that a request is over, however it ends.

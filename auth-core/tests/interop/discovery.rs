@@ -11,12 +11,12 @@ use crate::provider::Provider;
 const CALLBACK: &str = "https://app.example.test/callback";
 
 impl Provider {
-    fn discovered(&self, id: &str, auth: ClientAuth) -> OAuthClientBuilder {
+    fn by_issuer(&self, id: &str, auth: ClientAuth) -> OAuthClientBuilder {
         let builder = OAuthClient::builder(id).issuer(self.issuer()).client_auth(auth).allow_loopback_http();
         if auth == ClientAuth::None { builder } else { builder.secret(self.secret(id)) }
     }
 
-    async fn passes_login(&self, client: &OAuthClient, request: AuthorizationRequest) {
+    async fn log_in(&self, client: &OAuthClient, request: AuthorizationRequest) {
         let started = request.start().await.unwrap();
         let answer = self.test("authorize", json!({ "url": started.url.to_string() })).await;
         let location = answer["location"].as_str().unwrap_or_else(|| panic!("{answer}"));
@@ -30,7 +30,7 @@ impl Provider {
 #[tokio::test]
 async fn the_token_endpoint_is_found() {
     let Some(server) = Provider::start() else { return };
-    let described = server.discovered("cc-basic", ClientAuth::Basic);
+    let described = server.by_issuer("cc-basic", ClientAuth::Basic);
     ClientCredentials::over(described.clone()).build().unwrap().request_token().await.unwrap();
     let metadata = described.build().unwrap().metadata().await.unwrap();
     assert_eq!(metadata.issuer(), server.issuer());
@@ -46,10 +46,13 @@ async fn the_token_endpoint_is_found() {
 #[tokio::test]
 async fn users_log_in_where_the_metadata_says() {
     let Some(server) = Provider::start() else { return };
-    for (id, auth) in [("app-confidential", ClientAuth::Basic), ("app-public", ClientAuth::None)] {
-        let client = server.discovered(id, auth).build().unwrap();
-        let request = AuthorizationRequest::new(&client, CALLBACK).scopes(["read"]);
-        server.passes_login(&client, request).await;
+    for (id, auth, redirect_uri) in [
+        ("app-confidential", ClientAuth::Basic, CALLBACK),
+        ("app-public", ClientAuth::None, "http://127.0.0.1/callback"),
+    ] {
+        let client = server.by_issuer(id, auth).build().unwrap();
+        let request = AuthorizationRequest::new(&client, redirect_uri).scopes(["read"]);
+        server.log_in(&client, request).await;
     }
 }
 
@@ -57,8 +60,8 @@ async fn users_log_in_where_the_metadata_says() {
 #[tokio::test]
 async fn requests_are_pushed_where_the_metadata_says() {
     let Some(server) = Provider::start() else { return };
-    let client = server.discovered("app-par", ClientAuth::Body).build().unwrap();
-    server.passes_login(&client, AuthorizationRequest::new(&client, CALLBACK).scopes(["read"]).pushed()).await;
+    let client = server.by_issuer("app-par", ClientAuth::Body).build().unwrap();
+    server.log_in(&client, AuthorizationRequest::new(&client, CALLBACK).scopes(["read"]).pushed()).await;
 }
 
 #[tokio::test]
@@ -75,5 +78,5 @@ async fn a_client_registers_itself_and_gets_tokens() {
     let public = registration.client_auth(ClientAuth::None).redirect_uri(CALLBACK);
     let client = public.register(server.issuer()).await.unwrap().client().build().unwrap();
     let request = AuthorizationRequest::new(&client, CALLBACK).scopes(["openid"]);
-    server.passes_login(&client, request).await;
+    server.log_in(&client, request).await;
 }

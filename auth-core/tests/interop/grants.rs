@@ -26,11 +26,14 @@ const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const GRANTS: [&str; 6] =
     ["client credentials", "code + PKCE", "pushed code", "device code", "refresh, rotated", "revocation"];
 
+/// How a client authenticates, over what the server says of it.
+type Describe = Box<dyn Fn(OAuthClientBuilder, &Value) -> OAuthClientBuilder>;
+
 /// A way to prove who the client is: what is registered, and what a client with it needs.
 struct Way {
     name: &'static str,
     metadata: Value,
-    client: Box<dyn Fn(OAuthClientBuilder, &Value) -> OAuthClientBuilder>,
+    client: Describe,
 }
 
 fn ways(server: &Provider) -> Vec<Way> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use tower::service_fn;
 use tower_auth_core::{BoxError, HttpClient};
 
@@ -13,7 +13,7 @@ pub(crate) struct Wire(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    sent: Vec<(String, HeaderMap, String)>,
+    sent: Vec<(String, String)>,
     answers: VecDeque<Response<Bytes>>,
 }
 
@@ -33,21 +33,17 @@ impl Wire {
         HttpClient::new(service_fn(move |request: Request<Bytes>| {
             let mut state = state.lock().unwrap();
             let body = String::from_utf8_lossy(request.body()).into_owned();
-            state.sent.push((request.uri().to_string(), request.headers().clone(), body));
+            state.sent.push((request.uri().to_string(), body));
             let answer = state.answers.pop_front().ok_or_else(|| BoxError::from("nobody answers"));
             async move { answer }
         }))
     }
 
     pub(crate) fn uris(&self) -> Vec<String> {
-        self.0.lock().unwrap().sent.iter().map(|(uri, ..)| uri.clone()).collect()
+        self.0.lock().unwrap().sent.iter().map(|(uri, _)| uri.clone()).collect()
     }
 
     pub(crate) fn bodies(&self) -> Vec<String> {
-        self.0.lock().unwrap().sent.iter().map(|(.., body)| body.clone()).collect()
-    }
-
-    pub(crate) fn headers(&self) -> Vec<HeaderMap> {
-        self.0.lock().unwrap().sent.iter().map(|(_, headers, _)| headers.clone()).collect()
+        self.0.lock().unwrap().sent.iter().map(|(_, body)| body.clone()).collect()
     }
 }

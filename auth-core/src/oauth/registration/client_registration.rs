@@ -229,6 +229,11 @@ impl ClientRegistration {
         }
     }
 
+    /// How long a registration may take, the metadata of the server included.
+    pub(in crate::oauth) fn longest(&self) -> Duration {
+        self.timeout.saturating_mul(2)
+    }
+
     /// Sends by `http` if no other client was given.
     pub(in crate::oauth) fn or_http_client(mut self, http: &HttpClient) -> Self {
         self.http.get_or_insert_with(|| http.clone());

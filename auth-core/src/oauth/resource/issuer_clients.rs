@@ -50,13 +50,7 @@ impl IssuerClients {
     }
 
     /// The client of `issuer`, which was chosen.
-    pub(super) async fn of(
-        &self,
-        issuer: &str,
-        clock: &Clock,
-        timeout: Duration,
-        http: &GuardedHttp,
-    ) -> Result<IssuerClient, TokenError> {
+    pub(super) async fn of(&self, issuer: &str, clock: &Clock, http: &GuardedHttp) -> Result<IssuerClient, TokenError> {
         if let Some(client) = self.known.get(issuer) {
             return Ok(client.clone());
         }
@@ -72,6 +66,7 @@ impl IssuerClients {
         };
         let ended = kept.known().is_some_and(|registered| registered.of.is_over(clock.wall()));
         let life = if ended { Duration::ZERO } else { Duration::MAX };
+        let limit = registration.longest();
         let fetch = |_| async move {
             let registered = registration.register(issuer).await?;
             tracing::info!(issuer, client_id = registered.client_id(), "a client was registered");
@@ -84,7 +79,7 @@ impl IssuerClients {
             })?;
             Ok(Registered { of: registered, client })
         };
-        Ok(kept.get(clock, life, timeout, fetch).await?.client)
+        Ok(kept.get(clock, life, limit, fetch).await?.client)
     }
 
     fn slot(&self, issuer: &str) -> Result<Arc<Kept<Registered>>, TokenError> {

@@ -106,7 +106,7 @@ impl ResourceDiscovery {
         let fetch = |limit| async move { request.timeout(limit).fetch().await };
         let metadata = resource.metadata.get(&parts.clock, life, parts.timeout, fetch).await?;
         let issuer = self.choose(&resource, &metadata)?;
-        let client = parts.clients.of(&issuer, &parts.clock, parts.timeout, &parts.http).await?;
+        let client = parts.clients.of(&issuer, &parts.clock, &parts.http).await?;
         let asked = challenge.and_then(|challenge| challenge.param("scope"));
         let scopes = match asked {
             Some(scope) => scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),

@@ -119,3 +119,11 @@ async fn tampered_metadata_gets_neither_the_user_nor_a_secret() {
         assert_eq!(server.request_count(Endpoint::Token), 0);
     }
 }
+
+#[tokio::test]
+async fn a_public_client_needs_no_mention_among_the_ways_to_authenticate() {
+    let server = server(|builder| builder);
+    server.set_metadata("token_endpoint_auth_methods_supported", Some(r#"["client_secret_basic"]"#));
+    server.set_metadata("revocation_endpoint_auth_methods_supported", Some(r#"["client_secret_basic"]"#));
+    assert_eq!(login(&server, "app", false).await, Ok(()));
+}

@@ -16,7 +16,7 @@ use crate::oauth::{ClientAuth, OAuthClient};
 /// use tower_auth_core::{DeviceCode, TokenResponse};
 ///
 /// # #[cfg(feature = "http")]
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example() -> Result<(), tower_auth_core::BoxError> {
 /// # async fn store(_: &TokenResponse) -> Result<(), tower_auth_core::BoxError> { Ok(()) }
 /// let login = DeviceCode::public("https://login.example.com/device", "https://login.example.com/token", "orders-tv")
 ///     .scopes(["orders:read", "offline_access"])
