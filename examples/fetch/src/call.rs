@@ -62,6 +62,7 @@ impl Session {
         headers.extend(call.headers.clone());
         let result = match self.site()? {
             Some(Site::Provider(layer)) => whole(layer.layer(transport).oneshot(request).await).await,
+            Some(Site::Bodies(layer)) => whole(layer.layer(transport).oneshot(request).await).await,
             Some(Site::Named(layer)) => whole(layer.layer(transport).oneshot(request).await).await,
             None if self.is_open() => whole(transport.oneshot(request).await).await,
             None => return Err(Failure::usage("the credential has no base_url to go to")),

@@ -7,7 +7,7 @@ use tower_auth::core::{
     AuthKind, Clock, ConfigError, Connection, FilledProvider, HttpClient, HttpTransport, Origin, RequestLog, Secret,
     TokenCache, TokenError, TokenResponse,
 };
-use tower_auth::{AuthLayer, Credentials, ProviderLayer};
+use tower_auth::{AuthLayer, BodyCredentialLayer, Credentials, ProviderLayer};
 
 use crate::explain;
 use crate::failure::Failure;
@@ -29,6 +29,8 @@ pub struct Session {
 pub(crate) enum Site {
     /// The provider's own.
     Provider(ProviderLayer),
+    /// The provider's own, which wants a key in bodies.
+    Bodies(BodyCredentialLayer),
     /// The origins that the user named, of a provider without a base URL.
     Named(AuthLayer),
 }
@@ -215,8 +217,12 @@ impl Session {
         }
         let wrong = |error: ConfigError| Failure::usage(explain::chain(&error));
         let site = if self.connection.base_url().is_some() || self.connection.is_base_url_late() {
-            let layer = ProviderLayer::new(&self.connection).map_err(wrong)?;
-            Site::Provider(if self.is_open() { layer } else { layer.refuse_other_origins() })
+            let strict = |layer: ProviderLayer| if self.is_open() { layer } else { layer.refuse_other_origins() };
+            if self.connection.puts_credential_into_bodies() {
+                Site::Bodies(BodyCredentialLayer::new(&self.connection).map_err(wrong)?.provider(strict))
+            } else {
+                Site::Provider(strict(ProviderLayer::new(&self.connection).map_err(wrong)?))
+            }
         } else {
             let origins: Vec<Origin> = self.setup.targets.iter().filter_map(Origin::of).collect();
             let Some(credentials) = self.credentials().filter(|_| !origins.is_empty()) else { return Ok(None) };

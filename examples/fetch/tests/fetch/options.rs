@@ -43,6 +43,15 @@ async fn an_api_key_goes_where_the_file_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_may_go_in_the_body() {
+    let server = mirror().await;
+    let rest = "placement = [{ body = \"auth.key\" }]\n";
+    let outcome = keyed(&server, rest).args(&["-d", "{\"a\":1}", "/x"]).run().await;
+    let seen = outcome.success();
+    assert!(seen.contains("\\\"key\\\":\\\"k3y\\\"") && seen.contains("\\\"a\\\":1"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_other_kinds_and_halves_of_a_pair() {
     let server = mirror().await;
     let of_kind = |kind: &str, rest: &str| {
