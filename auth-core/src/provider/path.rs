@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 pub(crate) struct Path(Vec<Segment>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Segment {
+enum Segment {
     Name(String),
     Index(usize),
 }
@@ -35,11 +35,6 @@ impl Path {
             });
         }
         Ok(Self(segments))
-    }
-
-    /// The way from the whole to the place.
-    pub(crate) fn segments(&self) -> &[Segment] {
-        &self.0
     }
 
     /// Whether it is the whole.

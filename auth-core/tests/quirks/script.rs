@@ -66,7 +66,7 @@ impl Drop for Script {
     fn drop(&mut self) {
         let inner = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let left: Vec<_> = inner.expected.iter().map(|(expected, _)| expected.as_str()).collect();
-        let text = format!("{}", inner.wrong.join("\n"));
+        let text = inner.wrong.join("\n");
         if std::thread::panicking() {
             eprintln!("{text}");
         } else {

@@ -2,7 +2,7 @@
 //!
 //! What belongs to a store of credentials or to its pages is not here; the comment above a test says where a line is split.
 #![cfg(all(feature = "provider", feature = "http", feature = "authorization-code"))]
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by it")]
 
 mod alloy;
 mod alloy_automation;

@@ -1,15 +1,41 @@
-use http::HeaderMap;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Request};
 
-use crate::Secret;
+use super::scope::Scope;
 use crate::error::{SigningError, SigningErrorKind};
 use crate::json::check_strict;
 use crate::oauth::{decode_form, encode_form};
+use crate::provider::model::{Place, PlacementSpec};
 use crate::provider::path::Path;
+use crate::{Secret, TokenError, TokenErrorKind};
 
 /// How deep a body may nest, and how many members it may have.
 const MAX_DEPTH: usize = 64;
 const MAX_MEMBERS: usize = 100_000;
+
+/// The parts of a credential that go into bodies, and where.
+pub(super) fn body_parts(placement: &[PlacementSpec], scope: &Scope<'_>) -> Result<Vec<(Path, Secret)>, TokenError> {
+    let parts = placement.iter().filter_map(|spec| match &spec.place {
+        Place::Body(path) => Some((path, &spec.value.value)),
+        _ => None,
+    });
+    parts.map(|(path, value)| Ok((path.clone(), scope.text("the credential", value)?))).collect()
+}
+
+/// Puts `members` into the body of one of our own requests.
+pub(super) fn fill_request(request: &mut Request<Bytes>, members: &[(Path, Secret)]) -> Result<(), TokenError> {
+    if members.is_empty() {
+        return Ok(());
+    }
+    let filled = fill_body(request.headers(), request.body(), members).map_err(|error| {
+        TokenError::new(TokenErrorKind::Misconfigured, "the request of the description cannot carry the credential")
+            .with_source(error)
+    })?;
+    request.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    *request.body_mut() = Bytes::from(filled.expose_secret().to_owned());
+    Ok(())
+}
 
 /// A body with `members` in it. What else it has stays as it is written; members may change their order.
 pub(super) fn fill_body(headers: &HeaderMap, body: &[u8], members: &[(Path, Secret)]) -> Result<Secret, SigningError> {

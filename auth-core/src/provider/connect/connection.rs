@@ -6,13 +6,12 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::answer::Answer;
-use super::body::fill_body;
+use super::body::{body_parts, fill_body};
 use super::builder::{Options, Persist};
 use super::captures::keep;
 use super::client::invalid;
 use super::credential::{CredentialMaker, main_value};
 use super::known::Known;
-use super::placed_body::body_parts;
 use super::retry::{asks_to_wait, retry_after};
 use super::runner::{Runner, Task};
 use super::scope::Scope;
@@ -23,8 +22,8 @@ use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{Refresh, UrlKey};
 use crate::provider::model::{Place, RequestSpec};
 use crate::{
-    Clock, ConfigError, Credential, MonotonicTime, RefreshCause, Secret, SigningError, SigningErrorKind, SourceRequest,
-    TokenCache, TokenError, TokenErrorKind, TokenResponse, TokenSource,
+    Clock, ConfigError, Credential, Secret, SigningError, SigningErrorKind, TokenCache, TokenError, TokenErrorKind,
+    TokenResponse,
 };
 
 /// A described provider with its values, ready to be called: a token cache, or a credential that never changes, and what else

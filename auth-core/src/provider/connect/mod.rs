@@ -21,7 +21,6 @@ mod log;
 mod login;
 #[cfg(feature = "loopback")]
 mod native;
-mod placed_body;
 mod retry;
 mod runner;
 mod scope;

@@ -160,7 +160,7 @@ fn request(task: &Task<'_>, scope: &Scope<'_>) -> Result<Request<Bytes>, TokenEr
     *request.method_mut() = spec.method.clone();
     request.headers_mut().extend(task.headers.clone());
     request.headers_mut().extend(scope.headers(&spec.headers)?);
-    super::placed_body::put(&mut request, &task.body)?;
+    super::body::fill_request(&mut request, &task.body)?;
     let Some(credential) = task.credential else { return Ok(request) };
     let base = task.base_path.as_deref().filter(|base| !base.is_empty());
     let short = base.and_then(|base| without(request.uri(), base));
