@@ -12,7 +12,7 @@ use crate::MonotonicTime;
 use crate::clock::race;
 use crate::source::RefreshCause;
 #[cfg(feature = "provider")]
-use crate::{Lifetime, TokenResponse};
+use crate::{Lifetime, TokenError, TokenResponse};
 
 /// What [`TokenCache::invalidate`](super::TokenCache::invalidate) did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,12 +82,19 @@ impl State {
     /// Changes what is kept beside the token of the last response; the token's life goes on. The response as it is now, with the rest of its
     /// lifetime.
     #[cfg(feature = "provider")]
-    pub(super) fn amend(&self, change: impl FnOnce(TokenResponse) -> TokenResponse) -> Option<TokenResponse> {
+    pub(super) fn amend(&self, change: impl Fn(TokenResponse) -> TokenResponse) -> Option<TokenResponse> {
         let mut flow = self.flow();
-        let mut received = flow.previous.clone()?;
-        let changed = change(TokenResponse::clone(&received.response));
-        received.response = Arc::new(changed.clone());
-        let age = received.age(self.clock.now(), self.clock.wall());
+        let amended = |received: &Received| Received {
+            response: Arc::new(change(TokenResponse::clone(&received.response))),
+            ..received.clone()
+        };
+        // What is still to be made durable is newer than what is shown: it must not bring the old state back later.
+        let pending = flow.unpersisted.as_ref().map(amended);
+        flow.unpersisted.clone_from(&pending);
+        let received = flow.previous.as_ref().map(amended)?;
+        let newest = pending.as_ref().unwrap_or(&received);
+        let changed = TokenResponse::clone(&newest.response);
+        let age = newest.age(self.clock.now(), self.clock.wall());
         let is_shown = self.snapshot.load().is_some();
         if !is_shown || self.store(&mut flow, received.clone()).is_err() {
             flow.previous = Some(received);
@@ -97,6 +104,43 @@ impl State {
             Lifetime::For(lifetime) => changed.expires_in(lifetime.saturating_sub(age)),
             Lifetime::Unknown => changed,
         })
+    }
+
+    /// Makes the response of a new grant the current one, whatever the present one is. Nothing of the old grant is taken over, and what a flight
+    /// still brings of it comes too late.
+    ///
+    /// # Errors
+    /// When its token cannot be sent.
+    #[cfg(feature = "provider")]
+    pub(super) fn replace(&self, received: Received) -> Result<(), TokenError> {
+        let mut flow = self.flow();
+        flow.unpersisted = None;
+        flow.flights += 1;
+        flow.landed = flow.flights;
+        let stored = self.store(&mut flow, received);
+        drop(flow);
+        self.published.notify_waiters();
+        stored.map(|_| ())
+    }
+
+    /// Waits until the flight under way has ended, its persist step included.
+    #[cfg(feature = "provider")]
+    pub(super) async fn settle(&self) {
+        let flight = self.flow().flight.as_ref().map(|flight| (flight.outcome.clone(), flight.lost_at));
+        let Some((mut outcome, lost_at)) = flight else { return };
+        let ended = async {
+            // An error means that the flight was lost, which is an end too.
+            let _ = outcome.wait_for(Option::is_some).await;
+        };
+        race(ended, self.clock.sleep_until(lost_at)).await;
+    }
+
+    /// The credential, if it can be used, and nothing is started.
+    #[cfg(feature = "provider")]
+    pub(super) fn peek(&self) -> Option<crate::Credential> {
+        let snapshot = self.snapshot.load_full()?;
+        let is_usable = snapshot.liveness(self.clock.now(), &self.clock) != Liveness::Dead;
+        is_usable.then(|| snapshot.shard().credential.clone())
     }
 
     /// Refuses new exchanges, and waits for the one under way and for what is still to be made durable.

@@ -180,8 +180,27 @@ impl TokenCache {
 
     /// Changes what is kept beside the token; see the engine's method.
     #[cfg(feature = "provider")]
-    pub(crate) fn amend(&self, change: impl FnOnce(TokenResponse) -> TokenResponse) -> Option<TokenResponse> {
+    pub(crate) fn amend(&self, change: impl Fn(TokenResponse) -> TokenResponse) -> Option<TokenResponse> {
         self.handle.state().amend(change)
+    }
+
+    /// Makes the response of a new grant the current one; see the engine's method.
+    #[cfg(feature = "provider")]
+    pub(crate) fn replace(&self, response: TokenResponse) -> Result<(), TokenError> {
+        let clock = &self.handle.clock;
+        self.handle.state().replace(Received { response: Arc::new(response), at: clock.now(), wall: clock.wall() })
+    }
+
+    /// Waits until the exchange under way has ended.
+    #[cfg(feature = "provider")]
+    pub(crate) async fn settle(&self) {
+        self.handle.state().settle().await;
+    }
+
+    /// The credential, if there is a usable one. Starts nothing.
+    #[cfg(feature = "provider")]
+    pub(crate) fn peek(&self) -> Option<Credential> {
+        self.handle.state().peek()
     }
 
     /// How the cache is doing.

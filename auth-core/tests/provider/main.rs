@@ -6,6 +6,7 @@ mod docs;
 mod existing;
 mod extend;
 mod form;
+mod logins;
 mod mistakes;
 mod schema;
 mod secondary;

@@ -32,38 +32,47 @@ use crate::values::{Environment, Sources};
 pub async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
     let output = Output { json: args.json };
     let session = open(&args, &environment).await?;
+    let session = Arc::new(session);
+    let result = act(&session, &args, output).await;
+    if let Some(cache) = session.cache() {
+        // A refresh that is under way must not lose its tokens, also if something else failed.
+        cache.close().await;
+    }
+    result
+}
+
+/// Does everything, in its order.
+async fn act(session: &Arc<Session>, args: &Args, output: Output) -> Result<Exit, Failure> {
     if args.logout {
+        if let Some(cache) = session.cache() {
+            // No refresh may write new tokens after the old ones are gone.
+            cache.close().await;
+        }
         return match session.setup.state.clone() {
-            Some(state) => login::logout(&session, &state).await,
+            Some(state) => login::logout(session, &state).await,
             None => Err(Failure::usage("--logout: this method keeps no tokens between runs")),
         };
     }
     if args.login {
-        login::login(&session, &args).await?;
+        login::login(session, args).await?;
     }
     if args.verify || args.urls.iter().any(|url| !is_absolute(url)) {
         session.locate().await?;
     }
-    let calls = calls(&args, &session)?;
+    let calls = calls(args, session)?;
     let mut exit = Exit::Success;
     if args.token {
-        show_token(&session, output, args.reveal).await?;
+        show_token(session, output, args.reveal).await?;
     }
     if args.verify {
-        exit = exit.max(verify(&session, output).await?);
+        exit = exit.max(verify(session, output).await?);
     }
     if let Some(address) = &args.grpc_health {
         let health = session.health(address, &args.grpc_service, session.timeout()).await?;
         output.health(&health);
         exit = exit.max(health.exit());
     }
-    let session = Arc::new(session);
-    exit = exit.max(send_all(&session, calls, &args).await);
-    if let Some(cache) = session.cache() {
-        // A refresh that is under way must not lose its tokens.
-        cache.close().await;
-    }
-    Ok(exit)
+    Ok(exit.max(send_all(session, calls, args).await))
 }
 
 /// Reads every file, fills every value, checks every URL.

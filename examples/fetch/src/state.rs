@@ -115,7 +115,7 @@ impl StateFile {
     /// Replaces the file. When this returns the tokens are on the disk.
     ///
     /// # Errors
-    /// When they are not; the old file is there then.
+    /// When they may not be. The file is the old or the new one then, never a part of one.
     pub fn write(&self, tokens: &Secret) -> io::Result<()> {
         let mut new = self.path.clone().into_os_string();
         new.push(".new");

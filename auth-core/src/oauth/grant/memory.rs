@@ -96,6 +96,15 @@ impl Memory {
         self.doubt = None;
     }
 
+    /// Begins anew with what another grant brought: nothing of the old one is used again.
+    #[cfg(feature = "provider")]
+    pub(super) fn adopt(&mut self, response: &TokenResponse) {
+        self.drop_token();
+        self.token = response.refresh_token().cloned();
+        self.scope = response.token().scope().cloned();
+        self.is_granted = true;
+    }
+
     fn replace_token(&mut self, new: &Secret) {
         if self.token.as_ref() == Some(new) {
             return;

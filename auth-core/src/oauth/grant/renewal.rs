@@ -95,6 +95,12 @@ impl<G: Grantor> Renewal<G> {
         Ok(self.agreed.with_lifetime(memory.take_in(response)))
     }
 
+    /// Goes on with the tokens of a new grant; waits for an exchange of the old one.
+    #[cfg(feature = "provider")]
+    pub(crate) async fn adopt(&self, response: &TokenResponse) {
+        self.memory.lock().await.adopt(response);
+    }
+
     /// Spends the refresh token on something else than the next tokens of this grant. `exchange` sends it, and `rotated` gets to know one that came back
     /// in its place, before anybody else can spend that.
     #[cfg(feature = "provider")]

@@ -200,18 +200,23 @@ impl Connection {
         }
     }
 
-    /// Takes in the tokens of a person's login, and persists them.
+    /// Takes in the tokens of a person's login, in place of whatever there was, and persists them. Nothing of an earlier login is used again.
     ///
     /// # Errors
     /// [`PersistFailed`](TokenErrorKind::PersistFailed); the tokens are used all the same.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave the tokens in use and not persisted.
     pub async fn accept(&self, response: TokenResponse) -> Result<(), TokenError> {
-        let Held::Cached { cache, .. } = &self.0.held else {
+        let Held::Cached { cache, source, .. } = &self.0.held else {
             let message = "this provider has a credential that never changes: there is nothing to take in";
             return Err(TokenError::new(TokenErrorKind::Misconfigured, message));
         };
-        let persisted = self.persist(Arc::new(response.clone())).await;
-        cache.publish(response);
-        persisted
+        source.adopt(&response).await;
+        cache.replace(response.clone())?;
+        // What an exchange of the old grant persists must not come last.
+        cache.settle().await;
+        self.persist(Arc::new(response)).await
     }
 
     async fn persist(&self, response: Arc<TokenResponse>) -> Result<(), TokenError> {
@@ -249,7 +254,7 @@ impl Connection {
         }
         match &self.0.held {
             Held::Cached { cache, .. } if !found.is_empty() => {
-                let kept = |response| {
+                let kept = |response: TokenResponse| {
                     found
                         .iter()
                         .fold(response, |all: TokenResponse, (name, value)| all.with_extra(name.clone(), value.clone()))
@@ -276,7 +281,8 @@ impl Connection {
         if let Some(spec) = &method.revoke {
             let credential = match &self.0.held {
                 Held::Static(credential) => Some(credential.clone()),
-                Held::Cached { cache, .. } => cache.try_current().map(|current| current.credential),
+                // Without a refresh, whose new tokens would outlive the revocation.
+                Held::Cached { cache, .. } => cache.peek(),
             };
             self.run("revocation", spec, credential.as_ref().filter(|_| spec.authorized)).await?;
             return Ok(true);

@@ -156,6 +156,9 @@ impl Dialect for ProviderDialect {
     }
 
     fn endpoint(&self, target: Target) -> Result<Option<Endpoint>, TokenError> {
+        if target == Target::Refresh && self.secondary().is_some_and(|own| own.url.is_some()) {
+            return Ok(None);
+        }
         let known = Known::now();
         let scope = Scope::new(&self.filled, &self.clock).captured(&known.captured);
         let what = target.name();

@@ -7,6 +7,7 @@ use super::builder::{Options, Persist};
 use super::client::describe_secondary;
 use super::credential::CredentialMaker;
 use super::grantor::ProviderGrantor;
+use super::known::Known;
 use super::source::captured;
 use crate::oauth::{Grant, OAuthClient, Params, Renewal, Target};
 use crate::provider::filled::FilledProvider;
@@ -87,9 +88,11 @@ impl TokenSource for SecondarySource {
         if let Some(budget) = &self.budget {
             budget.take(self.main.clock(), self.filled.spec().display_name())?;
         }
+        // What the main exchange persists must not come after what this one does.
+        self.main.settle().await;
         let previous = self.main.last_response();
-        let response =
-            self.renewal.spend(previous.as_deref(), |token| self.exchange(token), |token| self.take_in(token)).await?;
+        let spent = self.renewal.spend(previous.as_deref(), |token| self.exchange(token), |token| self.take_in(token));
+        let response = Known::of(previous.as_deref()).during(spent).await?;
         // The refresh token is the main cache's.
         let own = TokenResponse::new(response.token().clone());
         let own = response.refresh_after().into_iter().fold(own, TokenResponse::refresh_in);
@@ -118,7 +121,7 @@ impl SecondarySource {
 
     /// Keeps a refresh token that came in place of the one that was sent. The main token stays what it is.
     async fn take_in(&self, token: Secret) -> Result<(), TokenError> {
-        let amended = self.main.amend(|response| response.with_refresh_token(token));
+        let amended = self.main.amend(|response| response.with_refresh_token(token.clone()));
         let (Some(response), Some(persist)) = (amended, &self.persist) else { return Ok(()) };
         persist(Arc::new(response)).await.map_err(|error| {
             TokenError::new(TokenErrorKind::PersistFailed, "the refresh token could not be made durable")

@@ -62,6 +62,13 @@ impl ProviderSource {
 }
 
 impl ProviderSource {
+    /// Goes on with the tokens of a new login.
+    pub(super) async fn adopt(&self, response: &TokenResponse) {
+        if let Way::ByRefreshToken(renewal) = &self.way {
+            renewal.adopt(response).await;
+        }
+    }
+
     pub(super) fn grantor(&self) -> &ProviderGrantor {
         match &self.way {
             Way::ByRefreshToken(renewal) => &renewal.grantor,
