@@ -170,3 +170,16 @@ async fn a_server_that_hangs_is_given_up() {
     time.advance(Duration::from_secs(2)).await;
     assert_eq!(asking.await.unwrap().unwrap_err().kind(), TokenErrorKind::TimedOut);
 }
+
+// R8414-6.1a
+#[tokio::test]
+async fn no_redirect_is_followed_to_the_metadata() {
+    for target in ["https://evil.example/metadata", "https://login.example.com/elsewhere"] {
+        let server = Endpoint::judging(move |_: &Request<Bytes>| {
+            Response::builder().status(302).header("location", target).body(Bytes::new()).unwrap()
+        });
+        ServerMetadata::discover(ISSUER, &server.http).await.unwrap_err();
+        assert!(server.seen().iter().all(|request| request.uri().host() == Some("login.example.com")));
+        assert!(server.seen().iter().all(|request| request.uri().path() != "/elsewhere"));
+    }
+}

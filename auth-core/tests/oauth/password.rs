@@ -74,3 +74,15 @@ fn nothing_is_shown_and_empty_ones_are_refused() {
     assert!(Password::public(URL, "orders", "", "x").build().is_err());
     assert!(Password::public(URL, "orders", "x", "").build().is_err());
 }
+
+// R9700-2.4a, X12
+#[test]
+fn it_is_there_only_for_those_who_ask_for_it() {
+    let manifest = include_str!("../../Cargo.toml");
+    let features = manifest.split("[features]").nth(1).unwrap();
+    let default = features.lines().find(|line| line.starts_with("default = ")).unwrap();
+    assert!(!default.contains("password-grant"), "{default}");
+    assert!(features.contains("\npassword-grant = [\"oauth\"]\n"));
+    // No other feature of the core brings it along.
+    assert_eq!(features.matches("password-grant").count(), 1);
+}
