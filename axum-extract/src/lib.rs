@@ -166,3 +166,8 @@ pub use self::subject_token::SubjectToken;
 #[cfg(all(doctest, feature = "http", feature = "jwt"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The snippets of the guide, compiled.
+#[cfg(all(doctest, feature = "http", feature = "jwt"))]
+#[doc = include_str!("../../docs/connect.md")]
+struct ConnectGuide;
