@@ -25,7 +25,7 @@ pub(crate) fn secret(question: &str) -> Result<Secret, Failure> {
     }
     drop(hidden);
     read.map_err(|error| Failure::usage(format!("standard input cannot be read: {error}")))?;
-    if text.is_empty() {
+    if text.is_empty() || text.contains('\u{3}') {
         Err(Failure::usage(format!("{question}: nothing was typed in")))
     } else {
         Ok(Secret::new(text))
@@ -39,7 +39,8 @@ impl Hidden {
     fn begin() -> Option<Self> {
         let usual = tcgetattr(io::stdin()).ok()?;
         let mut changed = usual.clone();
-        changed.local_modes.remove(LocalModes::ECHO);
+        // An interrupt would end the program with the terminal as it is now; it is read as a character instead.
+        changed.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
         tcsetattr(io::stdin(), OptionalActions::Flush, &changed).ok()?;
         Some(Self(usual))
     }

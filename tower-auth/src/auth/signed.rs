@@ -166,9 +166,14 @@ impl<S> Call<S> {
         Ok(self.send(request))
     }
 
-    fn sign<B>(&self, request: &mut Request<B>, body: Option<&Kept>) -> Result<(), AuthError> {
+    fn sign<B>(&mut self, request: &mut Request<B>, body: Option<&Kept>) -> Result<(), AuthError> {
         let body = body.filter(|_| self.credential.needs_body()).map(Kept::bytes);
-        self.credential.sign(request, &self.target, body.as_deref()).map_err(AuthError::not_signed)
+        self.credential.sign(request, &self.target, body.as_deref()).map_err(AuthError::not_signed)?;
+        // A credential that knows the API's address has completed a path.
+        if request.uri().authority().is_some() {
+            self.target = request.uri().clone();
+        }
+        Ok(())
     }
 
     fn send<B>(&mut self, request: Request<ReplayBody<B>>) -> S::Future

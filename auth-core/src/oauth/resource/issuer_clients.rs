@@ -67,7 +67,12 @@ impl IssuerClients {
         let ended = kept.known().is_some_and(|registered| registered.of.is_over(clock.wall()));
         let life = if ended { Duration::ZERO } else { Duration::MAX };
         let limit = registration.longest();
+        let found = Arc::clone(&kept);
         let fetch = |_| async move {
+            // Somebody else may have registered anew while this call waited for its turn.
+            if let Some(known) = found.known().filter(|known| !known.of.is_over(clock.wall())) {
+                return Ok(known);
+            }
             let registered = registration.register(issuer).await?;
             tracing::info!(issuer, client_id = registered.client_id(), "a client was registered");
             if let Some(tell) = &self.on_registration {
