@@ -88,6 +88,7 @@ impl FilledProvider {
 
     /// Whether somebody else than the operator decides to which host a URL goes: a user, or a provider's answer. Such a host must not
     /// be a private one.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "our own transport asks for it"))]
     pub(crate) fn is_host_given(&self, key: UrlKey) -> bool {
         let Some(url) = self.urls.get(&key) else { return false };
         let given = |name: &str| {

@@ -7,6 +7,7 @@ use crate::{RefreshCause, Secret, SourceRequest, TokenError, TokenSource};
 /// Where a token comes from that a grant hands in.
 #[derive(Clone)]
 pub(super) enum Supply {
+    #[cfg(feature = "verify")]
     Fixed(Secret),
     Source(Arc<dyn ErasedSource>),
 }
@@ -19,6 +20,7 @@ impl Supply {
     /// The token for one attempt; `what` names it in errors.
     pub(super) async fn fetch(&self, what: &str, request: &SourceRequest) -> Result<Secret, TokenError> {
         let source = match self {
+            #[cfg(feature = "verify")]
             Self::Fixed(token) => return Ok(token.clone()),
             Self::Source(source) => source,
         };
@@ -36,6 +38,7 @@ impl Supply {
 impl fmt::Debug for Supply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            #[cfg(feature = "verify")]
             Self::Fixed(_) => "Fixed",
             Self::Source(_) => "Source",
         })
