@@ -43,6 +43,23 @@ fn a_token_by_rfc_9068_is_accepted_and_tells_who_calls() {
     }
 }
 
+// R8693-4.1a
+#[test]
+fn who_acted_before_gives_no_rights() {
+    let key = es256();
+    let verifier = fixed(&key).build().unwrap();
+    let mut delegated = claims();
+    delegated["act"] = json!({
+        "sub": "frontend", "scope": "admin", "roles": ["root"],
+        "act": { "sub": "root", "client_id": "root", "scope": "admin" },
+    });
+    let verified = judge(&verifier, &token(&key, &delegated)).unwrap();
+    assert_eq!((verified.subject(), verified.client_id()), ("alice", Some("web")));
+    assert!(verified.has_scope("orders:read") && !verified.has_scope("admin") && !verified.has_role("root"));
+    // The present actor is there for those who look, and outermost.
+    assert_eq!(verified.claims::<Value>().unwrap()["act"]["sub"], "frontend");
+}
+
 // R9068-4a, R8725-3.11a
 #[test]
 fn the_type_is_compared_without_case_and_with_or_without_its_prefix() {

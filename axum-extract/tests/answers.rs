@@ -144,7 +144,7 @@ async fn every_route_challenges_with_what_it_takes() {
     assert_refused(&send(&app, "/key", &[("x-api-key", "partner-1.x")]).await, 401, &[KEY_CHALLENGE], "wrong key");
 }
 
-// R9110-11.4a, R6750-2.1a
+// R9110-11.4a, R6750-2.1a, SYS-A12
 #[tokio::test]
 async fn each_extractor_accepts_its_own_kind_and_auth_accepts_all() {
     let issuer = Issuer::new();

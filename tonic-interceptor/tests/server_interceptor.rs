@@ -10,7 +10,7 @@ use tonic::service::{Interceptor, Routes};
 use tonic::{Code, Request};
 use tonic_health::pb::health_server::HealthServer;
 use tower_auth_testing::{Endpoint, Flaw};
-use tower_auth_tonic::core::JwtVerifier;
+use tower_auth_tonic::core::{Basic, BasicVerifier, JwtVerifier, Verifier};
 use tower_auth_tonic::{VerifyInterceptor, subject_token};
 
 use self::server_support::{Desk, Issuer, bearer, check, metadata, serve_routes};
@@ -33,6 +33,26 @@ async fn with_keys_at_hand_it_authenticates() {
     let expired = check(address, [bearer(issuer.token().flaw(Flaw::Expired))]).await.unwrap_err();
     assert_eq!(expired.code(), Code::Unauthenticated);
     assert_eq!(desk.served(), 1);
+}
+
+// SYS-A12
+#[tokio::test]
+async fn a_service_takes_a_pair_and_a_token_alike() {
+    let (issuer, desk) = (Issuer::new(), Desk::default());
+    let token = issuer.verifier();
+    token.ready().await.unwrap();
+    let pair = BasicVerifier::new().user("workflow-token", "s3cr+et/%:").realm("health").build().unwrap();
+    let interceptor = VerifyInterceptor::new(Verifier::any_of([token, pair]).unwrap());
+    let address = serve_routes(Routes::new(HealthServer::with_interceptor(desk.clone(), interceptor))).await;
+    let basic = |pair: &Basic| pair.header_text().expose_secret().to_owned();
+    let good = basic(&Basic::new("workflow-token", "s3cr+et/%:").unwrap());
+    for (credential, subject) in [(good, "workflow-token"), (issuer.bearer(), "alice")] {
+        let response = check(address, [credential]).await.unwrap();
+        assert_eq!(response.metadata().get("subject").unwrap(), subject);
+    }
+    let wrong = basic(&Basic::new("workflow-token", "s3cr et").unwrap());
+    assert_eq!(check(address, [wrong]).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(desk.served(), 2);
 }
 
 // GRPC-7
