@@ -109,3 +109,27 @@ async fn a_revocation_starts_no_refresh() {
     TestClock::settle().await;
     assert_eq!(wire.uris(), ["https://api.acme.test/me"]);
 }
+
+#[tokio::test]
+async fn a_short_client_id_spoils_no_message() {
+    for client_auth in ["basic", "body", "both", "auto"] {
+        let (wire, time) = (Wire::default(), TestClock::new());
+        for _ in 0..2 {
+            let mut refused = json(r#"{"error":"invalid_client"}"#);
+            *refused.status_mut() = http::StatusCode::UNAUTHORIZED;
+            wire.then(refused);
+        }
+        let text = format!(
+            "kind = \"oauth2_client_credentials\"\ntoken_url = \"https://login.acme.test/token\"\nclient_auth = \"{client_auth}\""
+        );
+        let spec = spec(&file("base_url = \"https://api.acme.test\"", &text));
+        let connection = fill(&spec, &[("client_id", "id"), ("client_secret", "s3cret-s3cret")])
+            .connect()
+            .http_client(wire.client())
+            .clock(time.clock())
+            .build()
+            .unwrap();
+        let error = connection.tokens().unwrap().token().await.unwrap_err();
+        assert_eq!(error.oauth_error(), Some("invalid_client"), "{client_auth}: {error}");
+    }
+}

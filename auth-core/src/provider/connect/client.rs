@@ -113,6 +113,9 @@ fn authenticate(
     let Some((user, password)) = &token.basic else { return Ok(client) };
     let scope = Scope::new(filled, clock);
     let half = |template| match scope.filling().text(template) {
+        // By name where it is one of these: an id is no secret, and no message must lose it.
+        Ok(text) if Some(&text) == filled.value("client_id") => Ok(BasicHalf::ClientId),
+        Ok(text) if Some(&text) == filled.value("client_secret") => Ok(BasicHalf::ClientSecret),
         Ok(text) => Ok(BasicHalf::Fixed(text)),
         Err(why) => Err(invalid(format!("a half of the Basic pair cannot be filled: {why}"))),
     };
