@@ -1,9 +1,10 @@
 //! Client certificates in files that somebody replaces.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -143,14 +144,36 @@ async fn after_a_failed_connection_the_files_are_read_at_once() {
     assert_eq!(mirror.sees(&client).await, Some(der(&old)));
 }
 
-/// The events of the transport, as text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+/// What each thread has logged. One subscriber for the whole program: with one per test, tests that run beside each other switch
+/// each other's events off.
+struct Log;
+
+static LOGGED: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+
+impl Log {
+    fn begin() {
+        static BEGUN: Once = Once::new();
+        BEGUN.call_once(|| {
+            let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| Log);
+            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
+        });
+    }
+
+    /// What this thread has logged since the last call.
+    fn taken() -> String {
+        let own = LOGGED.lock().unwrap().remove(&Self::key()).unwrap_or_default();
+        String::from_utf8(own).unwrap()
+    }
+
+    fn key() -> String {
+        format!("{:?}", std::thread::current().id())
+    }
+}
 
 impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        LOGGED.lock().unwrap().entry(Self::key()).or_default().extend_from_slice(text);
+        Ok(text.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -160,11 +183,8 @@ impl std::io::Write for Log {
 
 #[tokio::test]
 async fn files_that_cannot_be_used_leave_the_old_pair_and_are_logged() {
-    let log = Log::default();
-    let writer = log.clone();
-    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
-    let taken = || String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+    Log::begin();
+    let taken = Log::taken;
 
     let (ca, clients, time) = (Ca::new(), Ca::new(), TestClock::new());
     let mirror = Mirror::new(ca.server(&["localhost"], &[], Some(&clients))).await;
