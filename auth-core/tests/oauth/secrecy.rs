@@ -1,14 +1,17 @@
 //! Nothing secret in errors, logs and debug output, whatever the endpoint answers.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderName, Response};
 use tower_auth_core::{BoxError, ClientAuth, ClientCredentials, OAuthClient};
+use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 use super::endpoint::{Endpoint, URL};
 
@@ -27,18 +30,37 @@ impl io::Write for Log {
     }
 }
 
+std::thread_local! {
+    /// What this thread captures into.
+    static CURRENT: RefCell<Option<Log>> = const { RefCell::new(None) };
+}
+
+/// Ends a capture.
+struct Captured;
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        CURRENT.set(None);
+    }
+}
+
 impl Log {
-    /// Captures everything from now on, on this thread.
-    fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+    /// Captures everything from now on, on this thread. One subscriber for the whole program: with one per test, tests that run beside
+    /// each other switch each other's events off.
+    fn capture() -> (Self, Captured) {
+        static BEGUN: Once = Once::new();
+        BEGUN.call_once(|| {
+            let here = || CURRENT.with_borrow(Clone::clone);
+            let layer = tracing_subscriber::fmt::layer()
+                .with_span_events(FmtSpan::FULL)
+                .with_ansi(false)
+                .with_writer(move || here().unwrap_or_default())
+                .with_filter(dynamic_filter_fn(move |_, _| here().is_some()));
+            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
+        });
         let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_span_events(FmtSpan::FULL)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+        CURRENT.set(Some(log.clone()));
+        (log, Captured)
     }
 
     fn text(&self) -> String {
