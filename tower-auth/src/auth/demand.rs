@@ -6,7 +6,7 @@ use tower_auth_core::Challenge;
 /// A response extension: the user must authenticate again, or in a stronger way (RFC 9470). No refresh helps; an authorization request with
 /// these values does.
 ///
-/// [`AuthLayer`](super::AuthLayer) puts it on a 401 or 403 to a request with a credential from a cache or a signer, unless recovery is off. Of other
+/// [`AuthLayer`](super::AuthLayer) puts it on a 401 or 403 to a request with a credential from a cache, unless recovery is off. Of other
 /// responses, and of a gRPC status, [`from_headers`](Self::from_headers) reads it.
 ///
 /// ```
