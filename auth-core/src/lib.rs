@@ -103,7 +103,7 @@ pub use self::oauth::OnBehalfOf;
 #[cfg(feature = "oauth")]
 pub use self::oauth::{
     AssertionAudience, BasicHalf, BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, FileSecret,
-    OAuthClient, OAuthClientBuilder, RevocationError, SecretSource, TokenTypeHint,
+    IntrospectionResponse, OAuthClient, OAuthClientBuilder, RevocationError, SecretSource, TokenTypeHint,
 };
 #[cfg(feature = "authorization-code")]
 pub use self::oauth::{
