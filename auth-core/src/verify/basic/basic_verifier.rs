@@ -84,10 +84,7 @@ impl BasicVerifier {
         let challenges = Challenges::one(Scheme::Basic, "Basic", &self.realm)?;
         let users = BasicUsers::plain(&self.users)?;
         #[cfg(feature = "password-hash")]
-        let users = {
-            let plain: Vec<&str> = self.users.iter().map(|(user, _)| user.as_str()).collect();
-            users.with_hashed(self.hashing.build(&plain)?)
-        };
+        let users = users.with_hashed(self.hashing.build(&self.users)?);
         if users.is_empty() {
             return Err(ConfigError::new(ConfigErrorKind::MissingOption, "there is no user to accept"));
         }

@@ -99,7 +99,7 @@ impl BasicVerifier {
     }
 
     /// How long a login is remembered, so that the same pair need not be hashed again. Default 60 s. A pair of a list or
-    /// a file is forgotten as soon as the hash changes.
+    /// a file is forgotten as soon as the hash is another one.
     ///
     /// At most 10,000 users are remembered. What is kept is an HMAC of the pair under a key of this process.
     pub fn memo_ttl(mut self, ttl: Duration) -> Self {
@@ -180,7 +180,7 @@ impl Dangerous<BasicVerifier> {
 
 impl Hashing {
     /// The users with a hash, if there is any; `plain` are those without.
-    pub(super) fn build(self, plain: &[&str]) -> Result<Option<HashedUsers>, ConfigError> {
+    pub(super) fn build(self, plain: &[(String, Secret)]) -> Result<Option<HashedUsers>, ConfigError> {
         let listed = !self.users.is_empty() || self.htpasswd.is_some();
         let accounts = match self.lookup {
             Some(_) if listed => {
@@ -215,20 +215,22 @@ impl Hashing {
 
 fn read_users(
     listed: Vec<(String, Account)>,
-    plain: &[&str],
+    plain: &[(String, Secret)],
     weak: bool,
 ) -> Result<HashMap<Box<str>, Arc<UserAccount>>, ConfigError> {
+    // Checked and normalized as a caller's is.
+    let name = |user: &str| Ok::<Box<str>, ConfigError>(Basic::new(user, "")?.user().into());
+    let plain = plain.iter().map(|(user, _)| name(user)).collect::<Result<Vec<_>, _>>()?;
     let mut users = HashMap::with_capacity(listed.len());
     for (user, account) in listed {
-        // Checked and normalized as a caller's is.
-        let name = Basic::new(user.as_str(), "")?.user().into();
+        let name = name(&user)?;
         let account = match account {
             Account::Known(account) => account,
             Account::Hash(text) => PasswordHash::read(text.expose_secret(), weak)
                 .map(UserAccount::new)
                 .map_err(|problem| invalid(format!("the user {user:?}: {problem}")))?,
         };
-        if plain.contains(&user.as_str()) || users.insert(name, Arc::new(account)).is_some() {
+        if plain.contains(&name) || users.insert(name, Arc::new(account)).is_some() {
             return Err(invalid(format!("the user {user:?} is there twice")));
         }
     }

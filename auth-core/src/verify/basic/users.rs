@@ -25,16 +25,18 @@ impl BasicUsers {
     /// The users with these passwords, checked.
     pub(super) fn plain(users: &[(String, Secret)]) -> Result<Self, ConfigError> {
         let key = PairKey::new()?;
-        let mut plain = Vec::with_capacity(users.len());
-        for (index, (user, password)) in users.iter().enumerate() {
-            if users[..index].iter().any(|(earlier, _)| earlier == user) {
-                return Err(invalid(format!("the user {user:?} is there twice")));
-            }
+        let mut pairs: Vec<Basic> = Vec::with_capacity(users.len());
+        for (user, password) in users {
             if password.is_empty() || password.expose_secret().len() > MAX_PASSWORD {
                 return Err(invalid(format!("the password of the user {user:?} is empty or longer than 1 KiB")));
             }
-            plain.push(key.tag(&Basic::new(user.as_str(), password.clone())?));
+            let pair = Basic::new(user.as_str(), password.clone())?;
+            if pairs.iter().any(|earlier| earlier.user() == pair.user()) {
+                return Err(invalid(format!("the user {user:?} is there twice")));
+            }
+            pairs.push(pair);
         }
+        let plain = pairs.iter().map(|pair| key.tag(pair)).collect();
         Ok(Self {
             key,
             plain,

@@ -119,6 +119,8 @@ impl Kind {
 
     /// Makes the hash, which takes as long as the cost says: not for async threads.
     pub(super) fn run(&self, password: &[u8], salt: &[u8]) -> Result<Output, OutOfMemory> {
+        #[cfg(test)]
+        runs::note(self);
         let mut output = Zeroizing::new(vec![0; self.output_len()]);
         match *self {
             Self::Argon2 { variant, version, memory_kib, passes, lanes, len } => {
@@ -181,4 +183,27 @@ fn memory(kib: u64, passes: u64) -> Result<(), String> {
         return Err(format!("{passes} passes over {kib} KiB are more than the 1 GiB in all that is allowed"));
     }
     Ok(())
+}
+
+/// What was hashed on this thread.
+#[cfg(test)]
+pub(in crate::verify::basic) mod runs {
+    use std::cell::RefCell;
+
+    use super::Kind;
+
+    std::thread_local! {
+        static RUNS: RefCell<Vec<Kind>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn note(kind: &Kind) {
+        RUNS.with_borrow_mut(|runs| runs.push(kind.clone()));
+    }
+
+    /// What was hashed since this was asked last, in no order.
+    pub(in crate::verify::basic) fn take() -> Vec<String> {
+        let mut runs: Vec<_> = RUNS.take().iter().map(|kind| format!("{kind:?}")).collect();
+        runs.sort();
+        runs
+    }
 }

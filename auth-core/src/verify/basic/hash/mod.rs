@@ -14,4 +14,6 @@ mod tests;
 pub use self::password_cost::PasswordCost;
 pub use self::password_hash::PasswordHash;
 
+#[cfg(test)]
+pub(super) use self::kind::runs;
 pub(super) use self::kind::{Kind, OutOfMemory};
