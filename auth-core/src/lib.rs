@@ -156,8 +156,9 @@ pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 pub use self::verify::VerifierSpec;
 #[cfg(feature = "verify")]
 pub use self::verify::{
-    ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, Method, NewApiKey,
-    Principal, Rejection, RejectionKind, Scheme, Verification, Verified, Verifier, VerifierId,
+    ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState,
+    KeysStatus, Method, NewApiKey, Principal, Rejection, RejectionKind, Scheme, Verification, Verified, Verifier,
+    VerifierId, VerifierStatus,
 };
 #[cfg(feature = "jwt")]
 pub use self::verify::{JwtVerifier, Profile};
