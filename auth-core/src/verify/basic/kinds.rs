@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn unknown_disabled_locked_and_wrong_password_cost_one_hash_of_the_one_kind() {
         let account = argon2(1);
-        let kinds = kinds_of(&[account.clone()]);
+        let kinds = kinds_of(std::slice::from_ref(&account));
         let unknown = tried(&kinds, None, "wrong");
         assert_eq!((unknown.0, unknown.1.len()), (false, 1));
         for (account, password) in [
