@@ -37,6 +37,7 @@
 //! | `loopback` | no | `NativeLogin`: the same for programs on the user's own machine |
 //! | `password-grant` | no | `Password`, the legacy grant |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
+//! | `introspection` | no | `IntrospectionVerifier`: callers whose tokens are looked up at their authorization server (RFC 7662) |
 //! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
 //! | `sign-hmac` | no | `HmacSigner`: an HMAC over parts of the request |
 //! | `sign-aws` | no | `AwsSigner`: AWS Signature Version 4 |
@@ -151,6 +152,8 @@ pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticT
 #[cfg(feature = "verify")]
 pub use self::token::SubjectToken;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
+#[cfg(feature = "introspection")]
+pub use self::verify::IntrospectionVerifier;
 #[cfg(feature = "spec")]
 pub use self::verify::VerifierSpec;
 #[cfg(feature = "verify")]

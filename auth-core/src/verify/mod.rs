@@ -8,6 +8,8 @@ mod binding;
 mod claims;
 mod digest;
 mod incoming;
+#[cfg(feature = "introspection")]
+mod introspection;
 #[cfg(feature = "jwt")]
 mod jwt;
 #[cfg(feature = "jwt")]
@@ -31,6 +33,8 @@ mod verifier;
 pub use self::api_key::ApiKeyVerifier;
 pub use self::basic::BasicVerifier;
 pub use self::incoming::IncomingCredential;
+#[cfg(feature = "introspection")]
+pub use self::introspection::IntrospectionVerifier;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{JwtVerifier, Profile};
 pub use self::principal::{Method, Principal};

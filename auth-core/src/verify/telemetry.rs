@@ -51,6 +51,22 @@ pub(super) fn keys_failed(issuer: &str, code: &'static str, reason: &str, failur
     count_fetch(code);
 }
 
+/// An endpoint has said something of a token.
+#[cfg(feature = "introspection")]
+pub(super) fn introspected(outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("tower_auth_introspections_total", "outcome" => outcome).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
+}
+
+/// An endpoint could not be asked, or did not say anything of a token.
+#[cfg(feature = "introspection")]
+pub(super) fn not_introspected(host: &str, code: &'static str, reason: &str) {
+    tracing::warn!(host, code, reason, "token not introspected");
+    introspected(code);
+}
+
 #[cfg(feature = "jwt")]
 fn count_fetch(outcome: &'static str) {
     #[cfg(feature = "metrics")]

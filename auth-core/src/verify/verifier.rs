@@ -290,6 +290,16 @@ impl Verifier {
         });
     }
 
+    /// Ends what is remembered of one token, so that it is wholly verified once more: after its authorization server said that it was
+    /// revoked, say. What a request about it that is under way will bring is not remembered either.
+    #[cfg(feature = "jwt")]
+    pub fn forget_token(&self, token: &crate::Secret) {
+        self.any(&mut |one| {
+            one.forget_token(token.expose_secret());
+            false
+        });
+    }
+
     /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this
     /// the first token of an issuer waits for its keys.
     ///
