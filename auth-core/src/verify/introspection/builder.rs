@@ -373,8 +373,7 @@ impl IntrospectionVerifier {
             prefixes: self.prefixes.into_iter().map(Into::into).collect(),
             keep_subject_token: self.keep_subject_token,
             limits: self.limits,
-            accepted: keeps(self.cache_for)
-                .then(|| Memory::new(self.cache_capacity, self.cache_for, clock.clone())),
+            accepted: keeps(self.cache_for).then(|| Memory::new(self.cache_capacity, self.cache_for, clock.clone())),
             refused: keeps(self.refusals_for).then(|| Memory::new(REFUSALS, self.refusals_for, clock.clone())),
             flow: Mutex::new(Flow::new(self.per_second.map(Rate::new))),
             clock,

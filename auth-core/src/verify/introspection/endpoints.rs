@@ -122,12 +122,7 @@ impl Tally {
         None
     }
 
-    async fn ask(
-        mut self,
-        rest: vec::IntoIter<Arc<Introspector>>,
-        key: Key,
-        token: &str,
-    ) -> Result<Finding, Fault> {
+    async fn ask(mut self, rest: vec::IntoIter<Arc<Introspector>>, key: Key, token: &str) -> Result<Finding, Fault> {
         for endpoint in rest {
             let found = match endpoint.begin(key, token) {
                 Begun::Known(found) => found,

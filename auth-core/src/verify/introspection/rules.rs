@@ -185,7 +185,9 @@ fn check_binding(bound: Option<&Confirmation<'_>>, kind: Option<&str>) -> Result
     }
     let names_key = bound.is_some_and(|cnf| cnf.jkt.is_some());
     if kind.is_some_and(|kind| kind.eq_ignore_ascii_case("dpop")) && !names_key {
-        return Err(malformed("the token is a DPoP token, and the answer does not say of which key (`cnf`)".to_owned()));
+        return Err(malformed(
+            "the token is a DPoP token, and the answer does not say of which key (`cnf`)".to_owned(),
+        ));
     }
     Ok(())
 }
