@@ -152,14 +152,14 @@ pub use self::source::{EnvToken, FileToken, RefreshCause, SourceRequest, StaticT
 #[cfg(feature = "verify")]
 pub use self::token::SubjectToken;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
-#[cfg(feature = "introspection")]
-pub use self::verify::IntrospectionVerifier;
 #[cfg(feature = "spec")]
 pub use self::verify::VerifierSpec;
 #[cfg(feature = "verify")]
 pub use self::verify::{
-    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, Method, Principal, Rejection, RejectionKind,
-    Scheme, Verification, Verified, Verifier, VerifierId,
+    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState, KeysStatus, Method, Principal,
+    Rejection, RejectionKind, Scheme, Verification, Verified, Verifier, VerifierId, VerifierStatus,
 };
+#[cfg(feature = "introspection")]
+pub use self::verify::{IntrospectionStatus, IntrospectionVerifier};
 #[cfg(feature = "jwt")]
 pub use self::verify::{JwtVerifier, Profile};

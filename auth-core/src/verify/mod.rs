@@ -24,7 +24,9 @@ mod request;
 mod span;
 #[cfg(feature = "spec")]
 mod spec;
+mod status;
 mod step;
+mod subject_hash;
 mod telemetry;
 mod verification;
 mod verified;
@@ -42,6 +44,9 @@ pub use self::rejection::{Rejection, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;
 #[cfg(feature = "spec")]
 pub use self::spec::VerifierSpec;
+#[cfg(feature = "introspection")]
+pub use self::status::IntrospectionStatus;
+pub use self::status::{KeysState, KeysStatus, VerifierStatus};
 pub use self::verification::Verification;
 pub use self::verified::{Verified, VerifierId};
 pub use self::verifier::Verifier;

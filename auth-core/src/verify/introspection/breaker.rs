@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::flight::Failure;
 use crate::MonotonicTime;
 use crate::verify::keys::back_off;
 use crate::verify::rejection::Fault;
@@ -14,6 +15,7 @@ const CHANCES: u32 = 3;
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures: u32,
+    last_failure: Option<&'static str>,
     open: Option<Open>,
 }
 
@@ -41,6 +43,11 @@ impl Breaker {
         Some(open.last.clone().retry_after(wait.max(Duration::from_secs(1))))
     }
 
+    /// How many attempts in a row failed, and with what the last.
+    pub(super) fn failures(&self) -> (u32, Option<&'static str>) {
+        (self.failures, self.last_failure)
+    }
+
     /// Takes note of an attempt, which lasts until `lost_at` at the most.
     pub(super) fn begin(&mut self, lost_at: MonotonicTime) {
         if let Some(open) = &mut self.open {
@@ -53,30 +60,24 @@ impl Breaker {
     }
 
     /// Takes note of the failure of an attempt that began at `started`.
-    pub(super) fn failed(
-        &mut self,
-        now: MonotonicTime,
-        started: MonotonicTime,
-        fault: &Fault,
-        asked: Option<Duration>,
-        random: f64,
-    ) {
+    pub(super) fn failed(&mut self, now: MonotonicTime, started: MonotonicTime, failure: &Failure, random: f64) {
         self.failures = self.failures.saturating_add(1);
+        self.last_failure = Some(failure.code);
         let times = match &self.open {
             // It began before the others failed, and says nothing new.
             Some(open) if started < open.since => return,
             Some(open) => open.times.saturating_add(1),
-            None if self.failures < CHANCES && asked.is_none() => return,
+            None if self.failures < CHANCES && failure.asked.is_none() => return,
             None => 1,
         };
         // Up to eight seconds: callers are refused meanwhile.
-        let pause = back_off(times.min(3), random, asked);
+        let pause = back_off(times.min(3), random, failure.asked);
         self.open = Some(Open {
             times,
             since: now,
             until: now + pause,
             tried_until: MonotonicTime::START,
-            last: fault.clone(),
+            last: failure.fault.clone(),
         });
     }
 }
@@ -90,12 +91,13 @@ mod tests {
         MonotonicTime::START + Duration::from_millis(1_000_000 + millis)
     }
 
-    fn fault() -> Fault {
-        Fault::new(RejectionKind::IntrospectionUnavailable, "gone")
+    fn failure(asked: Option<u64>) -> Failure {
+        let fault = Fault::new(RejectionKind::IntrospectionUnavailable, "gone");
+        Failure { fault, code: "token.server_error", asked: asked.map(Duration::from_secs) }
     }
 
     fn fail(breaker: &mut Breaker, now: u64, started: u64, asked: Option<u64>) {
-        breaker.failed(at(now), at(started), &fault(), asked.map(Duration::from_secs), 0.0);
+        breaker.failed(at(now), at(started), &failure(asked), 0.0);
     }
 
     fn wait(breaker: &Breaker, now: u64) -> Option<Duration> {
@@ -158,7 +160,7 @@ mod tests {
         let mut now = 0;
         for longest in [2, 4, 8, 8, 8] {
             for _ in 0..3 {
-                breaker.failed(at(now), at(now), &fault(), None, 1.0);
+                breaker.failed(at(now), at(now), &failure(None), 1.0);
                 if breaker.refusal(at(now)).is_some() {
                     break;
                 }

@@ -13,6 +13,7 @@ use super::memory::{Key, Memory};
 use super::rate::Rate;
 use super::rules::Rules;
 use crate::oauth::{IntrospectionResponse, OAuthClient};
+use crate::verify::IntrospectionStatus;
 use crate::verify::rejection::{Fault, RejectionKind};
 use crate::verify::step::Finding;
 use crate::verify::telemetry;
@@ -89,7 +90,7 @@ impl Introspector {
     pub(super) fn judge(&self, said: &Said, token: &str) -> Result<Finding, Fault> {
         match said {
             Said::Answer(answer) => self.finding(answer, token),
-            Said::Nothing { fault, .. } => Err(fault.clone()),
+            Said::Nothing(failure) => Err(failure.fault.clone()),
         }
     }
 
@@ -152,7 +153,7 @@ impl Introspector {
     pub(super) fn land(&self, id: u64, key: Key, started: MonotonicTime, said: &Said) {
         let verdict = match said {
             Said::Answer(answer) => Some((answer, self.rules.judge(answer, self.clock.wall()))),
-            Said::Nothing { .. } => None,
+            Said::Nothing(_) => None,
         };
         let mut flow = self.flow();
         match said {
@@ -160,9 +161,9 @@ impl Introspector {
                 telemetry::introspected(if answer.is_active() { "active" } else { "inactive" });
                 flow.breaker.succeeded();
             }
-            Said::Nothing { fault, code, asked } => {
-                telemetry::not_introspected(self.site(), code, &fault.detail);
-                flow.breaker.failed(self.clock.now(), started, fault, *asked, fastrand::f64());
+            Said::Nothing(failure) => {
+                telemetry::not_introspected(self.site(), failure.code, &failure.fault.detail);
+                flow.breaker.failed(self.clock.now(), started, failure, fastrand::f64());
             }
         }
         if flow.flights.get(&key).is_none_or(|flight| flight.id != id) {
@@ -181,6 +182,19 @@ impl Introspector {
                 }
             }
             Some((_, Ok(_))) | None => {}
+        }
+    }
+
+    pub(super) fn status(&self) -> IntrospectionStatus {
+        let now = self.clock.now();
+        let flow = self.flow();
+        let (consecutive_failures, last_failure) = flow.breaker.failures();
+        IntrospectionStatus {
+            host: self.site().to_owned(),
+            in_flight: flow.flights.values().filter(|flight| now < flight.lost_at).count(),
+            last_failure,
+            consecutive_failures,
+            next_attempt_in: flow.breaker.refusal(now).and_then(|fault| fault.retry_after),
         }
     }
 

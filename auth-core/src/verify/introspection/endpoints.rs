@@ -7,6 +7,7 @@ use super::endpoint::{Begun, Introspector};
 use super::memory::Key;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::jose::MAX_TOKEN_LEN;
+use crate::verify::IntrospectionStatus;
 use crate::verify::digest::Digest;
 use crate::verify::incoming::is_token68;
 use crate::verify::rejection::{Fault, RejectionKind};
@@ -79,6 +80,10 @@ impl Introspection {
     pub(in crate::verify) fn forget_token(&self, token: &str) {
         let key = key_of(token);
         self.0.iter().for_each(|endpoint| endpoint.forget_token(&key));
+    }
+
+    pub(in crate::verify) fn report(&self, status: &mut Vec<IntrospectionStatus>) {
+        status.extend(self.0.iter().map(|endpoint| endpoint.status()));
     }
 
     /// Waits until it is known where the endpoints are. Nothing is asked of them.

@@ -21,12 +21,16 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub(super) enum Said {
     Answer(IntrospectionResponse),
     /// Nothing can be said of the token.
-    Nothing {
-        fault: Fault,
-        code: &'static str,
-        /// How long the endpoint asks to be left alone.
-        asked: Option<Duration>,
-    },
+    Nothing(Failure),
+}
+
+/// Why nothing can be said.
+#[derive(Clone)]
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) code: &'static str,
+    /// How long the endpoint asks to be left alone.
+    pub(super) asked: Option<Duration>,
 }
 
 /// A request under way.
@@ -62,7 +66,7 @@ impl Said {
             Fault::new(RejectionKind::IntrospectionUnavailable, format!("nothing can be said of the token: {error}"));
         let asked = error.retry_after().map(|asked| asked.min(LONGEST));
         let wait = asked.unwrap_or_default().max(Duration::from_secs(1));
-        Self::Nothing { fault: fault.retry_after(wait), code: error.code(), asked }
+        Self::Nothing(Failure { fault: fault.retry_after(wait), code: error.code(), asked })
     }
 
     fn lost() -> Self {
