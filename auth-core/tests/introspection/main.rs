@@ -10,4 +10,6 @@ mod flights;
 mod options;
 mod remembered;
 mod secrecy;
+#[cfg(feature = "spec")]
+mod spec;
 mod support;

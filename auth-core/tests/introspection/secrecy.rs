@@ -1,28 +1,55 @@
 //! Nothing secret in refusals, logs, metrics and debug output, whatever the endpoint answers.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::io;
+use std::sync::{Arc, Mutex, Once};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tower_auth_testing::TestClock;
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 use super::support::*;
 
-/// Keeps what a subscriber writes.
+/// What the subscriber wrote.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+std::thread_local! {
+    /// What this thread captures into.
+    static CURRENT: RefCell<Option<Log>> = const { RefCell::new(None) };
+}
+
+/// Captures what is logged on this thread from now on. One subscriber for the whole program: with one per test, tests that run
+/// beside each other switch each other's events off.
+fn capture() -> Log {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let here = || CURRENT.with_borrow(Clone::clone);
+        let layer = tracing_subscriber::fmt::layer()
+            .with_span_events(FmtSpan::FULL)
+            .with_ansi(false)
+            .with_writer(move || here().unwrap_or_default())
+            .with_filter(dynamic_filter_fn(move |_, _| here().is_some()));
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
+    });
+    let log = Log::default();
+    CURRENT.set(Some(log.clone()));
+    log
 }
 
 const TOKEN: &str = "caller-sentinel-0123456789";
@@ -57,33 +84,25 @@ fn answers() -> Vec<Act> {
 // THREAT-L2, THREAT-L3, THREAT-L4
 #[test]
 fn no_secret_is_in_refusals_logs_and_debug_output() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
+    let log = capture();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut shown = String::new();
-    tracing::subscriber::with_default(subscriber, || {
-        runtime.block_on(async {
-            for act in answers() {
-                let (peer, time) = (Peer::new(), TestClock::new());
-                peer.act(TOKEN, act);
-                let verifier = plain(&peer, &time).cache_for(secs(60)).build().unwrap();
-                match verifier.verify(&bearer(TOKEN)).await {
-                    Ok(verified) => shown.push_str(&format!("{verified:?} {verifier:?}\n")),
-                    Err(refusal) => {
-                        let answer: http::Response<String> = refusal.to_response();
-                        let grpc: http::Response<String> = refusal.to_grpc_response();
-                        shown.push_str(&format!("{refusal} {refusal:?} {answer:?} {grpc:?} {verifier:?}\n"));
-                    }
+    runtime.block_on(async {
+        for act in answers() {
+            let (peer, time) = (Peer::new(), TestClock::new());
+            peer.act(TOKEN, act);
+            let verifier = plain(&peer, &time).cache_for(secs(60)).build().unwrap();
+            match verifier.verify(&bearer(TOKEN)).await {
+                Ok(verified) => shown.push_str(&format!("{verified:?} {verifier:?}\n")),
+                Err(refusal) => {
+                    let answer: http::Response<String> = refusal.to_response();
+                    let grpc: http::Response<String> = refusal.to_grpc_response();
+                    shown.push_str(&format!("{refusal} {refusal:?} {answer:?} {grpc:?} {verifier:?}\n"));
                 }
             }
-        });
+        }
     });
+    CURRENT.set(None);
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for expected in
         ["oauth.request", "token not introspected", "rejection.introspection_unavailable", "token.unparsable"]
