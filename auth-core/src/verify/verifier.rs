@@ -19,7 +19,7 @@ use crate::{Origin, ScopeSet};
 
 /// Checks the credentials of requests. One type for every kind of credential, and for several at once.
 ///
-/// It is made by [`JwtVerifier`](super::JwtVerifier), [`BasicVerifier`](super::BasicVerifier) or
+/// It is made by [`JwtVerifier`](super::JwtVerifier), `IntrospectionVerifier`, [`BasicVerifier`](super::BasicVerifier) or
 /// [`ApiKeyVerifier`](super::ApiKeyVerifier), or of several such by [`any_of`](Self::any_of) and
 /// [`all_of`](Self::all_of). Clones are one verifier, and cheap.
 ///
@@ -326,11 +326,12 @@ impl Verifier {
         status
     }
 
-    /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this
-    /// the first token of an issuer waits for its keys.
+    /// Waits until the keys of every issuer are there, and it is known where introspection endpoints are, for services that want
+    /// to take no request before. Without this the first token of an issuer waits for its keys.
     ///
     /// # Errors
-    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable), which says why. The next attempt follows with the next
+    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable) or
+    /// [`IntrospectionUnavailable`](RejectionKind::IntrospectionUnavailable), which says why. The next attempt follows with the next
     /// request.
     pub async fn ready(&self) -> Result<(), Rejection> {
         let mut ones = Vec::new();
