@@ -26,9 +26,10 @@ use crate::{Origin, ScopeSet};
 /// What happens to a request:
 /// 1. Exactly one credential is taken from it. None, or one of a foreign scheme: refused as missing. More than one:
 ///    refused with 400, none looked at. Tokens in the query are not read.
-/// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer.
+/// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer; any other token is looked up
+///    at the introspection endpoints, if there are any.
 /// 3. The outcome is a [`Verified<Principal>`](Verified), or a [`Rejection`] that knows its answer. When the keys of
-///    the issuer cannot be had it is a 503, never a verdict.
+///    the issuer cannot be had, or the endpoint cannot tell, it is a 503, never a verdict.
 ///
 /// # Remembered verdicts
 /// JWTs that were wholly verified are remembered, for a minute at most and never beyond their `exp`, so that the next

@@ -194,7 +194,7 @@ impl IntrospectionSpec {
             (Auth::By(ClientAuth::PrivateKeyJwt), _, Some(key), _) => {
                 let algorithm = self.algorithm.unwrap_or(Algorithm::Es256);
                 let key =
-                    SigningKey::from_pkcs8_pem(algorithm, &key.resolve(env)?.expose_secret()).map_err(|error| {
+                    SigningKey::from_pkcs8_pem(algorithm, key.resolve(env)?.expose_secret()).map_err(|error| {
                         ConfigError::new(ConfigErrorKind::InvalidCredential, "the private key cannot be used")
                             .with_source(error)
                     })?;
