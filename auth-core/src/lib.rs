@@ -38,6 +38,7 @@
 //! | `password-grant` | no | `Password`, the legacy grant |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `password-hash` | no | `PasswordHash`, and users of `BasicVerifier` with a hash: listed, in htpasswd files, looked up |
+//! | `introspection` | no | `IntrospectionVerifier`: callers whose tokens are looked up at their authorization server (RFC 7662) |
 //! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
 //! | `sign-hmac` | no | `HmacSigner`: an HMAC over parts of the request |
 //! | `sign-aws` | no | `AwsSigner`: AWS Signature Version 4 |
@@ -160,6 +161,8 @@ pub use self::verify::{
     KeysStatus, Method, NewApiKey, Principal, Rejection, RejectionKind, Scheme, Verification, Verified, Verifier,
     VerifierId, VerifierStatus,
 };
+#[cfg(feature = "introspection")]
+pub use self::verify::{IntrospectionStatus, IntrospectionVerifier};
 #[cfg(feature = "jwt")]
 pub use self::verify::{JwtVerifier, Profile};
 #[cfg(feature = "password-hash")]

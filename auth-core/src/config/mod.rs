@@ -12,7 +12,6 @@ mod secret;
 mod toml;
 mod tree;
 
-#[cfg(feature = "provider")]
 pub(crate) use self::duration::parse_duration;
 #[cfg(feature = "provider")]
 pub(crate) use self::reader::unknown;

@@ -8,6 +8,8 @@ mod binding;
 mod claims;
 mod digest;
 mod incoming;
+#[cfg(feature = "introspection")]
+mod introspection;
 #[cfg(feature = "jwt")]
 mod jwt;
 #[cfg(feature = "jwt")]
@@ -35,6 +37,8 @@ pub use self::basic::BasicVerifier;
 #[cfg(feature = "password-hash")]
 pub use self::basic::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};
 pub use self::incoming::IncomingCredential;
+#[cfg(feature = "introspection")]
+pub use self::introspection::IntrospectionVerifier;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{JwtVerifier, Profile};
 pub use self::principal::{Method, Principal};
@@ -42,6 +46,8 @@ pub use self::rejection::{Rejection, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;
 #[cfg(feature = "spec")]
 pub use self::spec::VerifierSpec;
+#[cfg(feature = "introspection")]
+pub use self::status::IntrospectionStatus;
 pub use self::status::{KeysState, KeysStatus, VerifierStatus};
 pub use self::verification::Verification;
 pub use self::verified::{Verified, VerifierId};

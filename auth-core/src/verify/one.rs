@@ -103,11 +103,24 @@ impl One {
         if let Some(memo) = &self.0.memo {
             memo.clear();
         }
+        #[cfg(feature = "introspection")]
+        self.0.parts.opaque.forget();
+    }
+
+    #[cfg(feature = "jwt")]
+    pub(super) fn forget_token(&self, token: &str) {
+        if let Some(memo) = &self.0.memo {
+            memo.remove(token);
+        }
+        #[cfg(feature = "introspection")]
+        self.0.parts.opaque.forget_token(token);
     }
 
     pub(super) fn report(&self, status: &mut VerifierStatus) {
         #[cfg(feature = "jwt")]
         self.0.parts.jwt.report(&mut status.keys);
+        #[cfg(feature = "introspection")]
+        self.0.parts.opaque.report(&mut status.introspection);
         #[cfg(not(feature = "jwt"))]
         let _ = status;
     }
@@ -117,12 +130,18 @@ impl One {
         if let Err(fault) = self.0.parts.jwt.ready().await {
             return Err(self.refuse(fault, None));
         }
+        #[cfg(feature = "introspection")]
+        if let Err(fault) = self.0.parts.opaque.ready().await {
+            return Err(self.refuse(fault, None));
+        }
         Ok(())
     }
 
     pub(super) fn describe(&self, shown: &mut fmt::DebugStruct<'_, '_>) {
         #[cfg(feature = "jwt")]
         shown.field("issuers", &self.0.parts.jwt.names());
+        #[cfg(feature = "introspection")]
+        shown.field("introspection", &self.0.parts.opaque.names());
         shown.field("basic", &self.0.parts.basic.is_some()).field("api_key", &self.0.parts.api_key.is_some());
     }
 

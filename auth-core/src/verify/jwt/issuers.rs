@@ -48,6 +48,15 @@ impl Issuers {
         Ok(())
     }
 
+    /// Whether `token` is a JWT that names one of these issuers. Nothing of it is verified.
+    #[cfg(feature = "introspection")]
+    pub(in crate::verify) fn is_of_known_issuer(&self, token: &str) -> bool {
+        let mut buffer = Vec::new();
+        let Ok(jws) = Jws::parse(token, MAX_TOKEN_LEN, &mut buffer) else { return false };
+        let Ok(claims) = jws.claims() else { return false };
+        claims.iss.is_some_and(|issuer| self.0.iter().any(|check| *check.issuer == *issuer))
+    }
+
     /// Verifies a token; the order of the rules is documented at [`JwtVerifier`](super::JwtVerifier).
     pub(in crate::verify) fn verify(&self, token: &str) -> Step {
         match self.attempt(token, None) {

@@ -5,7 +5,7 @@ mod caller;
 mod check;
 mod issuers;
 mod profile;
-mod times;
+pub(super) mod times;
 
 pub use self::builder::JwtVerifier;
 pub use self::profile::Profile;
