@@ -85,7 +85,7 @@ pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::BaseUrl;
 pub use self::credential::{Basic, Credential, Placement, RequestSigner, SigningRequest};
 #[cfg(feature = "dpop")]
-pub use self::dpop::{DpopKey, DpopNonces};
+pub use self::dpop::{DpopKey, DpopNonces, DpopProofs, ReplayStore, UsedProof};
 pub use self::error::{
     BoxError, ConfigError, ConfigErrorKind, FailureClass, SigningError, SigningErrorKind, TokenError, TokenErrorKind,
 };
@@ -155,8 +155,8 @@ pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 pub use self::verify::VerifierSpec;
 #[cfg(feature = "verify")]
 pub use self::verify::{
-    ApiKeyVerifier, BasicVerifier, IncomingCredential, Method, Principal, Rejection, RejectionKind, Scheme,
-    Verification, Verified, Verifier, VerifierId,
+    ApiKeyVerifier, BasicVerifier, CertificateHeader, IncomingCredential, Method, PeerAddress, PeerCertificate,
+    Principal, Rejection, RejectionKind, Scheme, Verification, Verified, Verifier, VerifierId,
 };
 #[cfg(feature = "jwt")]
 pub use self::verify::{JwtVerifier, Profile};

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod basic;
+mod certificate;
 #[cfg(feature = "jwt")]
 mod claims;
 mod digest;
@@ -22,6 +23,7 @@ mod verifier;
 
 pub use self::api_key::ApiKeyVerifier;
 pub use self::basic::BasicVerifier;
+pub use self::certificate::{CertificateHeader, PeerAddress, PeerCertificate};
 pub use self::incoming::IncomingCredential;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{JwtVerifier, Profile};
