@@ -8,6 +8,8 @@ mod nonce_issuer;
 mod own_url;
 mod replay_cache;
 mod replay_store;
+#[cfg(test)]
+mod tests;
 mod used_proof;
 
 pub use self::dpop_proofs::DpopProofs;
