@@ -154,11 +154,11 @@ pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 #[cfg(feature = "spec")]
 pub use self::verify::VerifierSpec;
 #[cfg(feature = "verify")]
-pub use self::verify::{CertificateHeader, PeerAddress, PeerCertificate};
-#[cfg(feature = "verify")]
 pub use self::verify::{
     ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, Method, Principal, Rejection, RejectionKind,
     Scheme, Verification, Verified, Verifier, VerifierId,
 };
+#[cfg(feature = "verify")]
+pub use self::verify::{CertificateHeader, PeerAddress, PeerCertificate};
 #[cfg(feature = "jwt")]
 pub use self::verify::{JwtVerifier, Profile};

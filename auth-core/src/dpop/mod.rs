@@ -10,5 +10,4 @@ pub use self::key::DpopKey;
 pub use self::nonces::DpopNonces;
 pub use self::proofs::{DpopProofs, ReplayStore, UsedProof};
 
-#[allow(unused_imports)]
-pub(crate) use self::proofs::{About, FirstUse, ProofChecker, ProofFault, Proven, only_proof};
+pub(crate) use self::proofs::{About, FirstUse, ProofChecker, ProofFault, digest_of, only_proof};

@@ -55,8 +55,8 @@ pub(crate) struct About<'a> {
     pub(crate) method: &'a Method,
     /// The path of the request as the service received it.
     pub(crate) path: &'a str,
-    /// The access token that it comes with.
-    pub(crate) token: &'a str,
+    /// The hash of the access token that it comes with, by [`digest_of`].
+    pub(crate) ath: &'a str,
     /// The thumbprint that the token is bound to.
     pub(crate) jkt: &'a str,
 }
@@ -128,7 +128,7 @@ impl ProofChecker {
                 printable(about.path, 200)
             )));
         }
-        if present(&claims.ath, "ath")? != digest_of(about.token) {
+        if present(&claims.ath, "ath")? != about.ath {
             return Err(ProofFault::invalid("the proof is for another access token"));
         }
         let now = self.clock.wall();
@@ -209,8 +209,8 @@ fn present<'c>(claim: &'c Option<Cow<'_, str>>, name: &str) -> Result<&'c str, P
     claim.as_deref().ok_or_else(|| ProofFault::invalid(format!("the proof has no `{name}`")))
 }
 
-/// What `ath` must be (RFC 9449 section 4.2).
-fn digest_of(token: &str) -> String {
+/// What `ath` must be for `token` (RFC 9449 section 4.2).
+pub(crate) fn digest_of(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, token.as_bytes()))
 }
 

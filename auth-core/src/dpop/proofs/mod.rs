@@ -16,5 +16,5 @@ pub use self::dpop_proofs::DpopProofs;
 pub use self::replay_store::ReplayStore;
 pub use self::used_proof::UsedProof;
 
-pub(crate) use self::checker::{About, FirstUse, ProofChecker, Proven, only_proof};
+pub(crate) use self::checker::{About, FirstUse, ProofChecker, digest_of, only_proof};
 pub(crate) use self::fault::ProofFault;

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
+use super::checker::Proven;
 use super::*;
 use crate::jose::{Algorithm, SigningKey};
 use crate::{Clock, DpopKey, Secret, TimeSource, Token};
@@ -86,7 +87,7 @@ fn sign(key: &SigningKey, header: &str, payload: &str) -> String {
 }
 
 fn check_as(checker: &ProofChecker, proof: &str, method: &Method, path: &str, jkt: &str) -> Result<Proven, ProofFault> {
-    checker.check(proof, &About { method, path, token: TOKEN, jkt })
+    checker.check(proof, &About { method, path, ath: ATH, jkt })
 }
 
 fn check(checker: &ProofChecker, key: &SigningKey, header: &Value, claims: &Value) -> Result<(), ProofFault> {
@@ -124,7 +125,8 @@ fn the_proof_of_the_standard_is_accepted_for_its_request_and_for_no_other() {
         check_as(&good, RFC_PROOF, &Method::GET, path, &key().thumbprint().unwrap()).unwrap_err(),
         ProofFault::OtherKey
     );
-    let other = About { method: &Method::GET, path, token: "another", jkt: RFC_JKT };
+    let other = About { method: &Method::GET, path, ath: &digest_of("another"), jkt: RFC_JKT };
+    assert_eq!(digest_of(TOKEN), ATH);
     assert!(is_invalid(good.check(RFC_PROOF, &other)));
     assert!(is_invalid(check_as(
         &checker(now, "https://resource.example.com"),
