@@ -9,7 +9,10 @@ use super::memo::Memo;
 use super::parts::{NO_CREDENTIAL, Parts};
 use super::rejection::{Fault, RejectionKind, Scheme};
 use super::step::{Finding, Step};
-use super::{IncomingCredential, IncomingRequest, Rejection, Verification, Verified, VerifierId, telemetry};
+use super::telemetry::RequestSpan;
+use super::{
+    IncomingCredential, IncomingRequest, Rejection, Verification, Verified, VerifierId, VerifierStatus, telemetry,
+};
 
 /// Verifies the one credential of a request.
 #[derive(Clone)]
@@ -53,30 +56,31 @@ impl One {
     pub(super) fn verify(&self, request: IncomingRequest<'_>) -> Verification {
         match self.credential(request) {
             Ok(credential) => self.verify_credential(credential),
-            Err(refusal) => Verification::done(telemetry::verified(Err(refusal))),
+            Err(refusal) => Verification::done(telemetry::verified(Err(refusal), &RequestSpan::current())),
         }
     }
 
     pub(super) fn verify_credential(&self, credential: IncomingCredential<'_>) -> Verification {
         let scheme = credential.scheme;
+        let span = RequestSpan::current();
         #[cfg(feature = "jwt")]
         if let Some(verified) = self.remembered(&credential) {
-            return Verification::done(telemetry::remembered(verified));
+            return Verification::done(telemetry::remembered(verified, &span));
         }
         let presented = match Presented::with(credential) {
             Ok(presented) => presented,
-            Err(fault) => return self.conclude(Err(fault), scheme),
+            Err(fault) => return self.conclude(Err(fault), scheme, &span),
         };
         let binding = &self.0.parts.binding;
         match self.0.parts.check(&credential) {
-            Step::Done(Err(fault)) => self.conclude(Err(fault), scheme),
+            Step::Done(Err(fault)) => self.conclude(Err(fault), scheme, &span),
             Step::Done(Ok(found)) => match binding.judge(&presented, found) {
-                Judgement::Done(judged) => self.remember(credential, judged),
-                Judgement::Wait { pending, future } => self.wait(pending, scheme, future),
+                Judgement::Done(judged) => self.remember(credential, judged, &span),
+                Judgement::Wait { pending, future } => self.wait(pending, scheme, span, future),
             },
             Step::Wait { pending, future } => {
                 let (one, presented) = (self.clone(), presented.into_owned(binding));
-                self.wait(pending, scheme, async move {
+                self.wait(pending, scheme, span, async move {
                     let found = future.await?;
                     one.0.parts.binding.judge(&presented, found).outcome().await
                 })
@@ -85,10 +89,15 @@ impl One {
     }
 
     /// The verdict that is there at once, kept for the next request with this token where that is allowed.
-    fn remember(&self, credential: IncomingCredential<'_>, judged: Result<Judged, Fault>) -> Verification {
+    fn remember(
+        &self,
+        credential: IncomingCredential<'_>,
+        judged: Result<Judged, Fault>,
+        span: &RequestSpan,
+    ) -> Verification {
         #[cfg(feature = "jwt")]
         let memorable = judged.as_ref().ok().and_then(|judged| judged.finding.memorable.clone());
-        let verification = self.conclude(judged, credential.scheme);
+        let verification = self.conclude(judged, credential.scheme, span);
         #[cfg(feature = "jwt")]
         if let (Some(memo), Some(memorable), Some(verified)) = (&self.0.memo, memorable, verification.verdict()) {
             memo.insert(credential.text, memorable, verified);
@@ -100,11 +109,12 @@ impl One {
         &self,
         pending: Fault,
         scheme: Scheme,
+        span: RequestSpan,
         judged: impl Future<Output = Result<Judged, Fault>> + Send + 'static,
     ) -> Verification {
         let pending = self.refuse(pending, Some(scheme));
         let one = self.clone();
-        Verification::waiting(pending, async move { one.conclude(judged.await, scheme).await })
+        Verification::waiting(pending, async move { one.conclude(judged.await, scheme, &span).await })
     }
 
     pub(super) fn refuse(&self, fault: Fault, tried: Option<Scheme>) -> Rejection {
@@ -116,6 +126,13 @@ impl One {
         if let Some(memo) = &self.0.memo {
             memo.clear();
         }
+    }
+
+    pub(super) fn report(&self, status: &mut VerifierStatus) {
+        #[cfg(feature = "jwt")]
+        self.0.parts.jwt.report(&mut status.keys);
+        #[cfg(not(feature = "jwt"))]
+        let _ = status;
     }
 
     pub(super) async fn ready(&self) -> Result<(), Rejection> {
@@ -140,7 +157,7 @@ impl One {
         memo.find(credential.text)
     }
 
-    fn conclude(&self, judged: Result<Judged, Fault>, tried: Scheme) -> Verification {
+    fn conclude(&self, judged: Result<Judged, Fault>, tried: Scheme, span: &RequestSpan) -> Verification {
         let result = match judged {
             Ok(Judged { finding: Finding { mut principal, subject_token, .. }, nonce }) => {
                 principal.scheme = tried;
@@ -148,6 +165,6 @@ impl One {
             }
             Err(fault) => Err(self.refuse(fault, Some(tried))),
         };
-        Verification::done(telemetry::verified(result))
+        Verification::done(telemetry::verified(result, span))
     }
 }
