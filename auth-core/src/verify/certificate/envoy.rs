@@ -114,7 +114,7 @@ mod tests {
             HASH.replace("ba", "zz"),
             HASH.replace("=ba78", "=\"ba78"),
             format!("{CERT}x"),
-            format!("Subject=\"a\\"),
+            "Subject=\"a\\".to_owned(),
             format!("Cert={}", "x".repeat(50)),
         ] {
             assert_eq!(from_element(&element), None, "{element}");

@@ -114,7 +114,8 @@ fn with_error(challenge: &Challenge, error: &str, description: &str, more: &[(&'
     build().unwrap_or_else(|_: ConfigError| challenge.clone())
 }
 
-#[cfg(all(test, feature = "dpop"))]
+#[cfg(test)]
+#[cfg(feature = "dpop")]
 mod tests {
     use super::*;
 
