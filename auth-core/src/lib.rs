@@ -87,7 +87,7 @@ pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::BaseUrl;
 pub use self::credential::{Basic, Credential, Placement, RequestSigner, SigningRequest};
 #[cfg(feature = "dpop")]
-pub use self::dpop::{DpopKey, DpopNonces};
+pub use self::dpop::{DpopKey, DpopNonces, DpopProofs, ReplayStore, UsedProof};
 pub use self::error::{
     BoxError, ConfigError, ConfigErrorKind, FailureClass, SigningError, SigningErrorKind, TokenError, TokenErrorKind,
 };
@@ -163,6 +163,8 @@ pub use self::verify::{
 };
 #[cfg(feature = "introspection")]
 pub use self::verify::{IntrospectionStatus, IntrospectionVerifier};
+#[cfg(feature = "verify")]
+pub use self::verify::{CertificateHeader, PeerAddress, PeerCertificate};
 #[cfg(feature = "jwt")]
 pub use self::verify::{JwtVerifier, Profile};
 #[cfg(feature = "password-hash")]

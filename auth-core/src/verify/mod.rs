@@ -4,6 +4,7 @@ mod all;
 mod api_key;
 mod basic;
 mod binding;
+mod certificate;
 #[cfg(feature = "jwt")]
 mod claims;
 mod digest;
@@ -36,6 +37,7 @@ pub use self::api_key::{ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, NewApiKey};
 pub use self::basic::BasicVerifier;
 #[cfg(feature = "password-hash")]
 pub use self::basic::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};
+pub use self::certificate::{CertificateHeader, PeerAddress, PeerCertificate};
 pub use self::incoming::IncomingCredential;
 #[cfg(feature = "introspection")]
 pub use self::introspection::IntrospectionVerifier;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::IncomingCredential;
 use super::api_key::{ApiKeys, Place};
 use super::basic::BasicUsers;
+use super::binding::Binding;
 use super::incoming::Accepted;
 #[cfg(feature = "introspection")]
 use super::introspection::Introspection;
@@ -21,6 +22,7 @@ pub(super) struct Parts {
     pub(super) opaque: Introspection,
     pub(super) basic: Option<Arc<BasicUsers>>,
     pub(super) api_key: Option<Arc<ApiKeys>>,
+    pub(super) binding: Binding,
     pub(super) challenges: Arc<Challenges>,
 }
 
@@ -36,6 +38,7 @@ impl Parts {
             opaque: Introspection::default(),
             basic: None,
             api_key: None,
+            binding: Binding::default(),
             challenges: Arc::new(challenges),
         }
     }
@@ -59,6 +62,7 @@ impl Parts {
         }
         self.basic = self.basic.take().or_else(|| other.basic.clone());
         self.api_key = self.api_key.take().or_else(|| other.api_key.clone());
+        self.binding.merge(&other.binding)?;
         Arc::make_mut(&mut self.challenges).merge(&other.challenges);
         Ok(())
     }
@@ -68,7 +72,7 @@ impl Parts {
         let place = self.api_key.as_ref().map(|keys| keys.place());
         Accepted {
             bearer: self.takes_tokens(),
-            dpop: false,
+            dpop: self.binding.accepts_proofs(),
             basic: self.basic.is_some(),
             api_key_scheme: place.and_then(|place| match place {
                 Place::Scheme(scheme) => Some(scheme.as_str()),
