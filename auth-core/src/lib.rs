@@ -103,7 +103,7 @@ pub use self::oauth::OnBehalfOf;
 #[cfg(feature = "oauth")]
 pub use self::oauth::{
     AssertionAudience, BasicHalf, BodyFormat, ClientAuth, ClientCredentials, ClientCredentialsSource, FileSecret,
-    OAuthClient, OAuthClientBuilder, RevocationError, SecretSource, TokenTypeHint,
+    IntrospectionResponse, OAuthClient, OAuthClientBuilder, RevocationError, SecretSource, TokenTypeHint,
 };
 #[cfg(feature = "authorization-code")]
 pub use self::oauth::{
@@ -155,8 +155,8 @@ pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 pub use self::verify::VerifierSpec;
 #[cfg(feature = "verify")]
 pub use self::verify::{
-    ApiKeyVerifier, BasicVerifier, IncomingCredential, Method, Principal, Rejection, RejectionKind, Scheme,
-    Verification, Verified, Verifier, VerifierId,
+    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, Method, Principal, Rejection, RejectionKind,
+    Scheme, Verification, Verified, Verifier, VerifierId,
 };
 #[cfg(feature = "jwt")]
 pub use self::verify::{JwtVerifier, Profile};

@@ -4,14 +4,20 @@
 
 mod verify_support;
 
+use std::time::Duration;
+
 use tower_auth_core::jose::JwkSet;
 use tower_auth_core::{IncomingCredential, JwtVerifier, RejectionKind};
 use tower_auth_testing::TestClock;
 
 use self::verify_support::*;
 
-/// The buffer that becomes the claims, and the shared principal; with metrics the label of the counter too.
-const ACCEPTED: u64 = if cfg!(feature = "metrics") { 3 } else { 2 };
+/// With metrics, the label of the counter.
+const COUNTED: u64 = if cfg!(feature = "metrics") { 1 } else { 0 };
+/// The buffer that becomes the claims, and the shared principal.
+const ACCEPTED: u64 = 2 + COUNTED;
+/// The entry of the memo, and the token in it.
+const REMEMBERED: u64 = 2;
 
 fn allocations(work: impl FnOnce()) -> (u64, u64) {
     let info = allocation_counter::measure(work);
@@ -28,6 +34,7 @@ fn an_accepted_token_costs_its_claims_and_the_principal_and_no_boxed_future() {
         .audience("orders")
         .jwks(keys)
         .clock(TestClock::new().clock())
+        .memo_ttl(Duration::ZERO)
         .build()
         .unwrap();
     let headers = bearer(&token(&key, &claims()));
@@ -48,9 +55,34 @@ async fn fetched_keys_cost_no_more_than_fixed_ones() {
     let verifier = builder(&Server::with_key(&key), &time).build().unwrap();
     let headers = bearer(&token(&key, &claims()));
     verifier.ready().await.unwrap();
-    verifier.verify(&headers).await.unwrap();
+    let first = token(&key, &with(claims(), "jti", "another"));
+    verifier.verify(&bearer(&first)).await.unwrap();
+    // The table of the memo is made for the first verdict.
+    let second = token(&key, &with(claims(), "jti", "a second one"));
+    verifier.verify(&bearer(&second)).await.unwrap();
     let (count, _) = allocations(|| drop(verifier.verify(&headers).into_result().unwrap()));
-    assert_eq!(count, ACCEPTED);
+    assert_eq!(count, ACCEPTED + REMEMBERED);
+}
+
+// THREAT-K2
+#[test]
+fn a_remembered_token_costs_no_allocation() {
+    let key = es256();
+    for digests_only in [false, true] {
+        let keys = JwkSet::parse(key_set(&[("k1", &key)]).as_bytes()).unwrap();
+        let mut builder =
+            JwtVerifier::issuer(ISSUER).unwrap().audience("orders").jwks(keys).clock(TestClock::new().clock());
+        if digests_only {
+            builder = builder.memo_digests_only();
+        }
+        let verifier = builder.build().unwrap();
+        let headers = bearer(&token(&key, &claims()));
+        let first = verifier.try_verify(&headers).unwrap();
+        let mut again = None;
+        let (count, _) = allocations(|| again = Some(verifier.verify(&headers).into_result().unwrap()));
+        assert_eq!(count, COUNTED);
+        assert!(std::ptr::eq(&*first, &*again.unwrap()));
+    }
 }
 
 // THREAT-A1

@@ -38,16 +38,17 @@ fn known<'a>(parts: &'a Parts, verifier: &Verifier) -> Option<&'a Verified> {
 }
 
 async fn verdict(parts: &mut Parts, verifier: &Verifier, scheme: Option<Scheme>) -> Result<Verified, Rejection> {
-    let is_other = |own: Scheme| scheme.is_some_and(|wanted| wanted != own);
+    // A token with a proof of its key is a token all the same.
+    let is_other = |own: Scheme| scheme.is_some_and(|wanted| wanted != own && !(wanted.is_token() && own.is_token()));
     if let Some(verified) = known(parts, verifier) {
-        return if is_other(verified.method().scheme()) { Err(another_kind(verifier)) } else { Ok(verified.clone()) };
+        return if is_other(verified.scheme()) { Err(another_kind(verifier)) } else { Ok(verified.clone()) };
     }
-    let verification = match verifier.credential(&parts.headers) {
+    let verification = match verifier.credential(&*parts) {
         // Told before it is verified: no password is hashed for a route that takes none.
         Ok(credential) if is_other(credential.scheme()) => return Err(another_kind(verifier)),
         Ok(credential) => verifier.verify_credential(credential),
         // Refused once more, by the method that logs and counts.
-        Err(_) => verifier.verify(&parts.headers),
+        Err(_) => verifier.verify(&*parts),
     };
     let verified = verification.await?;
     // For the extractors after this one. What a layer has put there stays.

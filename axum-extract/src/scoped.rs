@@ -88,9 +88,7 @@ impl<R: RequiredScope, T: AsRef<Verified>> Scoped<R, T> {
         }
         let needed = ScopeSet::new(R::SCOPES)
             .map_err(|error| verifier.refusal(RejectionKind::Misconfigured, error.to_string()))?;
-        verifier
-            .require_scopes(verified, &needed)
-            .map_err(|refusal| refusal.only_scheme(verified.method().scheme()))?;
+        verifier.require_scopes(verified, &needed).map_err(|refusal| refusal.only_scheme(verified.scheme()))?;
         Ok(Self { caller, required: PhantomData })
     }
 }

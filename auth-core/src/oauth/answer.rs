@@ -63,6 +63,15 @@ impl<'a> Answer<'a> {
         (!text.is_empty()).then_some(text)
     }
 
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Whether the member is the JSON value `true`, and not a text or a number that means it.
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        matches!(self.0.get(name), Some(Member::Json(raw)) if raw.get() == "true")
+    }
+
     /// What stands where a number is expected: the number's text or a string's content; empty for anything else. `None`
     /// if absent or null.
     pub(super) fn number_text(&self, name: &str) -> Option<String> {

@@ -14,6 +14,7 @@ use super::dialect::Dialect;
 use super::dialect::Outline;
 use super::endpoints::{EndpointRules, Endpoints, Target};
 use super::failure::transport_failure;
+use super::introspect::put_on;
 use super::limit::Limit;
 use super::metadata::MetadataCache;
 use super::redact::Redactor;
@@ -80,6 +81,8 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) timeout: Duration,
     pub(super) redactor: Redactor,
+    /// What authenticates introspection requests in place of the client's own method.
+    pub(super) introspection_tokens: Option<TokenCache>,
     #[cfg(feature = "provider")]
     pub(super) dialect: Option<Arc<dyn Dialect>>,
 }
@@ -209,7 +212,10 @@ impl OAuthClient {
 /// The answer of an endpoint.
 pub(crate) struct Answered<'a> {
     client: &'a Inner,
+    target: Target,
     endpoint: Endpoint,
+    /// How messages name the way in which the request was authenticated.
+    method: &'static str,
     /// Knows the secrets of the request too.
     redactor: Redactor,
     pub(crate) response: Response<Bytes>,
@@ -266,7 +272,8 @@ impl Answered<'_> {
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader {
             site: self.endpoint.site(),
-            method: self.client.auth.method(),
+            target: self.target,
+            method: self.method,
             redactor: &self.redactor,
             now: self.client.clock.wall(),
             requested: None,
@@ -324,6 +331,9 @@ impl Inner {
         if endpoint.site() != self.site {
             tracing::Span::current().record("host", endpoint.site());
         }
+        if let Some(tokens) = self.tokens_for(target) {
+            return self.post_with(tokens, target, &endpoint, &params, limit).await;
+        }
         let audience = self.assertion_audience().await?;
         let mut trial = self.auth.trial(single_use);
         #[cfg(feature = "dpop")]
@@ -346,7 +356,7 @@ impl Inner {
         }
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         target: Target,
         endpoint: &Endpoint,
@@ -355,17 +365,20 @@ impl Inner {
         limit: Limit<'_>,
     ) -> Result<Answered<'_>, TokenError> {
         let outline = self.outline(target, params.clone(), proof)?;
-        let redactor = self.redactor.and(outline.params.secrets().chain(&proof.hidden).cloned());
-        #[cfg_attr(not(feature = "dpop"), allow(unused_mut, reason = "a proof is the one part that changes"))]
+        let mut redactor = self.redactor.and(outline.params.secrets().chain(&proof.hidden).cloned());
         let mut request = request(&outline, endpoint)?;
         #[cfg(feature = "dpop")]
         self.bind(target, &mut request)?;
+        if let Some(credential) = &proof.credential {
+            redactor = redactor.and(put_on(&mut request, credential)?);
+        }
+        let method = if proof.credential.is_some() { "a token" } else { self.auth.method().as_str() };
         match race(self.http.send(request), limit.passed()).await {
             Some(Ok(response)) => {
                 tracing::Span::current().record("status", response.status().as_u16());
-                Ok(Answered { client: self, endpoint: endpoint.clone(), redactor, response })
+                Ok(Answered { client: self, target, endpoint: endpoint.clone(), method, redactor, response })
             }
-            Some(Err(error)) => Err(transport_failure(endpoint.site(), &redactor, error).handed_over()),
+            Some(Err(error)) => Err(transport_failure(target, endpoint.site(), &redactor, error).handed_over()),
             None => Err(TokenError::new(
                 TokenErrorKind::TimedOut,
                 format!("{} did not answer within {:?}", endpoint.site(), self.timeout),
@@ -392,7 +405,9 @@ impl Inner {
         if let Some(authorization) = &proof.header {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let mut outline = Outline { method: Method::POST, params, headers, format: self.format, may_be_empty: false };
+        // The tokens of callers never go into a URL (RFC 7662 sections 2.1 and 4).
+        let format = if target == Target::Introspection { BodyFormat::Form } else { self.format };
+        let mut outline = Outline { method: Method::POST, params, headers, format, may_be_empty: false };
         self.shape(target, &mut outline)?;
         if self.skip_empty {
             outline.params.drop_empty();

@@ -22,7 +22,6 @@ pub(crate) enum Target {
     /// RFC 7009.
     Revocation,
     /// RFC 7662.
-    #[cfg(feature = "provider")]
     Introspection,
 }
 
@@ -49,13 +48,29 @@ impl Target {
             Self::DeviceAuthorization => "device authorization endpoint",
             Self::PushedAuthorization => "pushed authorization request endpoint",
             Self::Revocation => "revocation endpoint",
-            #[cfg(feature = "provider")]
             Self::Introspection => "introspection endpoint",
         }
     }
-}
 
-impl Target {
+    /// How messages about an exchange name the endpoint: refresh tokens go to a token endpoint too.
+    pub(super) fn kind(self) -> &'static str {
+        if self.is_token() { Self::Token.name() } else { self.name() }
+    }
+
+    /// How messages name its URL.
+    pub(super) fn url(self) -> String {
+        if self.is_token() { "token URL".to_owned() } else { format!("URL of the {}", self.name()) }
+    }
+
+    /// How messages name a request to it.
+    pub(super) fn request(self) -> &'static str {
+        if self.is_token() { "token request" } else { "request" }
+    }
+
+    fn is_token(self) -> bool {
+        matches!(self, Self::Token | Self::Refresh)
+    }
+
     /// What metadata calls it.
     fn in_metadata(self) -> ServerEndpoint {
         match self {
@@ -64,7 +79,6 @@ impl Target {
             Self::DeviceAuthorization => ServerEndpoint::DeviceAuthorization,
             Self::PushedAuthorization => ServerEndpoint::PushedAuthorization,
             Self::Revocation => ServerEndpoint::Revocation,
-            #[cfg(feature = "provider")]
             Self::Introspection => ServerEndpoint::Introspection,
         }
     }
@@ -118,7 +132,9 @@ impl Inner {
                 format!("the metadata of {:?} names no {}: configure its URL", metadata.issuer(), target.name());
             return Err(misconfigured(message));
         };
-        self.check_auth_method(metadata, name)?;
+        if self.tokens_for(target).is_none() {
+            self.check_auth_method(metadata, name)?;
+        }
         Ok(endpoint.clone())
     }
 

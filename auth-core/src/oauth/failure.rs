@@ -1,22 +1,24 @@
 use std::error::Error;
 use std::fmt;
 
+use super::endpoints::Target;
 use super::redact::Redactor;
 use crate::error::BoxError;
 use crate::http::{TransportError, TransportErrorKind};
 use crate::{TokenError, TokenErrorKind};
 
-/// What a failed exchange means for the token.
-pub(crate) fn transport_failure(site: &str, redactor: &Redactor, error: BoxError) -> TokenError {
+/// What a failed exchange with the endpoint `target` at `site` means.
+pub(crate) fn transport_failure(target: Target, site: &str, redactor: &Redactor, error: BoxError) -> TokenError {
+    let request = target.request();
     let Some(transport) = TransportError::find(&*error) else {
         let source = ForeignError::new(&*error, redactor);
-        let message = format!("the HTTP client could not send the token request to {site}");
+        let message = format!("the HTTP client could not send the {request} to {site}");
         return TokenError::new(TokenErrorKind::Unreachable, message).with_source(source);
     };
     let (kind, message) = match transport.kind() {
         TransportErrorKind::Connect => (
             TokenErrorKind::Unreachable,
-            format!("cannot connect to {site}: check the host of the token URL and the network"),
+            format!("cannot connect to {site}: check the host of the {} and the network", target.url()),
         ),
         TransportErrorKind::Tls => (
             TokenErrorKind::Unreachable,
@@ -31,7 +33,7 @@ pub(crate) fn transport_failure(site: &str, redactor: &Redactor, error: BoxError
         }
         TransportErrorKind::Forbidden => (
             TokenErrorKind::Misconfigured,
-            format!("the token request to {site} was not sent: a rule of the transport forbids it"),
+            format!("the {request} to {site} was not sent: a rule of the transport forbids it"),
         ),
         TransportErrorKind::Protocol => (TokenErrorKind::Unreachable, format!("the connection to {site} broke")),
     };

@@ -11,8 +11,8 @@ mod endpoints;
 mod failure;
 mod form;
 mod grant;
-#[cfg(feature = "provider")]
-mod introspected;
+mod introspect;
+mod introspection_response;
 mod lifetime;
 mod limit;
 #[cfg(feature = "loopback")]
@@ -36,6 +36,7 @@ pub use self::builder::OAuthClientBuilder;
 pub use self::client::OAuthClient;
 pub use self::client_auth::{AssertionAudience, BasicHalf, ClientAuth, FileSecret, SecretSource};
 pub use self::grant::*;
+pub use self::introspection_response::IntrospectionResponse;
 #[cfg(all(feature = "loopback", feature = "provider"))]
 pub(crate) use self::loopback::{Listener, Show, check as check_redirect};
 #[cfg(feature = "loopback")]

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use http::{HeaderMap, StatusCode};
 
 use super::answer::Failure;
@@ -14,7 +16,7 @@ const MAX_CODE: usize = 64;
 /// What an answer that holds no token means.
 struct Verdict {
     kind: TokenErrorKind,
-    what: &'static str,
+    what: Cow<'static, str>,
     advice: String,
 }
 
@@ -54,11 +56,15 @@ impl Reader<'_> {
         match status.as_u16() {
             300..=399 => Verdict::misconfigured(
                 "answered with a redirect",
-                "redirects are not followed; put the final URL of the token endpoint into the configuration",
+                format!(
+                    "redirects are not followed; put the final URL of the {} into the configuration",
+                    self.target.kind()
+                ),
             ),
-            404 | 405 => {
-                Verdict::misconfigured("has no token endpoint at this URL", "check the token URL, and the tenant in it")
-            }
+            404 | 405 => Verdict::misconfigured(
+                format!("has no {} at this URL", self.target.kind()),
+                format!("check the {}, and the tenant in it", self.target.url()),
+            ),
             408 => Verdict::server_error("gave up waiting for the request"),
             429 => Verdict::throttled(),
             500.. => Verdict::server_error("failed"),
@@ -71,7 +77,7 @@ impl Reader<'_> {
 
     /// The codes of RFC 6749 section 5.2 and 4.1.2.1, RFC 8628 section 3.5 and RFC 8707 section 2.
     fn by_code(&self, code: &str) -> Verdict {
-        let method = self.method.as_str();
+        let (method, url) = (self.method, self.target.url());
         match code {
             "invalid_client" => self.wrong_client(),
             // Some servers say so when the secret is wrong.
@@ -82,7 +88,7 @@ impl Reader<'_> {
                 ),
             ),
             "unsupported_grant_type" => {
-                Verdict::misconfigured("does not support the grant", "check the grant type and the token URL")
+                Verdict::misconfigured("does not support the grant", format!("check the grant type and the {url}"))
             }
             "invalid_scope" => Verdict::misconfigured("refused the scope", "check the configured scopes"),
             "invalid_target" => {
@@ -91,7 +97,7 @@ impl Reader<'_> {
             "invalid_request" => Verdict::misconfigured(
                 "refused the request",
                 format!(
-                    "check the token URL, the tenant in it, the parameters and the authentication method (currently {method})"
+                    "check the {url}, the tenant in it, the parameters and the authentication method (currently {method})"
                 ),
             ),
             "invalid_grant" => Verdict::refused(
@@ -120,8 +126,9 @@ impl Reader<'_> {
             _ => Verdict::misconfigured(
                 "refused the request without a reason",
                 format!(
-                    "check the token URL, the body format and the authentication method (currently {})",
-                    self.method.as_str()
+                    "check the {}, the body format and the authentication method (currently {})",
+                    self.target.url(),
+                    self.method
                 ),
             ),
         }
@@ -130,26 +137,30 @@ impl Reader<'_> {
     fn wrong_client(&self) -> Verdict {
         Verdict::misconfigured(
             "refused the client",
-            format!("check client id, secret and the authentication method (currently {})", self.method.as_str()),
+            format!("check client id, secret and the authentication method (currently {})", self.method),
         )
     }
 }
 
 impl Verdict {
-    fn misconfigured(what: &'static str, advice: impl Into<String>) -> Self {
-        Self { kind: TokenErrorKind::Misconfigured, what, advice: advice.into() }
+    fn misconfigured(what: impl Into<Cow<'static, str>>, advice: impl Into<String>) -> Self {
+        Self { kind: TokenErrorKind::Misconfigured, what: what.into(), advice: advice.into() }
     }
 
     fn refused(what: &'static str, advice: &str) -> Self {
-        Self { kind: TokenErrorKind::Refused, what, advice: advice.to_owned() }
+        Self { kind: TokenErrorKind::Refused, what: what.into(), advice: advice.to_owned() }
     }
 
     fn server_error(what: &'static str) -> Self {
-        Self { kind: TokenErrorKind::ServerError, what, advice: "try again later".to_owned() }
+        Self { kind: TokenErrorKind::ServerError, what: what.into(), advice: "try again later".to_owned() }
     }
 
     fn throttled() -> Self {
-        Self { kind: TokenErrorKind::Throttled, what: "asks for fewer requests", advice: "try again later".to_owned() }
+        Self {
+            kind: TokenErrorKind::Throttled,
+            what: "asks for fewer requests".into(),
+            advice: "try again later".to_owned(),
+        }
     }
 }
 
@@ -158,6 +169,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::super::ClientAuth;
+    use super::super::endpoints::Target;
     use super::super::redact::Redactor;
     use super::*;
 
@@ -168,7 +180,8 @@ mod tests {
             (!code.is_empty()).then(|| Failure { code: code.to_owned(), description: description.map(str::to_owned) });
         Reader {
             site: "login.example.com",
-            method: ClientAuth::Basic,
+            target: Target::Token,
+            method: ClientAuth::Basic.as_str(),
             redactor: &Redactor::new(["sentinel"]),
             now: SystemTime::UNIX_EPOCH,
             requested: None,

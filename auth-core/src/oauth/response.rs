@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 
-use super::ClientAuth;
 use super::answer::{Answer, Failure};
+use super::endpoints::Target;
 use super::lifetime::{lifetime, refresh_in};
 use super::redact::Redactor;
 use super::request::MIN_SECRET;
@@ -17,9 +17,11 @@ pub(super) const MAX_ANSWER: usize = 64 * 1024;
 
 /// What is known when an answer arrives.
 pub(super) struct Reader<'a> {
-    /// Host and port of the token endpoint.
+    /// Host and port of the endpoint.
     pub(super) site: &'a str,
-    pub(super) method: ClientAuth,
+    pub(super) target: Target,
+    /// How messages name the way in which the request was authenticated.
+    pub(super) method: &'static str,
     pub(super) redactor: &'a Redactor,
     pub(super) now: SystemTime,
     /// What was asked for: granted, if the answer does not say otherwise.
@@ -78,14 +80,33 @@ impl Reader<'_> {
         if !response.status().is_success() {
             return Err(self.read_refusal(response));
         }
-        if response.body().len() > MAX_ANSWER {
-            return Err(self.unparsable(response, "more than 64 KiB"));
-        }
+        self.check_size(response)?;
         let answer = self.answer(response)?;
         match answer.failure() {
             Some(failure) => Err(self.refused(response, &answer, failure)),
             None => Ok(answer),
         }
+    }
+
+    /// The members of a JSON object. An error in it counts unless it has the member `decisive`.
+    pub(super) fn json_object<'b>(
+        &self,
+        response: &'b Response<Bytes>,
+        decisive: &str,
+    ) -> Result<Answer<'b>, TokenError> {
+        self.check_size(response)?;
+        let answer = self.json(response)?;
+        match answer.failure().filter(|_| !answer.has(decisive)) {
+            Some(failure) => Err(self.refused(response, &answer, failure)),
+            None => Ok(answer),
+        }
+    }
+
+    fn check_size(&self, response: &Response<Bytes>) -> Result<(), TokenError> {
+        if response.body().len() > MAX_ANSWER {
+            return Err(self.unparsable(response, "more than 64 KiB"));
+        }
+        Ok(())
     }
 
     /// The error that an answer means which is no success.
@@ -154,13 +175,19 @@ impl Reader<'_> {
         if has_type(response.headers(), "application/x-www-form-urlencoded") {
             return Answer::from_form(body).ok_or_else(|| self.unparsable(response, "a broken form"));
         }
+        self.json(response)
+    }
+
+    fn json<'b>(&self, response: &'b Response<Bytes>) -> Result<Answer<'b>, TokenError> {
+        let body = response.body();
         Answer::from_json(body).map_err(|error| {
             // Judged after the attempt, since some servers call their JSON HTML.
             if has_type(response.headers(), "text/html") || body.trim_ascii_start().starts_with(b"<") {
                 let status = response.status().as_u16();
                 let message = format!(
-                    "{} answered with an HTML page (status {status}), not JSON: is the token URL right?",
-                    self.site
+                    "{} answered with an HTML page (status {status}), not JSON: is the {} right?",
+                    self.site,
+                    self.target.url()
                 );
                 return TokenError::new(TokenErrorKind::Unparsable, message).with_status(status);
             }
@@ -193,13 +220,15 @@ fn has_type(headers: &HeaderMap, essence: &str) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use super::super::ClientAuth;
     use super::*;
 
     fn read_as(content_type: &str, status: u16, body: impl Into<Bytes>) -> Result<TokenResponse, TokenError> {
         let response = Response::builder().status(status).header(CONTENT_TYPE, content_type).body(body.into()).unwrap();
         Reader {
             site: "login.example.com",
-            method: ClientAuth::Basic,
+            target: Target::Token,
+            method: ClientAuth::Basic.as_str(),
             redactor: &Redactor::new(["sentinel"]),
             now: SystemTime::UNIX_EPOCH,
             requested: Some(&"a b".parse().unwrap()),

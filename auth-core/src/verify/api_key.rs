@@ -5,9 +5,9 @@ use http::HeaderName;
 use subtle::ConditionallySelectable;
 
 use super::digest::Digest;
+use super::parts::Parts;
 use super::principal::Method;
 use super::rejection::{Challenges, DEFAULT_REALM, Fault, RejectionKind, Scheme};
-use super::verifier::Parts;
 use super::{Principal, Verifier};
 use crate::Secret;
 use crate::error::{ConfigError, ConfigErrorKind};

@@ -3,9 +3,9 @@ use std::fmt;
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::digest::Digest;
+use super::parts::Parts;
 use super::principal::Method;
 use super::rejection::{Challenges, DEFAULT_REALM, Fault, RejectionKind, Scheme};
-use super::verifier::Parts;
 use super::{Principal, Verifier};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::{Basic, Secret};

@@ -3,6 +3,7 @@ use std::fmt;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::IncomingRequest;
 use super::rejection::{Fault, RejectionKind, Scheme};
 
 /// Longest field value that is looked at, in bytes: 16 KiB.
@@ -15,6 +16,8 @@ const MAX_LEN: usize = 16 * 1024;
 pub struct IncomingCredential<'a> {
     pub(super) scheme: Scheme,
     pub(super) text: &'a str,
+    /// What it came with.
+    pub(super) request: IncomingRequest<'a>,
 }
 
 impl<'a> IncomingCredential<'a> {
@@ -22,13 +25,20 @@ impl<'a> IncomingCredential<'a> {
     /// take one from a query string: those are logged.
     #[must_use]
     pub fn bearer(token: &'a str) -> Self {
-        Self { scheme: Scheme::Bearer, text: token }
+        Self { scheme: Scheme::Bearer, text: token, request: IncomingRequest::default() }
     }
 
     /// An API key that came in another way than by header.
     #[must_use]
     pub fn api_key(key: &'a str) -> Self {
-        Self { scheme: Scheme::ApiKey, text: key }
+        Self { scheme: Scheme::ApiKey, text: key, request: IncomingRequest::default() }
+    }
+
+    /// The request that it came with. Without one a credential that is bound to a client certificate is refused.
+    #[must_use]
+    pub fn with_request(mut self, request: impl Into<IncomingRequest<'a>>) -> Self {
+        self.request = request.into();
+        self
     }
 
     /// What kind of credential it is.
@@ -48,31 +58,35 @@ impl fmt::Debug for IncomingCredential<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accepted<'a> {
     pub(super) bearer: bool,
+    pub(super) dpop: bool,
     pub(super) basic: bool,
     pub(super) api_key_scheme: Option<&'a str>,
     pub(super) api_key_header: Option<&'a HeaderName>,
 }
+
+/// Why no credential could be taken from a request, and the scheme that was tried.
+pub(super) type Untaken = (Fault, Option<Scheme>);
 
 /// The one credential of a request: `None` if there is none of an accepted kind.
 ///
 /// Two `Authorization` lines are refused whatever they hold, since two parties might each believe another one (RFC 9110
 /// sections 5.3 and 11.6.2). Field names are compared as the `http` crate does, without case; a name with an underscore
 /// is another name and is not read. Tokens in the query or the body are not read either.
-///
-/// What comes back with a fault is the scheme that was tried.
 pub(super) fn extract<'a>(
-    headers: &'a HeaderMap,
+    request: IncomingRequest<'a>,
     accepted: Accepted<'_>,
-) -> Result<Option<IncomingCredential<'a>>, (Fault, Option<Scheme>)> {
+) -> Result<Option<IncomingCredential<'a>>, Untaken> {
+    let Some(headers) = request.headers() else { return Ok(None) };
     let invalid = |detail: &'static str| Fault::new(RejectionKind::InvalidRequest, detail);
     let authorization = only(headers, &AUTHORIZATION)
         .map_err(|Repeated| (invalid("the request has more than one Authorization field"), None))?;
     let in_authorization = authorization.map(|value| from_authorization(value, accepted)).transpose()?.flatten();
+    let found = |(scheme, text)| IncomingCredential { scheme, text, request };
 
-    let Some(name) = accepted.api_key_header else { return Ok(in_authorization) };
+    let Some(name) = accepted.api_key_header else { return Ok(in_authorization.map(found)) };
     let key = only(headers, name)
         .map_err(|Repeated| (invalid("the request has more than one API key field"), Some(Scheme::ApiKey)))?;
-    let Some(key) = key else { return Ok(in_authorization) };
+    let Some(key) = key else { return Ok(in_authorization.map(found)) };
     if in_authorization.is_some() {
         return Err((invalid("the request has an Authorization field and an API key field"), None));
     }
@@ -80,18 +94,20 @@ pub(super) fn extract<'a>(
     if text.is_empty() {
         return Err((invalid("the API key field is empty"), Some(Scheme::ApiKey)));
     }
-    Ok(Some(IncomingCredential { scheme: Scheme::ApiKey, text }))
+    Ok(Some(found((Scheme::ApiKey, text))))
 }
 
 fn from_authorization<'a>(
     value: &'a HeaderValue,
     accepted: Accepted<'_>,
-) -> Result<Option<IncomingCredential<'a>>, (Fault, Option<Scheme>)> {
+) -> Result<Option<(Scheme, &'a str)>, Untaken> {
     let text = text_of(value).map_err(|fault| (fault, None))?;
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
     let rest = rest.trim_matches(' ');
     let scheme = if accepted.bearer && name.eq_ignore_ascii_case("Bearer") {
         Scheme::Bearer
+    } else if accepted.dpop && name.eq_ignore_ascii_case("DPoP") {
+        Scheme::Dpop
     } else if accepted.basic && name.eq_ignore_ascii_case("Basic") {
         Scheme::Basic
     } else if accepted.api_key_scheme.is_some_and(|own| name.eq_ignore_ascii_case(own)) {
@@ -99,16 +115,16 @@ fn from_authorization<'a>(
     } else {
         return Ok(None);
     };
-    // An API key is whatever its issuer made of it; the other two are token68 (RFC 9110 section 11.2).
+    // An API key is whatever its issuer made of it; the others are token68 (RFC 9110 section 11.2).
     let well_formed = match scheme {
         Scheme::ApiKey => !rest.is_empty() && !rest.contains([' ', ',']),
-        Scheme::Bearer | Scheme::Basic => is_token68(rest),
+        Scheme::Bearer | Scheme::Dpop | Scheme::Basic => is_token68(rest),
     };
     if !well_formed {
         let detail = "what follows the scheme in the Authorization field is not one token";
         return Err((Fault::new(RejectionKind::InvalidRequest, detail), Some(scheme)));
     }
-    Ok(Some(IncomingCredential { scheme, text: rest }))
+    Ok(Some((scheme, rest)))
 }
 
 struct Repeated;
@@ -142,8 +158,13 @@ mod tests {
     use super::*;
 
     static HEADER: HeaderName = HeaderName::from_static("x-api-key");
-    static ALL: Accepted<'_> =
-        Accepted { bearer: true, basic: true, api_key_scheme: Some("ApiKey"), api_key_header: Some(&HEADER) };
+    static ALL: Accepted<'_> = Accepted {
+        bearer: true,
+        dpop: false,
+        basic: true,
+        api_key_scheme: Some("ApiKey"),
+        api_key_header: Some(&HEADER),
+    };
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -155,7 +176,7 @@ mod tests {
 
     fn found(lines: &[(&str, &str)]) -> Result<Option<(&'static str, String)>, RejectionKind> {
         let headers = headers(lines);
-        match extract(&headers, ALL) {
+        match extract((&headers).into(), ALL) {
             Ok(credential) => Ok(credential.map(|one| (one.scheme.as_str(), one.text.to_owned()))),
             Err((fault, _)) => Err(fault.kind),
         }
@@ -180,8 +201,8 @@ mod tests {
         for foreign in ["DPoP abc", "Negotiate YII=", "Digest a=b", "Bearerabc", "Bear er", "", "abc"] {
             assert_eq!(found(&[("authorization", foreign)]), Ok(None), "{foreign:?}");
         }
-        let closed = Accepted { bearer: false, basic: false, api_key_scheme: None, api_key_header: None };
-        assert!(extract(&headers(&[("authorization", "Bearer abc")]), closed).unwrap().is_none());
+        let closed = Accepted { bearer: false, dpop: false, basic: false, api_key_scheme: None, api_key_header: None };
+        assert!(extract((&headers(&[("authorization", "Bearer abc")])).into(), closed).unwrap().is_none());
         assert_eq!(
             found(&[("authorization", "DPoP x"), ("x-api-key", "k")]).unwrap(),
             Some(("api_key", "k".to_owned()))
@@ -227,7 +248,7 @@ mod tests {
         }
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer a\xff").unwrap());
-        assert!(extract(&headers, ALL).is_err());
+        assert!(extract((&headers).into(), ALL).is_err());
         assert_eq!(found(&[("x-api-key", " ")]), Err(RejectionKind::InvalidRequest));
     }
 

@@ -1,7 +1,9 @@
 //! Who calls: credentials of requests, verified.
 
+mod all;
 mod api_key;
 mod basic;
+mod binding;
 #[cfg(feature = "jwt")]
 mod claims;
 mod digest;
@@ -10,11 +12,17 @@ mod incoming;
 mod jwt;
 #[cfg(feature = "jwt")]
 mod keys;
+#[cfg(feature = "jwt")]
+mod memo;
+mod one;
+mod parts;
 mod principal;
 mod rejection;
+mod request;
 mod span;
 #[cfg(feature = "spec")]
 mod spec;
+mod step;
 mod telemetry;
 mod verification;
 mod verified;
@@ -27,6 +35,7 @@ pub use self::incoming::IncomingCredential;
 pub use self::jwt::{JwtVerifier, Profile};
 pub use self::principal::{Method, Principal};
 pub use self::rejection::{Rejection, RejectionKind, Scheme};
+pub use self::request::IncomingRequest;
 #[cfg(feature = "spec")]
 pub use self::spec::VerifierSpec;
 pub use self::verification::Verification;

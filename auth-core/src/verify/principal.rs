@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use super::rejection::Scheme;
 use super::span::Text;
-use crate::{ConfigError, ScopeSet, SubjectToken};
+use crate::{ConfigError, ScopeSet};
 
 /// Who calls, as a credential said it and a [`Verifier`](super::Verifier) confirmed it. Never holds the credential
 /// itself.
@@ -22,8 +22,12 @@ pub struct Principal {
     pub(super) scope: Option<Text>,
     pub(super) roles: Box<[Box<str>]>,
     pub(super) expires_at: Option<SystemTime>,
-    /// On its way into the verdict, where the verifier keeps it. Empty in one.
-    pub(super) subject_token: Option<SubjectToken>,
+    /// The thumbprint of the DPoP key that the token is bound to.
+    pub(super) jkt: Option<Text>,
+    /// The thumbprint of the client certificate that the token is bound to.
+    pub(super) x5t_s256: Option<Text>,
+    /// How the credential was presented; set by the verifier.
+    pub(super) scheme: Scheme,
 }
 
 /// By what kind of credential a caller was verified.
@@ -50,7 +54,9 @@ impl Principal {
             scope: None,
             roles: Box::default(),
             expires_at: None,
-            subject_token: None,
+            jkt: None,
+            x5t_s256: None,
+            scheme: method.scheme(),
         }
     }
 
@@ -58,6 +64,32 @@ impl Principal {
     #[must_use]
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// How the credential was presented: a token as a plain one, or with a proof.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The SHA-256 thumbprint of the DPoP key that the token is bound to (`cnf.jkt`, RFC 9449 section 6.1), of which the
+    /// request had a proof.
+    #[must_use]
+    pub fn dpop_thumbprint(&self) -> Option<&str> {
+        self.jkt.as_ref().map(|text| text.of(&self.claims))
+    }
+
+    /// The SHA-256 thumbprint of the client certificate that the token is bound to (`cnf.x5t#S256`, RFC 8705 section 3.1),
+    /// with which the request came.
+    #[must_use]
+    pub fn certificate_thumbprint(&self) -> Option<&str> {
+        self.x5t_s256.as_ref().map(|text| text.of(&self.claims))
+    }
+
+    /// Whether the token is bound to a key, so that it serves nobody who has not that key.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.jkt.is_some() || self.x5t_s256.is_some()
     }
 
     /// Who vouches for the caller: the `iss` of its token. `None` for users and API keys of our own.
@@ -143,7 +175,7 @@ impl Principal {
 }
 
 impl Method {
-    /// The kind of credential that was presented.
+    /// The scheme that such credentials come in, if it is not one with a proof.
     #[must_use]
     pub fn scheme(self) -> Scheme {
         match self {

@@ -2,16 +2,27 @@
 
 use super::{Principal, Rejection, Verified};
 
-pub(super) fn verified(result: &Result<Verified<Principal>, Rejection>) {
-    if let Err(refusal) = result {
+/// Takes note of an outcome, and passes it on.
+pub(super) fn verified(result: Result<Verified<Principal>, Rejection>) -> Result<Verified<Principal>, Rejection> {
+    if let Err(refusal) = &result {
         denied(refusal);
     }
+    count_verification(result.as_ref().map_or_else(Rejection::code, |_| "accepted"));
+    result
+}
+
+/// The same for a verdict that was remembered.
+#[cfg(feature = "jwt")]
+pub(super) fn remembered(verified: Verified<Principal>) -> Result<Verified<Principal>, Rejection> {
+    count_verification("remembered");
+    Ok(verified)
+}
+
+fn count_verification(outcome: &'static str) {
     #[cfg(feature = "metrics")]
-    metrics::counter!(
-        "tower_auth_verifications_total",
-        "outcome" => result.as_ref().map_or_else(Rejection::code, |_| "accepted")
-    )
-    .increment(1);
+    metrics::counter!("tower_auth_verifications_total", "outcome" => outcome).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
 }
 
 /// A refusal that is no outcome of a verification: a caller that was accepted and lacks a scope, say. Not counted.

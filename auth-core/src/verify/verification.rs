@@ -14,11 +14,7 @@ type Outcome = Result<Verified, Rejection>;
 
 enum State {
     Done(Outcome),
-    #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "only keys of issuers are waited for"))]
-    Waiting {
-        pending: Rejection,
-        future: Pin<Box<dyn Future<Output = Outcome> + Send>>,
-    },
+    Waiting { pending: Rejection, future: Pin<Box<dyn Future<Output = Outcome> + Send>> },
     Taken,
 }
 
@@ -27,9 +23,25 @@ impl Verification {
         Self(State::Done(outcome))
     }
 
-    #[cfg(feature = "jwt")]
     pub(super) fn waiting(pending: Rejection, future: impl Future<Output = Outcome> + Send + 'static) -> Self {
         Self(State::Waiting { pending, future: Box::pin(future) })
+    }
+
+    /// The verdict, if it is there and the caller was accepted.
+    #[cfg(feature = "jwt")]
+    pub(super) fn verdict(&self) -> Option<&Verified> {
+        match &self.0 {
+            State::Done(Ok(verified)) => Some(verified),
+            _ => None,
+        }
+    }
+
+    /// What those are answered who cannot wait, if there is something to wait for.
+    pub(super) fn pending(&self) -> Option<&Rejection> {
+        match &self.0 {
+            State::Waiting { pending, .. } => Some(pending),
+            State::Done(_) | State::Taken => None,
+        }
     }
 
     /// Whether the outcome is not there yet.
@@ -38,7 +50,7 @@ impl Verification {
         matches!(self.0, State::Waiting { .. })
     }
 
-    /// The outcome, for callers that cannot wait: one that is not there yet is a refusal with
+    /// The outcome, for callers that cannot wait: one that is not there yet is a refusal with a 503, such as
     /// [`KeysUnavailable`](super::RejectionKind::KeysUnavailable).
     ///
     /// # Errors
@@ -49,11 +61,7 @@ impl Verification {
     pub fn into_result(self) -> Result<Verified, Rejection> {
         match self.0 {
             State::Done(outcome) => outcome,
-            State::Waiting { pending, .. } => {
-                let outcome = Err(pending);
-                super::telemetry::verified(&outcome);
-                outcome
-            }
+            State::Waiting { pending, .. } => super::telemetry::verified(Err(pending)),
             State::Taken => panic!("`Verification` used after it was ready"),
         }
     }

@@ -37,6 +37,12 @@ impl<T> Verified<T> {
         self
     }
 
+    /// The same verdict, as that of a verifier that asked the one that came to it.
+    pub(super) fn judged_by(mut self, verifier: VerifierId) -> Self {
+        self.by = verifier;
+        self
+    }
+
     /// The token that was verified, for an exchange. `None` unless it is a token and its verifier was told to keep it
     /// (`JwtVerifier::keep_subject_token`).
     #[must_use]

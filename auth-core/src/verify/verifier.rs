@@ -2,24 +2,23 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, Uri};
 
-use super::api_key::{ApiKeys, Place};
-use super::basic::BasicUsers;
-use super::incoming::{Accepted, extract};
-#[cfg(feature = "jwt")]
-use super::jwt::{Issuers, Outcome};
+use super::all::All;
+use super::incoming::Accepted;
+use super::one::One;
+use super::parts::Parts;
 use super::rejection::{Challenges, Fault, RejectionKind, Scheme};
-use super::{IncomingCredential, Principal, Rejection, Verification, Verified, VerifierId, telemetry};
-use crate::ScopeSet;
+use super::{IncomingCredential, IncomingRequest, Principal, Rejection, Verification, Verified, VerifierId, telemetry};
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::{Origin, ScopeSet};
 
 /// Checks the credentials of requests. One type for every kind of credential, and for several at once.
 ///
 /// It is made by [`JwtVerifier`](super::JwtVerifier), [`BasicVerifier`](super::BasicVerifier) or
-/// [`ApiKeyVerifier`](super::ApiKeyVerifier), or of several such by [`any_of`](Self::any_of). Clones are one verifier,
-/// and cheap.
+/// [`ApiKeyVerifier`](super::ApiKeyVerifier), or of several such by [`any_of`](Self::any_of) and
+/// [`all_of`](Self::all_of). Clones are one verifier, and cheap.
 ///
 /// What happens to a request:
 /// 1. Exactly one credential is taken from it. None, or one of a foreign scheme: refused as missing. More than one:
@@ -27,58 +26,145 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer.
 /// 3. The outcome is a [`Verified<Principal>`](Verified), or a [`Rejection`] that knows its answer. When the keys of
 ///    the issuer cannot be had it is a 503, never a verdict.
+///
+/// # Remembered verdicts
+/// JWTs that were wholly verified are remembered, for a minute at most and never beyond their `exp`, so that the next
+/// request with the same token costs no signature check. The whole token decides; new keys of its issuer end what the old
+/// ones verified. See [`JwtVerifier::memo_ttl`](super::JwtVerifier::memo_ttl) for how to change that, and
+/// [`forget`](Self::forget) for ending it at once.
 #[derive(Clone)]
 pub struct Verifier(Arc<Inner>);
 
 struct Inner {
     id: VerifierId,
-    parts: Parts,
+    kind: Kind,
 }
 
-/// What a verifier is made of.
-#[derive(Clone)]
-pub(super) struct Parts {
-    #[cfg(feature = "jwt")]
-    pub(super) jwt: Issuers,
-    pub(super) basic: Option<Arc<BasicUsers>>,
-    pub(super) api_key: Option<Arc<ApiKeys>>,
-    pub(super) challenges: Arc<Challenges>,
-}
-
-impl Parts {
-    /// Nothing but what to say when there is nothing.
-    pub(super) fn new(challenges: Challenges) -> Self {
-        Self {
-            #[cfg(feature = "jwt")]
-            jwt: Issuers::default(),
-            basic: None,
-            api_key: None,
-            challenges: Arc::new(challenges),
-        }
-    }
+enum Kind {
+    /// One credential, checked by whoever is responsible for its kind.
+    One(One),
+    /// Several verifiers that all have to accept.
+    All(All),
 }
 
 impl Verifier {
     pub(super) fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { id: VerifierId::next(), parts }))
+        let id = VerifierId::next();
+        Self(Arc::new(Inner { id, kind: Kind::One(One::new(id, parts)) }))
     }
 
     /// A verifier that accepts what any of `verifiers` accepts: of several schemes, and JWTs of several issuers. The
     /// keys of one issuer never check the tokens of another.
     ///
     /// # Errors
-    /// When there is none, or two are responsible for the same: two lists of users, two lists of API keys, one issuer
-    /// twice.
+    /// When there is none, one is made by [`all_of`](Self::all_of), or two are responsible for the same: two lists of
+    /// users, two lists of API keys, one issuer twice.
     pub fn any_of(verifiers: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
-        let mut verifiers = verifiers.into_iter();
-        let Some(first) = verifiers.next() else {
-            return Err(ConfigError::new(ConfigErrorKind::MissingOption, "there is no verifier to choose from"));
-        };
-        let mut parts = first.0.parts.clone();
-        for Self(other) in verifiers {
-            parts.merge(&other.parts)?;
+        let mut whole: Option<Parts> = None;
+        for verifier in verifiers {
+            let Kind::One(one) = &verifier.0.kind else {
+                return Err(ConfigError::new(
+                    ConfigErrorKind::InvalidOption,
+                    "a verifier that demands several credentials cannot be one of several choices",
+                ));
+            };
+            match &mut whole {
+                None => whole = Some(one.parts().clone()),
+                Some(parts) => parts.merge(one.parts())?,
+            }
         }
-        Ok(Self::new(parts))
+        whole
+            .map(Self::new)
+            .ok_or_else(|| ConfigError::new(ConfigErrorKind::MissingOption, "there is no verifier to choose from"))
+    }
+
+    /// A verifier that accepts a request only if all of `verifiers` do. Each looks at the request by itself, so that one can
+    /// demand a token and another an API key; and two can judge the same token, as a signature and an introspection do. The
+    /// caller is who the first of them says.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_auth_core::{ApiKeyVerifier, Basic, BasicVerifier, Secret, Verifier};
+    ///
+    /// let digest = ApiKeyVerifier::digest(&Secret::from("gateway.nq8Z0vJc5mWd2rXh7tKb"));
+    /// let both = Verifier::all_of([
+    ///     BasicVerifier::new().user("batch", "s3cret").build()?,
+    ///     ApiKeyVerifier::new().key("gateway", digest).build()?,
+    /// ])?;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("authorization", Basic::new("batch", "s3cret")?.header_text().expose_secret().parse()?);
+    /// assert_eq!(both.try_verify(&headers).unwrap_err().status(), 401);
+    /// headers.insert("x-api-key", "gateway.nq8Z0vJc5mWd2rXh7tKb".parse()?);
+    /// assert_eq!(both.try_verify(&headers)?.subject(), "batch");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A refusal is that of the first verifier that refuses, with its challenges.
+    ///
+    /// # Errors
+    /// When there are fewer than two.
+    pub fn all_of(verifiers: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
+        let id = VerifierId::next();
+        Ok(Self(Arc::new(Inner { id, kind: Kind::All(All::new(id, verifiers.into_iter().collect())?) })))
+    }
+
+    /// A verifier like this one, whose challenges tell where the metadata of the protected resource is (RFC 9728 section 5.1):
+    /// by it clients find the authorization server that they need a token of.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "jwt", feature = "http"))] {
+    /// use http::HeaderMap;
+    /// use tower_auth_core::JwtVerifier;
+    ///
+    /// let verifier = JwtVerifier::issuer("https://login.example.com")?
+    ///     .audience("https://api.example.com")
+    ///     .build()?
+    ///     .with_resource_metadata("https://api.example.com/.well-known/oauth-protected-resource")?;
+    /// let refusal = verifier.try_verify(&HeaderMap::new()).unwrap_err();
+    /// assert_eq!(
+    ///     refusal.challenges(),
+    ///     [r#"Bearer realm="api", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource""#]
+    /// );
+    /// # }
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    ///
+    /// The URL is the one that clients know this service by. It is never made of what a request says of itself.
+    ///
+    /// # Errors
+    /// When the URL is not an absolute one with `https` (or `http` to a literal loopback address, for tests), or is there already.
+    pub fn with_resource_metadata(self, url: &str) -> Result<Self, ConfigError> {
+        let invalid = |why: &str| {
+            ConfigError::new(
+                ConfigErrorKind::InvalidUrl,
+                format!("the URL of the resource's metadata cannot be used: {why}"),
+            )
+        };
+        let uri: Uri = url.parse().map_err(|_| invalid("it is not a URL"))?;
+        let origin = Origin::of(&uri).ok_or_else(|| invalid("it is not absolute, or has user information"))?;
+        if !origin.is_https() && !origin.is_loopback() {
+            return Err(invalid("it is not https"));
+        }
+        if url.contains('#') {
+            return Err(invalid("it has a fragment"));
+        }
+        self.map_challenges(&|challenges| challenges.add_to_tokens("resource_metadata", url))
+    }
+
+    fn map_challenges(&self, change: &dyn Fn(&mut Challenges) -> Result<(), ConfigError>) -> Result<Self, ConfigError> {
+        match &self.0.kind {
+            Kind::One(one) => {
+                let mut parts = one.parts().clone();
+                change(Arc::make_mut(&mut parts.challenges))?;
+                Ok(Self::new(parts))
+            }
+            Kind::All(all) => {
+                let changed: Result<Vec<_>, _> =
+                    all.verifiers().iter().map(|verifier| verifier.map_challenges(change)).collect();
+                Self::all_of(changed?)
+            }
+        }
     }
 
     /// Which verifier this is; the same for all clones.
@@ -96,72 +182,59 @@ impl Verifier {
     /// Whether it accepts credentials of this kind.
     #[must_use]
     pub fn accepts(&self, scheme: Scheme) -> bool {
-        self.0.parts.challenges.has(scheme)
+        self.any(&mut |one| one.parts().challenges.has(scheme))
     }
 
     /// Whether a request has anything at the places where this verifier looks, good or bad, of an accepted scheme or of
     /// another: if not, its sender does not claim to be anybody. Only such a request may pass as anonymous.
     #[must_use]
     pub fn finds_anything(&self, headers: &HeaderMap) -> bool {
-        let accepted = self.0.accepted();
-        let reads_authorization = accepted.bearer || accepted.basic || accepted.api_key_scheme.is_some();
-        (reads_authorization && headers.contains_key(AUTHORIZATION))
-            || accepted.api_key_header.is_some_and(|name| headers.contains_key(name))
+        self.any(&mut |one| {
+            let accepted = one.accepted();
+            (accepted.reads_authorization() && headers.contains_key(AUTHORIZATION))
+                || accepted.api_key_header.is_some_and(|name| headers.contains_key(name))
+        })
     }
 
-    /// The one credential of a request.
+    /// The one credential of a request; where several are demanded, that of the first verifier.
     ///
     /// # Errors
     /// [`MissingCredential`](RejectionKind::MissingCredential) or [`InvalidRequest`](RejectionKind::InvalidRequest).
-    pub fn credential<'a>(&self, headers: &'a HeaderMap) -> Result<IncomingCredential<'a>, Rejection> {
-        match extract(headers, self.0.accepted()) {
-            Ok(Some(credential)) => Ok(credential),
-            Ok(None) => Err(self.0.refuse(Fault::new(RejectionKind::MissingCredential, NO_CREDENTIAL), None)),
-            Err((fault, tried)) => Err(self.0.refuse(fault, tried)),
-        }
+    pub fn credential<'a>(&self, request: impl Into<IncomingRequest<'a>>) -> Result<IncomingCredential<'a>, Rejection> {
+        self.first().credential(request.into())
     }
 
-    /// Verifies the credential of a request. All work that needs no waiting is done by this call; the future is ready
-    /// then. It waits only for the keys of an issuer, and holds a copy of the token while it does.
+    /// Verifies the credential of a request: a whole one, its parts, or its header alone where the rest is not known. All
+    /// work that needs no waiting is done by this call; the future is ready then. It holds a copy of the token while it
+    /// waits.
     ///
     /// # Cancel safety
     /// Dropping the future harms nobody: keys are fetched by a task of their own.
-    pub fn verify(&self, headers: &HeaderMap) -> Verification {
-        match self.credential(headers) {
-            Ok(credential) => self.verify_credential(credential),
-            Err(refusal) => {
-                let result = Err(refusal);
-                telemetry::verified(&result);
-                Verification::done(result)
-            }
+    pub fn verify<'a>(&self, request: impl Into<IncomingRequest<'a>>) -> Verification {
+        let request = request.into();
+        match &self.0.kind {
+            Kind::One(one) => one.verify(request),
+            Kind::All(all) => all.verify(request),
         }
     }
 
     /// Verifies a credential; as [`verify`](Self::verify).
     pub fn verify_credential(&self, credential: IncomingCredential<'_>) -> Verification {
-        #[cfg(feature = "jwt")]
-        if credential.scheme == Scheme::Bearer && !self.0.parts.jwt.is_empty() {
-            return match self.0.parts.jwt.verify(credential.text) {
-                Outcome::Done(result) => Verification::done(self.0.conclude(result, Scheme::Bearer)),
-                Outcome::Wait(wait) => {
-                    let inner = Arc::clone(&self.0);
-                    let pending = self.0.refuse(wait.pending(), Some(Scheme::Bearer));
-                    let resumed = inner.parts.jwt.resume(wait, credential.text);
-                    Verification::waiting(pending, async move { inner.conclude(resumed.await, Scheme::Bearer) })
-                }
-            };
+        match &self.0.kind {
+            Kind::One(one) => one.verify_credential(credential),
+            Kind::All(all) => all.verify_credential(credential),
         }
-        Verification::done(self.0.conclude(self.0.check_at_once(credential), credential.scheme))
     }
 
     /// Verifies the credential of a request without waiting, for callers that cannot. Where [`verify`](Self::verify)
     /// would wait for keys, their fetch is started and the request refused with
-    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable) (503, `UNAVAILABLE`) for the time being.
+    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable) (503, `UNAVAILABLE`) for the time being; likewise for whatever
+    /// else has to be waited for.
     ///
     /// # Errors
     /// The refusal.
-    pub fn try_verify(&self, headers: &HeaderMap) -> Result<Verified, Rejection> {
-        self.verify(headers).into_result()
+    pub fn try_verify<'a>(&self, request: impl Into<IncomingRequest<'a>>) -> Result<Verified, Rejection> {
+        self.verify(request).into_result()
     }
 
     /// Checks that a caller has every scope of `needed`.
@@ -172,9 +245,9 @@ impl Verifier {
         if principal.has_scopes(needed) {
             return Ok(());
         }
-        let tried = principal.method().scheme();
+        let tried = principal.scheme();
         let fault = Fault::new(RejectionKind::InsufficientScope, format!("the request needs the scopes {needed}"));
-        let refusal = self.0.refuse(fault, Some(tried)).with_scope(needed.clone());
+        let refusal = self.first().refuse(fault, Some(tried)).with_scope(needed.clone());
         telemetry::denied(&refusal);
         Err(refusal)
     }
@@ -193,7 +266,7 @@ impl Verifier {
     /// ```
     #[must_use]
     pub fn refusal(&self, kind: RejectionKind, detail: impl Into<Cow<'static, str>>) -> Rejection {
-        let refusal = self.0.refuse(Fault::new(kind, detail), None);
+        let refusal = self.first().refuse(Fault::new(kind, detail), None);
         telemetry::denied(&refusal);
         refusal
     }
@@ -202,9 +275,19 @@ impl Verifier {
     /// this verifier looks for them.
     pub fn strip_credential(&self, headers: &mut HeaderMap) {
         headers.remove(AUTHORIZATION);
-        if let Some(name) = self.0.accepted().api_key_header {
-            headers.remove(name);
-        }
+        self.any(&mut |one| {
+            one.accepted().api_key_header.and_then(|name| headers.remove(name));
+            false
+        });
+    }
+
+    /// Ends every verdict that is remembered, so that each token is wholly verified once more: after a key was compromised or
+    /// a policy changed, say.
+    pub fn forget(&self) {
+        self.any(&mut |one| {
+            one.forget();
+            false
+        });
     }
 
     /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this
@@ -214,78 +297,36 @@ impl Verifier {
     /// [`KeysUnavailable`](RejectionKind::KeysUnavailable), which says why. The next attempt follows with the next
     /// request.
     pub async fn ready(&self) -> Result<(), Rejection> {
-        #[cfg(feature = "jwt")]
-        if let Err(fault) = self.0.parts.jwt.ready().await {
-            return Err(self.0.refuse(fault, None));
+        let mut ones = Vec::new();
+        self.any(&mut |one| {
+            ones.push(one.clone());
+            false
+        });
+        for one in ones {
+            one.ready().await?;
         }
         Ok(())
     }
-}
 
-const NO_CREDENTIAL: &str = "the request has no credential of an accepted kind";
-
-impl Inner {
-    fn accepted(&self) -> Accepted<'_> {
-        let place = self.parts.api_key.as_ref().map(|keys| keys.place());
-        Accepted {
-            #[cfg(feature = "jwt")]
-            bearer: !self.parts.jwt.is_empty(),
-            #[cfg(not(feature = "jwt"))]
-            bearer: false,
-            basic: self.parts.basic.is_some(),
-            api_key_scheme: place.and_then(|place| match place {
-                Place::Scheme(scheme) => Some(scheme.as_str()),
-                Place::Header(_) => None,
-            }),
-            api_key_header: place.and_then(|place| match place {
-                Place::Header(name) => Some(name),
-                Place::Scheme(_) => None,
-            }),
+    /// Whether `test` holds for any of the verifiers of single credentials that this one is made of.
+    fn any(&self, test: &mut dyn FnMut(&One) -> bool) -> bool {
+        match &self.0.kind {
+            Kind::One(one) => test(one),
+            Kind::All(all) => all.verifiers().iter().any(|verifier| verifier.any(test)),
         }
     }
 
-    fn check_at_once(&self, credential: IncomingCredential<'_>) -> Result<Principal, Fault> {
-        let missing = || Fault::new(RejectionKind::MissingCredential, NO_CREDENTIAL);
-        match credential.scheme {
-            Scheme::Basic => self.parts.basic.as_ref().ok_or_else(missing)?.verify(credential.text),
-            Scheme::ApiKey => self.parts.api_key.as_ref().ok_or_else(missing)?.verify(credential.text),
-            Scheme::Bearer => Err(missing()),
+    fn first(&self) -> &One {
+        match &self.0.kind {
+            Kind::One(one) => one,
+            Kind::All(all) => all.first().first(),
         }
-    }
-
-    fn conclude(&self, result: Result<Principal, Fault>, tried: Scheme) -> Result<Verified, Rejection> {
-        let result = match result {
-            Ok(mut principal) => {
-                let token = principal.subject_token.take();
-                Ok(Verified::new(principal, self.id).with_subject_token(token))
-            }
-            Err(fault) => Err(self.refuse(fault, Some(tried))),
-        };
-        telemetry::verified(&result);
-        result
-    }
-
-    fn refuse(&self, fault: Fault, tried: Option<Scheme>) -> Rejection {
-        Rejection::from_fault(fault, tried, &self.parts.challenges)
     }
 }
 
-impl Parts {
-    fn merge(&mut self, other: &Self) -> Result<(), ConfigError> {
-        let twice =
-            |what: &str| Err(ConfigError::new(ConfigErrorKind::InvalidOption, format!("{what}: make one of them")));
-        #[cfg(feature = "jwt")]
-        self.jwt.merge(&other.jwt)?;
-        if self.basic.is_some() && other.basic.is_some() {
-            return twice("there are two lists of users");
-        }
-        if self.api_key.is_some() && other.api_key.is_some() {
-            return twice("there are two lists of API keys");
-        }
-        self.basic = self.basic.take().or_else(|| other.basic.clone());
-        self.api_key = self.api_key.take().or_else(|| other.api_key.clone());
-        Arc::make_mut(&mut self.challenges).merge(&other.challenges);
-        Ok(())
+impl Accepted<'_> {
+    fn reads_authorization(&self) -> bool {
+        self.bearer || self.dpop || self.basic || self.api_key_scheme.is_some()
     }
 }
 
@@ -293,8 +334,12 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Verifier");
         shown.field("id", &self.0.id);
-        #[cfg(feature = "jwt")]
-        shown.field("issuers", &self.0.parts.jwt.names());
-        shown.field("basic", &self.0.parts.basic.is_some()).field("api_key", &self.0.parts.api_key.is_some()).finish()
+        match &self.0.kind {
+            Kind::One(one) => one.describe(&mut shown),
+            Kind::All(all) => {
+                shown.field("all_of", &all.verifiers());
+            }
+        }
+        shown.finish()
     }
 }

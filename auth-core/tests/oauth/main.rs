@@ -19,6 +19,7 @@ mod device_hostile;
 mod discovery;
 mod endpoint;
 mod exchange;
+mod introspect;
 #[cfg(feature = "authorization-code")]
 mod known_clients;
 mod metadata;

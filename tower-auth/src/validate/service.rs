@@ -43,7 +43,7 @@ where
         let verdict = match self.config.known(&mut request) {
             Some(verified) => Ok(verified),
             None => {
-                let verification = self.config.verifier.verify(request.headers());
+                let verification = self.config.verifier.verify(&request);
                 if verification.is_waiting() {
                     // The one in `self` was polled ready, so that one travels with the request.
                     let spare = self.inner.clone();

@@ -8,7 +8,7 @@ use crate::DpopKey;
 use crate::jose::{Algorithm, SigningKey};
 use crate::oauth::client_auth::SecretOrigin;
 use crate::oauth::{AssertionAudience, BasicHalf, ClientAuth, SecretSource};
-use crate::{Secret, TokenSource};
+use crate::{Secret, TokenCache, TokenSource};
 
 /// How the client proves who it is.
 impl OAuthClientBuilder {
@@ -94,6 +94,30 @@ impl OAuthClientBuilder {
     pub fn assertion(mut self, source: impl TokenSource) -> Self {
         self.identity.assertion.source = Some(Arc::new(source));
         self.client_auth(ClientAuth::Assertion)
+    }
+
+    /// Authenticates [introspection](crate::OAuthClient::introspect) by a token of `tokens` in place of the client's own method (RFC 7662
+    /// section 2.1), for servers that protect the endpoint like any other API. A token that is refused with 401 is renewed, and the
+    /// request sent once more.
+    ///
+    /// ```
+    /// use tower_auth_core::{ClientAuth, ClientCredentials, OAuthClient};
+    ///
+    /// # #[cfg(feature = "http")] {
+    /// let tokens = ClientCredentials::new("https://login.example.com/token", "orders", "correct horse")
+    ///     .scopes(["introspect"])
+    ///     .cached()?;
+    /// let client = OAuthClient::builder("orders")
+    ///     .client_auth(ClientAuth::None)
+    ///     .introspection_endpoint("https://login.example.com/introspect")
+    ///     .introspection_tokens(tokens)
+    ///     .build()?;
+    /// # }
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    pub fn introspection_tokens(mut self, tokens: TokenCache) -> Self {
+        self.introspection_tokens = Some(tokens);
+        self
     }
 
     /// For whom signed assertions are. Default [`AssertionAudience::Issuer`].

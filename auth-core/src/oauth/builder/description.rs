@@ -15,7 +15,7 @@ use crate::oauth::endpoints::{Endpoints, Target};
 use crate::oauth::metadata::MetadataCache;
 use crate::oauth::request::Params;
 use crate::oauth::{BodyFormat, ClientAuth, OAuthClient};
-use crate::{Clock, Secret};
+use crate::{Clock, Secret, TokenCache};
 
 /// Describes an [`OAuthClient`]. Mistakes are found by [`build`](Self::build).
 #[derive(Clone)]
@@ -42,6 +42,7 @@ pub struct OAuthClientBuilder {
     pub(super) clock: Clock,
     pub(super) timeout: Duration,
     pub(super) plaintext: PlaintextOptions,
+    pub(super) introspection_tokens: Option<TokenCache>,
     #[cfg(feature = "provider")]
     pub(super) dialect: Option<Arc<dyn crate::oauth::Dialect>>,
 }
@@ -75,6 +76,7 @@ impl OAuthClientBuilder {
             clock: Clock::system(),
             timeout: Duration::from_secs(15),
             plaintext: PlaintextOptions::default(),
+            introspection_tokens: None,
             #[cfg(feature = "provider")]
             dialect: None,
         }
@@ -90,7 +92,8 @@ impl OAuthClientBuilder {
     /// The client.
     ///
     /// # Errors
-    /// - Client id or secret are missing where they are needed; there is neither a token endpoint nor an issuer that can be asked for it.
+    /// - Client id or secret are missing where they are needed; there is neither a token endpoint (nor one for introspection) nor an issuer
+    ///   that can be asked for it.
     /// - The URL of the token endpoint cannot be used, or is plain `http` where that was not allowed.
     /// - Id or secret have a character outside printable ASCII (RFC 6749 appendix A); an id with a colon cannot be sent
     ///   by `BasicRaw`.
@@ -132,6 +135,7 @@ impl OAuthClientBuilder {
             clock: self.clock,
             timeout: self.timeout,
             redactor,
+            introspection_tokens: self.introspection_tokens,
             #[cfg(feature = "provider")]
             dialect: self.dialect,
         })))

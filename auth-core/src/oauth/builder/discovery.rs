@@ -14,7 +14,8 @@ impl OAuthClientBuilder {
         endpoints: &Endpoints,
         rules: &PlaintextRules,
     ) -> Result<(String, Option<Arc<MetadataCache>>), ConfigError> {
-        let token = endpoints.get(Target::Token);
+        // A resource server that only looks tokens up has no use for a token endpoint.
+        let token = endpoints.get(Target::Token).or_else(|| endpoints.get(Target::Introspection));
         let Some(issuer) = &self.issuer else {
             let missing =
                 || ConfigError::new(ConfigErrorKind::MissingOption, "the URL of the token endpoint is missing");

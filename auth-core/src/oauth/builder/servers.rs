@@ -66,8 +66,9 @@ impl OAuthClientBuilder {
         self.endpoint(Target::Revocation, url)
     }
 
-    #[cfg(feature = "provider")]
-    pub(crate) fn introspection_endpoint(self, url: impl Into<String>) -> Self {
+    /// Where tokens are looked up (RFC 7662): [`OAuthClient::introspect`](crate::OAuthClient::introspect). A client that has this
+    /// endpoint alone needs no token endpoint.
+    pub fn introspection_endpoint(self, url: impl Into<String>) -> Self {
         self.endpoint(Target::Introspection, url)
     }
 

@@ -8,7 +8,7 @@ use super::{AssertionOptions, ClientAuth, ErasedSecretSource, Halves};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::oauth::limit::Limit;
 use crate::oauth::request::Params;
-use crate::{Clock, Secret, TokenError};
+use crate::{Clock, Credential, Secret, TokenError};
 
 /// Proves who the client is.
 pub(in crate::oauth) struct Authenticator {
@@ -54,7 +54,20 @@ pub(in crate::oauth) struct Proof {
     pub(in crate::oauth) params: Params,
     /// What of it nobody may see, beside the parameters.
     pub(in crate::oauth) hidden: Vec<Secret>,
+    /// What is put on the request when everything else of it is there.
+    pub(in crate::oauth) credential: Option<Credential>,
     secret: Option<Secret>,
+}
+
+impl Proof {
+    fn of_header(header: Option<HeaderValue>) -> Self {
+        Self { header, params: Params::default(), hidden: Vec::new(), credential: None, secret: None }
+    }
+
+    /// A credential in place of the client's own authentication.
+    pub(in crate::oauth) fn by(credential: Credential) -> Self {
+        Self { credential: Some(credential), ..Self::of_header(None) }
+    }
 }
 
 /// The ways that one exchange may go, one after the other.
@@ -132,8 +145,7 @@ impl Authenticator {
     ) -> Result<Proof, TokenError> {
         let Identity { id, assertion, .. } = &self.identity;
         let way = self.way(trial.at);
-        let mut proof =
-            Proof { header: self.fixed_header.clone(), params: Params::default(), hidden: Vec::new(), secret: None };
+        let mut proof = Proof::of_header(self.fixed_header.clone());
         if way.method.id_in_body() {
             proof.params.push("client_id", id.as_str());
         }

@@ -9,7 +9,7 @@ use super::retry::retry_after;
 use super::scope::{Scope, unfillable};
 use crate::clock::within;
 use crate::http::HttpClient;
-use crate::oauth::{BodyFormat, Params, Redactor, transport_failure};
+use crate::oauth::{BodyFormat, Params, Redactor, Target, transport_failure};
 use crate::provider::kind::RequestFormat;
 use crate::provider::model::{ParamValue, RequestSpec, Response as Rules};
 use crate::provider::path::Path;
@@ -63,7 +63,7 @@ impl Runner {
         let redactor = self.redactor.and(secrets(&request).into_iter().chain(task.hidden.iter().cloned()));
         let response = match within(&self.clock, self.timeout, self.http.send(request)).await {
             Some(Ok(response)) => response,
-            Some(Err(error)) => return Err(transport_failure(&site, &redactor, error)),
+            Some(Err(error)) => return Err(transport_failure(Target::Token, &site, &redactor, error)),
             None => {
                 let message = format!("{site} did not answer the {} within {:?}", task.what, self.timeout);
                 return Err(TokenError::new(TokenErrorKind::TimedOut, message));

@@ -12,8 +12,9 @@ use crate::http::{Dangerous, Endpoint, HttpClient, PlaintextOptions};
 use crate::jose::{Algorithm, AlgorithmSet, JwkSet, VerifyingKey};
 use crate::verify::Verifier;
 use crate::verify::keys::{KeySource, Limits, Place, Store};
+use crate::verify::memo::MemoOptions;
+use crate::verify::parts::Parts;
 use crate::verify::rejection::{Challenges, DEFAULT_REALM, Scheme};
-use crate::verify::verifier::Parts;
 use crate::{Clock, Secret};
 
 /// Accepts the JWT access tokens of one issuer.
@@ -38,7 +39,8 @@ use crate::{Clock, Secret};
 /// 5. `aud` has one of our audiences, exactly.
 /// 6. Now is before `exp` and not before `nbf` and `iat`, give or take the leeway.
 /// 7. The claims that the profile demands.
-/// 8. No `cnf`: a token that is bound to a key is no Bearer token (RFC 9449 section 7.2).
+/// 8. A token that is bound to a key (`cnf`) comes with the proof of it, and in no way that is not understood (RFC 9449
+///    section 7.2, RFC 8705 section 3).
 /// 9. A key of this issuer with the token's `kid` and for its `alg` (without `kid`: the only one for its `alg`) matches
 ///    the signature. Keys that the token brings or names itself are never used.
 ///
@@ -62,6 +64,8 @@ pub struct JwtVerifier {
     rights: Rights,
     realm: String,
     keep_subject_token: bool,
+    memo_ttl: Duration,
+    memo: MemoOptions,
     clock: Clock,
     plaintext: PlaintextOptions,
     keys: Keys,
@@ -75,6 +79,12 @@ enum Keys {
     Fixed(JwkSet),
     Shared(Box<VerifyingKey>),
 }
+
+/// The longest that a verdict can be remembered.
+const MAX_MEMO_TTL: Duration = Duration::from_secs(3_600);
+
+/// The most verdicts that can be remembered.
+const MAX_MEMO: usize = 1 << 22;
 
 /// The most leeway that can be set.
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
@@ -134,6 +144,8 @@ impl JwtVerifier {
             rights: Rights { scope_claims: Vec::new(), roles_claim: None },
             realm: DEFAULT_REALM.to_owned(),
             keep_subject_token: false,
+            memo_ttl: Duration::from_secs(60),
+            memo: MemoOptions::default(),
             clock: Clock::system(),
             plaintext: PlaintextOptions::default(),
             keys,
@@ -196,6 +208,31 @@ impl JwtVerifier {
     /// Whatever can read the verdict can then be the caller. Set it where tokens are exchanged and nowhere else.
     pub fn keep_subject_token(mut self) -> Self {
         self.keep_subject_token = true;
+        self
+    }
+
+    /// How long a verdict is remembered, at the most: never beyond the token's `exp`, and not after the issuer's keys were
+    /// fetched anew. Zero: not at all. Default 60 s, at most 1 hour.
+    ///
+    /// # Security
+    /// A token that its issuer revokes serves as long as it does without this, to its `exp`: a JWT is verified without asking
+    /// the issuer. What the memo keeps alive is a token whose *key* was withdrawn, until the keys are fetched again.
+    pub fn memo_ttl(mut self, ttl: Duration) -> Self {
+        self.memo_ttl = ttl;
+        self
+    }
+
+    /// How many verdicts are remembered, at the most; rounded up to a power of two. Each takes about three times the size of
+    /// its token. Default 32,768. Of several verifiers in one the largest number counts.
+    pub fn memo_capacity(mut self, verdicts: usize) -> Self {
+        self.memo.capacity = verdicts;
+        self
+    }
+
+    /// Remembers a token by its SHA-256 in place of the token itself, where tokens must not stay in memory. A request with
+    /// a remembered token then costs a digest more. Of several verifiers in one, one that says so is enough.
+    pub fn memo_digests_only(mut self) -> Self {
+        self.memo.digests_only = true;
         self
     }
 
@@ -275,6 +312,14 @@ impl JwtVerifier {
         if self.leeway > MAX_LEEWAY {
             return Err(invalid("the leeway is over 300 s"));
         }
+        if self.memo_ttl > MAX_MEMO_TTL {
+            return Err(invalid("verdicts are to be remembered for over an hour"));
+        }
+        if self.memo.capacity == 0 || self.memo.capacity > MAX_MEMO {
+            return Err(invalid(
+                "the number of verdicts to remember is zero or over 4,194,304 (to remember none set `memo_ttl` to zero)",
+            ));
+        }
         let algorithms = self.checked_algorithms()?;
         let challenges = Challenges::one(Scheme::Bearer, "Bearer", &self.realm)?;
         let keys = self.key_source()?;
@@ -286,6 +331,8 @@ impl JwtVerifier {
             leeway: self.leeway,
             rights: self.rights,
             keep_subject_token: self.keep_subject_token,
+            memo_ttl: self.memo_ttl,
+            memo: self.memo,
             clock: self.clock,
             keys,
         };

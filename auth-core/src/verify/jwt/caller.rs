@@ -1,9 +1,8 @@
 use std::borrow::Cow;
 
-use crate::SubjectToken;
 use crate::jose::{Claims, StringOrList, string_or_list};
 use crate::verify::principal::{Method, Principal};
-use crate::verify::rejection::{Fault, RejectionKind};
+use crate::verify::rejection::{Fault, RejectionKind, Scheme};
 use crate::verify::span::Text;
 
 /// Which claims say what a caller may do.
@@ -38,14 +37,11 @@ impl Caller {
             scope: rights.scope(claims)?,
             roles: rights.roles(claims)?,
             expires_at: claims.exp.map(|exp| exp.to_system_time()),
-            subject_token: None,
+            jkt: claims.cnf.as_ref().and_then(|cnf| text(&cnf.jkt)),
+            x5t_s256: claims.cnf.as_ref().and_then(|cnf| text(&cnf.x5t_s256)),
+            scheme: Scheme::Bearer,
         };
         Ok(Self { payload_at: whole.as_ptr().addr(), payload_len: whole.len(), principal })
-    }
-
-    /// Keeps the token itself beside what it says.
-    pub(super) fn keep_token(&mut self, token: &str) {
-        self.principal.subject_token = Some(SubjectToken::new(token, self.principal.expires_at));
     }
 
     /// The principal, which keeps of `buffer` only the claims: neither header nor signature.

@@ -4,22 +4,17 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::check::JwtCheck;
+use crate::SubjectToken;
 use crate::error::{ConfigError, ConfigErrorKind, printable};
 use crate::jose::{JoseError, Jws, MAX_TOKEN_LEN};
-use crate::verify::Principal;
 use crate::verify::keys::{KeyWait, Landed, Miss};
+use crate::verify::memo::{MemoOptions, Memorable};
 use crate::verify::rejection::{Fault, RejectionKind};
+use crate::verify::step::{Finding, Step};
 
 /// The issuers whose tokens are accepted, each with its own rules and keys.
 #[derive(Clone, Debug, Default)]
 pub(in crate::verify) struct Issuers(Vec<Arc<JwtCheck>>);
-
-/// What comes of a token at once.
-pub(in crate::verify) enum Outcome {
-    Done(Result<Principal, Fault>),
-    /// Keys have to be fetched first.
-    Wait(KeyWait),
-}
 
 impl Issuers {
     pub(super) fn one(check: JwtCheck) -> Self {
@@ -48,20 +43,21 @@ impl Issuers {
     }
 
     /// Verifies a token; the order of the rules is documented at [`JwtVerifier`](super::JwtVerifier).
-    pub(in crate::verify) fn verify(&self, token: &str) -> Outcome {
+    pub(in crate::verify) fn verify(&self, token: &str) -> Step {
         match self.attempt(token, None) {
-            Ok(principal) => Outcome::Done(Ok(principal)),
-            Err(Miss::Fault(fault)) => Outcome::Done(Err(fault)),
-            Err(Miss::Wait(wait)) => Outcome::Wait(wait),
+            Ok(found) => Step::Done(Ok(found)),
+            Err(Miss::Fault(fault)) => fault.into(),
+            Err(Miss::Wait(wait)) => Step::wait(wait.pending(), self.resume(wait, token)),
         }
     }
 
+    /// What verdicts may be remembered, if any.
+    pub(in crate::verify) fn memo_options(&self) -> Option<MemoOptions> {
+        self.0.iter().filter(|check| !check.memo_ttl.is_zero()).map(|check| check.memo).reduce(MemoOptions::and)
+    }
+
     /// Verifies a token again after the keys have come, or not.
-    pub(in crate::verify) fn resume(
-        &self,
-        wait: KeyWait,
-        token: &str,
-    ) -> impl Future<Output = Result<Principal, Fault>> + Send + 'static {
+    fn resume(&self, wait: KeyWait, token: &str) -> impl Future<Output = Result<Finding, Fault>> + Send + 'static {
         let issuers = self.clone();
         let token = Zeroizing::new(token.to_owned());
         async move {
@@ -92,9 +88,9 @@ impl Issuers {
         Ok(())
     }
 
-    fn attempt(&self, token: &str, after: Option<&Landed>) -> Result<Principal, Miss> {
+    fn attempt(&self, token: &str, after: Option<&Landed>) -> Result<Finding, Miss> {
         let mut buffer = Vec::new();
-        let caller = {
+        let (check, caller, generation) = {
             let jws = Jws::parse(token, MAX_TOKEN_LEN, &mut buffer).map_err(not_a_token)?;
             let claims = jws.claims().map_err(not_a_token)?;
             let Some(issuer) = claims.iss.as_deref() else {
@@ -102,15 +98,15 @@ impl Issuers {
             };
             // Not verified yet, so it only chooses whose rules and keys the token must satisfy.
             let check = self.0.iter().find(|check| *check.issuer == *issuer).ok_or_else(|| unknown_issuer(issuer))?;
-            let mut caller = check.check(&jws, &claims, after)?;
-            if check.keep_subject_token {
-                caller.keep_token(token);
-            }
-            caller
+            let (caller, generation) = check.check(&jws, &claims, after)?;
+            (check, caller, generation)
         };
-        Ok(caller
+        let principal = caller
             .into_principal(buffer)
-            .ok_or_else(|| Fault::new(RejectionKind::Malformed, "the claims are not a text"))?)
+            .ok_or_else(|| Fault::new(RejectionKind::Malformed, "the claims are not a text"))?;
+        let subject_token = check.keep_subject_token.then(|| SubjectToken::new(token, principal.expires_at));
+        let memorable = if principal.is_bound() { None } else { Memorable::new(check, generation) };
+        Ok(Finding { principal, subject_token, memorable })
     }
 }
 

@@ -10,4 +10,5 @@ mod times;
 pub use self::builder::JwtVerifier;
 pub use self::profile::Profile;
 
-pub(super) use self::issuers::{Issuers, Outcome};
+pub(super) use self::check::JwtCheck;
+pub(super) use self::issuers::Issuers;

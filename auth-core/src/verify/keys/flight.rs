@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::error::KeysError;
 use super::limits::back_off;
-use super::snapshot::Snapshot;
+use super::snapshot::{Generation, Snapshot};
 use super::store::Store;
 use super::wait::{KeyWait, Landed};
 use crate::MonotonicTime;
@@ -138,7 +138,7 @@ impl Store {
                     telemetry::key_skipped(&self.issuer, skipped);
                 }
                 telemetry::keys_fetched(&self.issuer, keys.keys().len(), keys.skipped().len());
-                let snapshot = Snapshot::new(keys, &self.clock, &self.limits, fastrand::f64());
+                let snapshot = Snapshot::new(keys, Generation(id), &self.clock, &self.limits, fastrand::f64());
                 self.snapshot.store(Some(Arc::new(snapshot)));
                 flow.failures = 0;
                 flow.last_error = None;

@@ -17,6 +17,7 @@ mod wait;
 
 pub(super) use self::fetch::Place;
 pub(super) use self::limits::Limits;
+pub(super) use self::snapshot::Generation;
 pub(super) use self::source::{KeySource, Miss};
 pub(super) use self::store::Store;
 pub(super) use self::wait::{KeyWait, Landed};

@@ -4,10 +4,15 @@ use super::limits::Limits;
 use crate::jose::JwkSet;
 use crate::{Clock, MonotonicTime};
 
+/// Which fetch of an issuer's keys; what was verified with the keys of one says nothing about those of the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::verify) struct Generation(pub(super) u64);
+
 /// A key set as it was fetched. Never changed: a newer one takes its place as a whole.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) keys: JwkSet,
+    pub(super) generation: Generation,
     fetched: MonotonicTime,
     fetched_wall: SystemTime,
     /// The age at which it is fetched again in the background: rolled once, so that replicas do not come together.
@@ -27,9 +32,9 @@ pub(super) enum Age {
 }
 
 impl Snapshot {
-    pub(super) fn new(keys: JwkSet, clock: &Clock, limits: &Limits, random: f64) -> Self {
+    pub(super) fn new(keys: JwkSet, generation: Generation, clock: &Clock, limits: &Limits, random: f64) -> Self {
         let ahead = limits.max_age.mul_f64(0.75 + 0.15 * random);
-        Self { keys, fetched: clock.now(), fetched_wall: clock.wall(), ahead }
+        Self { keys, generation, fetched: clock.now(), fetched_wall: clock.wall(), ahead }
     }
 
     /// By the clock that says more: the monotonic one stands still while the machine is suspended.

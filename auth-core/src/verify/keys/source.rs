@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::snapshot::Generation;
 use super::store::Store;
 use super::wait::{KeyWait, Landed};
 use crate::jose::{JoseError, JwkSet, Jws, VerifyingKey};
@@ -24,17 +25,26 @@ pub(in crate::verify) enum Miss {
 }
 
 impl KeySource {
-    /// Checks the signature with the keys of this issuer and no others.
+    /// Checks the signature with the keys of this issuer and no others, and tells which keys these are.
     pub(in crate::verify) fn verify(
         &self,
         jws: &Jws<'_>,
         wall: SystemTime,
         after: Option<&Landed>,
-    ) -> Result<(), Miss> {
+    ) -> Result<Generation, Miss> {
         match self {
-            Self::Fixed(keys) => Ok(judge(keys, jws)?),
-            Self::Shared(key) => Ok(jws.verify(key).map_err(mismatch)?),
-            Self::Fetched(store) => store.verify(jws, wall, after),
+            Self::Fixed(keys) => judge(keys, jws)?,
+            Self::Shared(key) => jws.verify(key).map_err(mismatch)?,
+            Self::Fetched(store) => return store.verify(jws, wall, after),
+        }
+        Ok(Generation(0))
+    }
+
+    /// Whether the keys of this generation are those in use.
+    pub(in crate::verify) fn serves(&self, generation: Generation, wall: SystemTime) -> bool {
+        match self {
+            Self::Fixed(_) | Self::Shared(_) => true,
+            Self::Fetched(store) => store.serves(generation, wall),
         }
     }
 

@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use super::fetch::{Fetcher, Place};
 use super::flight::{Begin, Flow};
 use super::limits::Limits;
-use super::snapshot::{Age, Snapshot};
+use super::snapshot::{Age, Generation, Snapshot};
 use super::source::{Miss, judge};
 use super::wait::{Landed, unavailable};
 use crate::Clock;
@@ -55,7 +55,7 @@ impl Store {
         jws: &Jws<'_>,
         wall: SystemTime,
         after: Option<&Landed>,
-    ) -> Result<(), Miss> {
+    ) -> Result<Generation, Miss> {
         let now = self.clock.now();
         let guard = self.snapshot.load();
         if let Some(snapshot) = guard.as_deref() {
@@ -71,7 +71,7 @@ impl Store {
             }
             if age != Age::Dead {
                 return match judge(&snapshot.keys, jws) {
-                    Ok(()) => Ok(()),
+                    Ok(()) => Ok(snapshot.generation),
                     Err(fault) if fault.kind == RejectionKind::UnknownKey => Err(self.unknown(fault, after)),
                     Err(fault) => Err(fault.into()),
                 };
@@ -84,6 +84,13 @@ impl Store {
                 Begin::Fail(error) => Err(unavailable(&error).into()),
             },
         }
+    }
+
+    /// Whether the keys of this generation are those in use.
+    pub(super) fn serves(&self, generation: Generation, wall: SystemTime) -> bool {
+        self.snapshot.load().as_deref().is_some_and(|snapshot| {
+            snapshot.generation == generation && snapshot.age(self.clock.now(), wall, &self.limits) != Age::Dead
+        })
     }
 
     /// Whether keys are there that need no waiting.

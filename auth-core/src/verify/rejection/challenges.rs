@@ -1,7 +1,7 @@
 use http::HeaderValue;
 
 use super::{RejectionKind, Scheme};
-use crate::{Challenge, ConfigError, ScopeSet};
+use crate::{Challenge, ConfigError};
 
 /// The realm of verifiers that were given none.
 pub(in crate::verify) const DEFAULT_REALM: &str = "api";
@@ -17,9 +17,8 @@ impl Challenges {
     /// When the realm has a character that cannot be sent.
     pub(in crate::verify) fn one(scheme: Scheme, name: &str, realm: &str) -> Result<Self, ConfigError> {
         let challenge = match scheme {
-            Scheme::Bearer => Challenge::bearer().with_param("realm", realm)?,
             Scheme::Basic => Challenge::basic(realm)?,
-            Scheme::ApiKey => Challenge::new(name)?.with_param("realm", realm)?,
+            Scheme::Bearer | Scheme::Dpop | Scheme::ApiKey => Challenge::new(name)?.with_param("realm", realm)?,
         };
         Ok(Self(vec![(scheme, challenge)]))
     }
@@ -38,40 +37,50 @@ impl Challenges {
         self.0.iter().any(|(own, _)| *own == scheme)
     }
 
-    /// The challenge of `scheme` alone.
+    /// The challenge of `scheme` alone. Tokens with a proof and those without go together: a route that takes one takes
+    /// the other, if its verifier does.
     pub(in crate::verify) fn only(&self, scheme: Scheme) -> Self {
-        Self(self.0.iter().filter(|(own, _)| *own == scheme).cloned().collect())
+        let fits = |own: Scheme| own == scheme || (own.is_token() && scheme.is_token());
+        Self(self.0.iter().filter(|(own, _)| fits(*own)).cloned().collect())
     }
 
-    /// The field values for a refusal. The error stands in the Bearer challenge, and only if that scheme was tried
-    /// (RFC 6750 section 3.1, RFC 9449 section 7.2).
+    /// Adds a parameter to the challenges that ask for a token.
+    ///
+    /// # Errors
+    /// When the value has a character that cannot be sent, or the parameter is there already.
+    pub(in crate::verify) fn add_to_tokens(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        for (_, challenge) in self.0.iter_mut().filter(|(scheme, _)| scheme.is_token()) {
+            *challenge = challenge.clone().with_param(name, value)?;
+        }
+        Ok(())
+    }
+
+    /// The field values for a refusal. The error stands in the challenge of the scheme that was tried, and only if that
+    /// asks for a token; with none tried in that for plain tokens (RFC 6750 section 3.1, RFC 9449 section 7.2).
     pub(in crate::verify) fn values(
         &self,
         kind: RejectionKind,
         tried: Option<Scheme>,
-        scope: Option<&ScopeSet>,
+        more: &[(&'static str, String)],
     ) -> Vec<HeaderValue> {
-        let error = kind.oauth_error().filter(|_| matches!(tried, None | Some(Scheme::Bearer)));
+        let told = tried.unwrap_or(Scheme::Bearer);
+        let error = kind.oauth_error().filter(|_| told.is_token());
         self.0
             .iter()
             .map(|(scheme, challenge)| match error {
-                Some(error) if *scheme == Scheme::Bearer => {
-                    with_error(challenge, error, kind.message(), scope).to_header_value()
-                }
+                Some(error) if *scheme == told => with_error(challenge, error, kind.message(), more).to_header_value(),
                 _ => challenge.to_header_value(),
             })
             .collect()
     }
 }
 
-fn with_error(challenge: &Challenge, error: &str, description: &str, scope: Option<&ScopeSet>) -> Challenge {
+fn with_error(challenge: &Challenge, error: &str, description: &str, more: &[(&'static str, String)]) -> Challenge {
     let build = || {
         let full = challenge.clone().with_param("error", error)?.with_param("error_description", description)?;
-        match scope.filter(|scope| !scope.is_empty()) {
-            Some(scope) => full.with_param("scope", &scope.to_string()),
-            None => Ok(full),
-        }
+        more.iter().try_fold(full, |full, (name, value)| full.with_param(name, value))
     };
-    // Every part has the right characters: the codes and messages are ours, and a scope set checks its own.
+    // Every part has the right characters: the codes and messages are ours, and what else is told was checked when it was
+    // configured.
     build().unwrap_or_else(|_: ConfigError| challenge.clone())
 }

@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use http::HeaderValue;
+
 use super::RejectionKind;
 
 /// Why one check said no, before it is known what the answer looks like.
@@ -10,11 +12,13 @@ pub(in crate::verify) struct Fault {
     /// For the operator. Holds no credential; what it quotes of one is cut to printable ASCII.
     pub(in crate::verify) detail: Cow<'static, str>,
     pub(in crate::verify) retry_after: Option<Duration>,
+    /// The nonce that the next DPoP proof is to hold.
+    pub(in crate::verify) nonce: Option<HeaderValue>,
 }
 
 impl Fault {
     pub(in crate::verify) fn new(kind: RejectionKind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None }
+        Self { kind, detail: detail.into(), retry_after: None, nonce: None }
     }
 
     #[cfg(feature = "jwt")]

@@ -28,18 +28,38 @@ pub enum RejectionKind {
     Expired,
     /// The token is not valid yet.
     NotYetValid,
-    /// The token is bound to a key (`cnf`), and was presented without a proof of it.
+    /// The token is not active, by the word of its authorization server (RFC 7662).
+    Inactive,
+    /// The token is bound to a key (`cnf`), and was presented without a proof of it; or one that must be bound is not.
     BoundToken,
+    /// The token is bound to a client certificate, and the request came with another one or with none (RFC 8705).
+    WrongCertificate,
+    /// The DPoP proof does not belong to the request, its token or its time (RFC 9449 section 4.3).
+    InvalidProof,
+    /// The DPoP proof was used before.
+    ReplayedProof,
+    /// The DPoP proof needs a nonce of ours (RFC 9449 section 9).
+    NonceRequired,
     /// The claims do not have the shape that the service expects.
     UnusableClaims,
     /// No such user, or another password.
     BadPassword,
     /// No such API key.
     UnknownApiKey,
+    /// The caller is known, and was authenticated too weakly or too long ago for this request (RFC 9470).
+    InsufficientAuthentication,
     /// The caller is known and lacks a scope.
     InsufficientScope,
+    /// The caller is known and may not do this, whatever its scopes: a role or a claim is not what the policy wants.
+    Forbidden,
     /// The issuer's keys cannot be had at this time, so nothing can be said of the token.
     KeysUnavailable,
+    /// The authorization server cannot be asked about the token at this time, so nothing can be said of it.
+    IntrospectionUnavailable,
+    /// A look-up that this service brings itself failed, so nothing can be said of the credential.
+    LookupUnavailable,
+    /// There is more to verify than this service can take: passwords to hash, proofs to remember.
+    Overloaded,
     /// A mistake of this service.
     Misconfigured,
 }
@@ -66,12 +86,22 @@ impl RejectionKind {
         Self::MissingClaim,
         Self::Expired,
         Self::NotYetValid,
+        Self::Inactive,
         Self::BoundToken,
+        Self::WrongCertificate,
+        Self::InvalidProof,
+        Self::ReplayedProof,
+        Self::NonceRequired,
         Self::UnusableClaims,
         Self::BadPassword,
         Self::UnknownApiKey,
+        Self::InsufficientAuthentication,
         Self::InsufficientScope,
+        Self::Forbidden,
         Self::KeysUnavailable,
+        Self::IntrospectionUnavailable,
+        Self::LookupUnavailable,
+        Self::Overloaded,
         Self::Misconfigured,
     ];
 
@@ -92,14 +122,14 @@ impl RejectionKind {
     #[must_use]
     pub fn grpc_code(self) -> i32 {
         match self {
-            Self::InsufficientScope => 7,
-            Self::KeysUnavailable => 14,
+            Self::InsufficientScope | Self::Forbidden => 7,
+            Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::LookupUnavailable | Self::Overloaded => 14,
             Self::Misconfigured => 13,
             _ => 16,
         }
     }
 
-    /// The error code of RFC 6750 section 3.1, where there is one.
+    /// The error code of the challenge, where there is one (RFC 6750 section 3.1, RFC 9449 section 7.1, RFC 9470 section 3).
     #[must_use]
     pub fn oauth_error(self) -> Option<&'static str> {
         self.facts().oauth
@@ -114,7 +144,16 @@ impl RejectionKind {
     fn facts(self) -> Facts {
         let token =
             |code, message| Facts { code, status: StatusCode::UNAUTHORIZED, oauth: Some("invalid_token"), message };
+        let unauthorized =
+            |code, oauth, message| Facts { code, status: StatusCode::UNAUTHORIZED, oauth: Some(oauth), message };
+        let unavailable = |code| Facts {
+            code,
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            oauth: None,
+            message: "Authentication is not available at this time",
+        };
         const NOT_VALID: &str = "The access token is not valid";
+        const BAD_PROOF: &str = "The DPoP proof is not valid";
         match self {
             Self::MissingCredential => Facts {
                 code: "rejection.missing_credential",
@@ -138,7 +177,18 @@ impl RejectionKind {
             Self::MissingClaim => token("rejection.missing_claim", NOT_VALID),
             Self::Expired => token("rejection.expired", "The access token has expired"),
             Self::NotYetValid => token("rejection.not_yet_valid", NOT_VALID),
+            Self::Inactive => token("rejection.inactive", NOT_VALID),
             Self::BoundToken => token("rejection.bound_token", "The access token needs a proof of possession"),
+            Self::WrongCertificate => {
+                token("rejection.wrong_certificate", "The access token needs the client certificate it was issued to")
+            }
+            Self::InvalidProof => unauthorized("rejection.invalid_proof", "invalid_dpop_proof", BAD_PROOF),
+            Self::ReplayedProof => unauthorized("rejection.replayed_proof", "invalid_dpop_proof", BAD_PROOF),
+            Self::NonceRequired => unauthorized(
+                "rejection.nonce_required",
+                "use_dpop_nonce",
+                "The DPoP proof needs a nonce of this server",
+            ),
             Self::UnusableClaims => token("rejection.unusable_claims", NOT_VALID),
             Self::BadPassword => Facts {
                 code: "rejection.bad_password",
@@ -152,18 +202,27 @@ impl RejectionKind {
                 oauth: None,
                 message: "The credentials are not valid",
             },
+            Self::InsufficientAuthentication => unauthorized(
+                "rejection.insufficient_authentication",
+                "insufficient_user_authentication",
+                "The request needs a stronger or newer login",
+            ),
             Self::InsufficientScope => Facts {
                 code: "rejection.insufficient_scope",
                 status: StatusCode::FORBIDDEN,
                 oauth: Some("insufficient_scope"),
                 message: "The request needs more than was granted",
             },
-            Self::KeysUnavailable => Facts {
-                code: "rejection.keys_unavailable",
-                status: StatusCode::SERVICE_UNAVAILABLE,
+            Self::Forbidden => Facts {
+                code: "rejection.forbidden",
+                status: StatusCode::FORBIDDEN,
                 oauth: None,
-                message: "Authentication is not available at this time",
+                message: "The caller may not do this",
             },
+            Self::KeysUnavailable => unavailable("rejection.keys_unavailable"),
+            Self::IntrospectionUnavailable => unavailable("rejection.introspection_unavailable"),
+            Self::LookupUnavailable => unavailable("rejection.lookup_unavailable"),
+            Self::Overloaded => unavailable("rejection.overloaded"),
             Self::Misconfigured => Facts {
                 code: "rejection.misconfigured",
                 status: StatusCode::INTERNAL_SERVER_ERROR,
@@ -186,13 +245,15 @@ mod tests {
         assert_eq!(codes.len(), RejectionKind::ALL.len());
     }
 
-    // R6750-3.1a, R9110-11.4a, R9068-4c
+    // R6750-3.1a, R9110-11.4a, R9068-4c, R9449-7.1b
     #[test]
     fn statuses_follow_the_registered_errors() {
         for &kind in RejectionKind::ALL {
             let expected = match kind.oauth_error() {
                 Some("invalid_request") => 400,
-                Some("invalid_token") => 401,
+                Some(
+                    "invalid_token" | "invalid_dpop_proof" | "use_dpop_nonce" | "insufficient_user_authentication",
+                ) => 401,
                 Some("insufficient_scope") => 403,
                 None => continue,
                 Some(other) => panic!("{other} is not registered"),
@@ -205,7 +266,7 @@ mod tests {
     #[test]
     fn only_a_known_caller_is_denied_permission_and_what_cannot_be_told_is_unavailable() {
         for &kind in RejectionKind::ALL {
-            assert_eq!(kind.grpc_code() == 7, kind == RejectionKind::InsufficientScope, "{kind:?}");
+            assert_eq!(kind.grpc_code() == 7, kind.status() == 403, "{kind:?}");
             assert_eq!(kind.grpc_code() == 14, kind.status() == 503, "{kind:?}");
             assert_eq!(kind.grpc_code() == 16, matches!(kind.status().as_u16(), 400 | 401), "{kind:?}");
         }

@@ -3,12 +3,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::challenges::Challenges;
 use super::{Fault, RejectionKind, Scheme};
 use crate::ScopeSet;
+
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// A refused request: what to answer over HTTP and over gRPC, and what to tell the operator.
 ///
@@ -38,6 +40,9 @@ struct Inner {
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
     scope: Option<ScopeSet>,
+    /// What else the challenge that was tried tells the client.
+    told: Vec<(&'static str, String)>,
+    nonce: Option<HeaderValue>,
     tried: Option<Scheme>,
     challenges: Arc<Challenges>,
 }
@@ -55,17 +60,23 @@ impl Rejection {
             detail: fault.detail,
             retry_after: fault.retry_after,
             scope: None,
+            told: Vec::new(),
+            nonce: fault.nonce,
             tried,
             challenges: Arc::clone(challenges),
         }))
     }
 
     pub(in crate::verify) fn with_scope(mut self, needed: ScopeSet) -> Self {
+        if !needed.is_empty() {
+            self.0.told.push(("scope", needed.to_string()));
+        }
         self.0.scope = Some(needed);
         self
     }
 
-    /// The same refusal with the challenge of `scheme` alone, for a route that takes no other.
+    /// The same refusal with the challenge of `scheme` alone, for a route that takes no other. Plain tokens and those with a
+    /// proof are one in this.
     #[must_use]
     pub fn only_scheme(mut self, scheme: Scheme) -> Self {
         self.0.challenges = Arc::new(self.0.challenges.only(scheme));
@@ -127,10 +138,11 @@ impl Rejection {
         if self.status().is_server_error() {
             return Vec::new();
         }
-        self.0.challenges.values(self.0.kind, self.0.tried, self.0.scope.as_ref())
+        self.0.challenges.values(self.0.kind, self.0.tried, &self.0.told)
     }
 
-    /// The header fields of the answer: the challenges, and `Retry-After` with a 503.
+    /// The header fields of the answer: the challenges, `Retry-After` with a 503, and `DPoP-Nonce` with a challenge that
+    /// asks for one. A nonce is for one client, so such an answer must not be cached (RFC 9449 section 8.2).
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -141,6 +153,10 @@ impl Rejection {
             // Rounded up, so that nobody comes too early.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(nonce) = &self.0.nonce {
+            headers.insert(DPOP_NONCE, nonce.clone());
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         headers
     }

@@ -1,0 +1,102 @@
+use std::sync::Arc;
+
+use super::IncomingCredential;
+use super::api_key::{ApiKeys, Place};
+use super::basic::BasicUsers;
+use super::incoming::Accepted;
+#[cfg(feature = "jwt")]
+use super::jwt::Issuers;
+use super::rejection::{Challenges, Fault, RejectionKind, Scheme};
+use super::step::Step;
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// What a verifier is made of: who checks which kind of credential.
+#[derive(Clone)]
+pub(super) struct Parts {
+    #[cfg(feature = "jwt")]
+    pub(super) jwt: Issuers,
+    pub(super) basic: Option<Arc<BasicUsers>>,
+    pub(super) api_key: Option<Arc<ApiKeys>>,
+    pub(super) challenges: Arc<Challenges>,
+}
+
+pub(super) const NO_CREDENTIAL: &str = "the request has no credential of an accepted kind";
+
+impl Parts {
+    /// Nothing but what to say when there is nothing.
+    pub(super) fn new(challenges: Challenges) -> Self {
+        Self {
+            #[cfg(feature = "jwt")]
+            jwt: Issuers::default(),
+            basic: None,
+            api_key: None,
+            challenges: Arc::new(challenges),
+        }
+    }
+
+    /// Takes in what `other` accepts.
+    ///
+    /// # Errors
+    /// When both are responsible for the same.
+    pub(super) fn merge(&mut self, other: &Self) -> Result<(), ConfigError> {
+        let twice =
+            |what: &str| Err(ConfigError::new(ConfigErrorKind::InvalidOption, format!("{what}: make one of them")));
+        #[cfg(feature = "jwt")]
+        self.jwt.merge(&other.jwt)?;
+        if self.basic.is_some() && other.basic.is_some() {
+            return twice("there are two lists of users");
+        }
+        if self.api_key.is_some() && other.api_key.is_some() {
+            return twice("there are two lists of API keys");
+        }
+        self.basic = self.basic.take().or_else(|| other.basic.clone());
+        self.api_key = self.api_key.take().or_else(|| other.api_key.clone());
+        Arc::make_mut(&mut self.challenges).merge(&other.challenges);
+        Ok(())
+    }
+
+    /// Where a credential is looked for.
+    pub(super) fn accepted(&self) -> Accepted<'_> {
+        let place = self.api_key.as_ref().map(|keys| keys.place());
+        Accepted {
+            #[cfg(feature = "jwt")]
+            bearer: !self.jwt.is_empty(),
+            #[cfg(not(feature = "jwt"))]
+            bearer: false,
+            dpop: false,
+            basic: self.basic.is_some(),
+            api_key_scheme: place.and_then(|place| match place {
+                Place::Scheme(scheme) => Some(scheme.as_str()),
+                Place::Header(_) => None,
+            }),
+            api_key_header: place.and_then(|place| match place {
+                Place::Header(name) => Some(name),
+                Place::Scheme(_) => None,
+            }),
+        }
+    }
+
+    /// Checks a credential by whoever is responsible for its kind.
+    pub(super) fn check(&self, credential: &IncomingCredential<'_>) -> Step {
+        let missing = || Step::from(Fault::new(RejectionKind::MissingCredential, NO_CREDENTIAL));
+        match credential.scheme {
+            Scheme::Bearer | Scheme::Dpop => self.check_token(credential.text).unwrap_or_else(missing),
+            Scheme::Basic => {
+                self.basic.as_ref().map_or_else(missing, |users| Step::from(users.verify(credential.text)))
+            }
+            Scheme::ApiKey => {
+                self.api_key.as_ref().map_or_else(missing, |keys| Step::from(keys.verify(credential.text)))
+            }
+        }
+    }
+
+    /// `None` if no token is accepted.
+    fn check_token(&self, token: &str) -> Option<Step> {
+        #[cfg(feature = "jwt")]
+        if !self.jwt.is_empty() {
+            return Some(self.jwt.verify(token));
+        }
+        let _ = token;
+        None
+    }
+}

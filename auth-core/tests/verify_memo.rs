@@ -1,0 +1,193 @@
+//! What is remembered of tokens that were verified, and for how long.
+#![cfg(feature = "jwt")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod verify_support;
+
+use std::time::Duration;
+
+use tower_auth_core::jose::{JwkSet, SigningKey};
+use tower_auth_core::{JwtVerifier, RejectionKind, Verified, Verifier};
+use tower_auth_testing::TestClock;
+
+use self::verify_support::*;
+
+fn fixed(key: &SigningKey, time: &TestClock) -> JwtVerifier {
+    let keys = JwkSet::parse(key_set(&[("k1", key)]).as_bytes()).unwrap();
+    JwtVerifier::issuer(ISSUER).unwrap().audience("orders").jwks(keys).clock(time.clock())
+}
+
+fn accept(verifier: &Verifier, token: &str) -> Verified {
+    verifier.try_verify(&bearer(token)).unwrap()
+}
+
+/// Whether the second verdict is the first one, remembered: then both share the principal.
+fn is_remembered(first: &Verified, second: &Verified) -> bool {
+    std::ptr::eq(&**first, &**second)
+}
+
+// THREAT-K2
+#[test]
+fn a_token_is_verified_once_and_remembered_until_its_time() {
+    let (time, key) = (TestClock::new(), es256());
+    let verifier = fixed(&key, &time).build().unwrap();
+    let token = token(&key, &claims());
+    let first = accept(&verifier, &token);
+    assert!(is_remembered(&first, &accept(&verifier, &token)));
+    assert!(is_remembered(&first, &accept(&verifier.clone(), &token)), "clones are one verifier");
+    time.tick(Duration::from_millis(59_900));
+    assert!(is_remembered(&first, &accept(&verifier, &token)));
+    time.tick(Duration::from_millis(100));
+    assert!(!is_remembered(&first, &accept(&verifier, &token)), "60 s by default");
+}
+
+// THREAT-K3
+#[test]
+fn no_verdict_outlives_its_token() {
+    let (time, key) = (TestClock::new(), es256());
+    let verifier = fixed(&key, &time).leeway(Duration::ZERO).build().unwrap();
+    let token = token(&key, &with(claims(), "exp", NOW + 5));
+    accept(&verifier, &token);
+    time.tick(Duration::from_millis(4_999));
+    accept(&verifier, &token);
+    time.tick(Duration::from_millis(1));
+    assert_eq!(verifier.try_verify(&bearer(&token)).unwrap_err().kind(), RejectionKind::Expired);
+}
+
+// THREAT-K3, THREAT-A7
+#[test]
+fn a_wall_clock_that_jumps_ahead_ends_what_has_expired_by_it() {
+    let (time, key) = (TestClock::new(), es256());
+    let verifier = fixed(&key, &time).memo_ttl(Duration::from_secs(3_600)).build().unwrap();
+    let token = token(&key, &claims());
+    accept(&verifier, &token);
+    time.wall_forward(Duration::from_secs(86_400));
+    assert_eq!(verifier.try_verify(&bearer(&token)).unwrap_err().kind(), RejectionKind::Expired);
+}
+
+// THREAT-K2
+#[test]
+fn the_whole_token_decides_and_no_part_of_it() {
+    let (time, key) = (TestClock::new(), es256());
+    for verifier in [fixed(&key, &time).build().unwrap(), fixed(&key, &time).memo_digests_only().build().unwrap()] {
+        let token = token(&key, &claims());
+        accept(&verifier, &token);
+        // Each byte changed in turn, so that every prefix and every suffix is that of the remembered token.
+        for at in 0..token.len() {
+            let mut other = token.clone().into_bytes();
+            other[at] = if other[at] == b'A' { b'B' } else { b'A' };
+            let other = String::from_utf8(other).unwrap();
+            assert!(verifier.try_verify(&bearer(&other)).is_err(), "byte {at}");
+        }
+        assert!(verifier.try_verify(&bearer(&token[..token.len() - 1])).is_err());
+        assert!(verifier.try_verify(&bearer(&format!("{token}A"))).is_err());
+    }
+}
+
+// THREAT-K2
+#[test]
+fn verifiers_do_not_share_what_they_remember() {
+    let (time, key) = (TestClock::new(), es256());
+    let orders = fixed(&key, &time).build().unwrap();
+    let billing = fixed(&key, &time).audience("billing").build().unwrap();
+    let token = token(&key, &claims());
+    let verified = accept(&orders, &token);
+    assert!(!is_remembered(&verified, &accept(&billing, &token)));
+    assert!(!billing.has_verified(&verified));
+    // A composed one is another verifier too.
+    let both = Verifier::any_of([orders]).unwrap();
+    assert!(!is_remembered(&verified, &accept(&both, &token)));
+}
+
+// THREAT-K3
+#[tokio::test]
+async fn keys_that_were_fetched_anew_end_what_the_old_ones_verified() {
+    let (time, key) = (TestClock::new(), es256());
+    let server = Server::with_key(&key);
+    let verifier = builder(&server, &time).memo_ttl(Duration::from_secs(3_600)).build().unwrap();
+    let old = token(&key, &with(claims(), "exp", NOW + 90_000));
+    verdict(&verifier, &old).await.unwrap();
+    let first = accept(&verifier, &old);
+    assert!(is_remembered(&first, &accept(&verifier, &old)));
+    // The issuer withdraws the key; a token of the new one makes it known.
+    let new = es256();
+    server.keys(&[("k2", &new)]);
+    let token = new.sign(&header().kid("k2"), &with(claims(), "exp", NOW + 90_000)).unwrap();
+    verdict(&verifier, &token).await.unwrap();
+    assert_eq!(verdict(&verifier, &old).await.unwrap_err(), RejectionKind::UnknownKey);
+}
+
+// THREAT-K3
+#[test]
+fn what_is_forgotten_is_verified_anew() {
+    let (time, key) = (TestClock::new(), es256());
+    let verifier = fixed(&key, &time).build().unwrap();
+    let token = token(&key, &claims());
+    let first = accept(&verifier, &token);
+    verifier.forget();
+    let second = accept(&verifier, &token);
+    assert!(!is_remembered(&first, &second) && is_remembered(&second, &accept(&verifier, &token)));
+}
+
+// THREAT-K4
+#[test]
+fn refusals_and_tokens_without_an_end_are_not_remembered() {
+    let (time, key) = (TestClock::new(), es256());
+    let verifier = fixed(&key, &time).build().unwrap();
+    let early = token(&key, &with(claims(), "nbf", NOW + 90));
+    assert_eq!(verifier.try_verify(&bearer(&early)).unwrap_err().kind(), RejectionKind::NotYetValid);
+    time.tick(Duration::from_secs(40));
+    accept(&verifier, &early);
+
+    let off = fixed(&key, &time).memo_ttl(Duration::ZERO).build().unwrap();
+    let token = token(&key, &claims());
+    assert!(!is_remembered(&accept(&off, &token), &accept(&off, &token)));
+}
+
+// THREAT-A9
+#[test]
+fn the_number_of_remembered_verdicts_is_bounded() {
+    let (time, key) = (TestClock::new(), es256());
+    let verifier = fixed(&key, &time).memo_capacity(8).build().unwrap();
+    let tokens: Vec<_> = (0..50).map(|n| token(&key, &with(claims(), "jti", n.to_string()))).collect();
+    let first: Vec<_> = tokens.iter().map(|token| accept(&verifier, token)).collect();
+    let newest_first = tokens.iter().zip(&first).rev();
+    let remembered = newest_first.filter(|(token, first)| is_remembered(first, &accept(&verifier, token))).count();
+    assert!((1..=8).contains(&remembered), "{remembered}");
+    assert!(fixed(&key, &time).memo_capacity(0).build().is_err());
+    assert!(fixed(&key, &time).memo_ttl(Duration::from_secs(3_601)).build().is_err());
+}
+
+// THREAT-A9
+#[test]
+fn nearly_all_of_ten_thousand_live_tokens_are_remembered() {
+    let (time, key) = (TestClock::new(), es256());
+    let verifier = fixed(&key, &time).build().unwrap();
+    let tokens: Vec<_> = (0..10_000).map(|n| token(&key, &with(claims(), "jti", n.to_string()))).collect();
+    let first: Vec<_> = tokens.iter().map(|token| accept(&verifier, token)).collect();
+    let remembered =
+        tokens.iter().zip(&first).filter(|(token, first)| is_remembered(first, &accept(&verifier, token))).count();
+    assert!(remembered > 9_900, "{remembered}");
+}
+
+// THREAT-K2, THREAT-A3
+#[test]
+fn threads_that_fill_and_forget_at_once_never_get_anothers_verdict() {
+    let (time, key) = (TestClock::new(), es256());
+    let verifier = fixed(&key, &time).memo_capacity(16).build().unwrap();
+    let tokens: Vec<_> = (0..64).map(|n| (n.to_string(), token(&key, &with(claims(), "sub", n.to_string())))).collect();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (verifier, tokens) = (&verifier, &tokens);
+            scope.spawn(move || {
+                for round in 0..500 {
+                    let (subject, token) = &tokens[(round * 7 + thread * 13) % tokens.len()];
+                    assert_eq!(accept(verifier, token).subject(), subject);
+                    if round % 100 == 99 {
+                        verifier.forget();
+                    }
+                }
+            });
+        }
+    });
+}
