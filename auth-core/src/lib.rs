@@ -159,4 +159,4 @@ pub use self::verify::{
     Scheme, Verification, Verified, Verifier, VerifierId,
 };
 #[cfg(feature = "jwt")]
-pub use self::verify::{JwtVerifier, Profile};
+pub use self::verify::{Actor, Claim, ClaimedIssuer, JwtVerifier, Preset, Profile, TrustedIssuers};

@@ -5,6 +5,8 @@ mod api_key;
 mod basic;
 mod binding;
 #[cfg(feature = "jwt")]
+mod claim;
+#[cfg(feature = "jwt")]
 mod claims;
 mod digest;
 mod incoming;
@@ -16,6 +18,8 @@ mod keys;
 mod memo;
 mod one;
 mod parts;
+#[cfg(feature = "jwt")]
+mod preset;
 mod principal;
 mod rejection;
 mod request;
@@ -32,7 +36,11 @@ pub use self::api_key::ApiKeyVerifier;
 pub use self::basic::BasicVerifier;
 pub use self::incoming::IncomingCredential;
 #[cfg(feature = "jwt")]
-pub use self::jwt::{JwtVerifier, Profile};
+pub use self::claim::{Actor, Claim};
+#[cfg(feature = "jwt")]
+pub use self::jwt::{ClaimedIssuer, JwtVerifier, Profile, TrustedIssuers};
+#[cfg(feature = "jwt")]
+pub use self::preset::Preset;
 pub use self::principal::{Method, Principal};
 pub use self::rejection::{Rejection, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;

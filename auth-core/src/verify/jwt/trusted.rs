@@ -191,6 +191,16 @@ impl TrustedIssuers {
         }
     }
 
+    /// The URLs of those that are named. One that cannot be such an issuer is left as it is, and found wrong by the rules.
+    pub(super) fn named(&self) -> Vec<String> {
+        let Decision::Only(names) = &self.decision else { return Vec::new() };
+        let url = |name: &Box<str>| match &self.template {
+            Some(template) => template.fill(|_| Some(&**name)).unwrap_or_else(|| name.to_string()),
+            None => name.to_string(),
+        };
+        names.iter().map(url).collect()
+    }
+
     /// What the issuers have in common.
     pub(super) fn template(&self) -> Option<&Template> {
         self.template.as_ref()

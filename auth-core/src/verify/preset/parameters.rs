@@ -46,7 +46,7 @@ impl Parameters {
             if let [first, second, ..] = repeated.as_slice() {
                 return Err(invalid(format!("both {first} and {second} are left open: one of them can be")));
             }
-            let url = template.fill(|name| self.values(name).next()).ok_or_else(|| {
+            let url = template.fill(|name| self.first(name)).ok_or_else(|| {
                 invalid(format!("the parameters do not make an issuer of the form {}", template.as_str()))
             })?;
             return JwtVerifier::issuer(url)?.with_parameters(self);
@@ -54,7 +54,7 @@ impl Parameters {
         // The others are filled, and the template of the rest is the shape of the issuers.
         let text = template.names().iter().filter(|name| *name != open).fold(
             template.as_str().to_owned(),
-            |text, name| text.replace(&format!("{{{name}}}"), self.values(name).next().unwrap_or_default()),
+            |text, name| text.replace(&format!("{{{name}}}"), self.first(name).unwrap_or_default()),
         );
         let issuers = TrustedIssuers::matching(&text)?;
         let issuers = if self.values(open).any(|value| value == ANY) {
@@ -83,7 +83,7 @@ impl Parameters {
             for (name, value) in &filling {
                 let Some(parameter) = facts.parameter(name) else { continue };
                 parameter.check(value)?;
-                if self.values(name).any(|given| given == *value || given == ANY) || self.values(name).next().is_none() {
+                if self.values(name).any(|given| given == *value || given == ANY) || self.first(name).is_none() {
                     values.retain(|(own, _)| *own != parameter.name);
                     values.push((parameter.name, (*value).to_owned()));
                 } else {
@@ -108,10 +108,16 @@ impl Parameters {
         )))
     }
 
+    /// An issuer that this may be about, made of `value`.
+    pub(in crate::verify) fn sample(&self, value: &str) -> Option<String> {
+        let shape = parsed(self.preset.facts().issuers.first()?.issuer).ok()?;
+        shape.fill(|name| self.first(name).filter(|given| *given != ANY).or(Some(value)))
+    }
+
     /// Checks that everything is there that is no part of the URL.
     pub(in crate::verify) fn check_needed(&self) -> Result<(), ConfigError> {
         for group in self.preset.facts().needed {
-            if !group.iter().any(|name| self.values(name).next().is_some()) {
+            if !group.iter().any(|name| self.first(name).is_some()) {
                 return Err(self.missing(group));
             }
         }
@@ -120,6 +126,10 @@ impl Parameters {
 
     fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.given.iter().filter(move |(own, _)| *own == name).map(|(_, value)| value.as_str())
+    }
+
+    fn first(&self, name: &str) -> Option<&str> {
+        self.given.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
     }
 
     /// Whether a parameter has several values, or any.

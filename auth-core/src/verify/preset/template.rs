@@ -141,14 +141,14 @@ impl Template {
                     if index > 0 {
                         url.push('.');
                     }
-                    url.push_str(label.text(&value)?);
+                    label.write(&mut url, &value)?;
                 }
                 url.push_str(port);
             }
         }
         for part in &self.path {
             url.push('/');
-            url.push_str(part.text(&value)?);
+            part.write(&mut url, &value)?;
         }
         // What was put in must be read again as the same, or it was more than one part.
         let read = self.read(&url)?;
@@ -167,11 +167,6 @@ impl Template {
                 })
         };
         self.scheme == other.scheme && port == other_port && may_meet(own, others) && may_meet(&self.path, &other.path)
-    }
-
-    /// Whether `url` may be one that has this shape.
-    pub(in crate::verify) fn fits(&self, url: &str) -> bool {
-        self.read(url).is_some()
     }
 }
 
@@ -227,11 +222,12 @@ impl Part {
         }
     }
 
-    fn text<'v>(&'v self, value: impl Fn(&str) -> Option<&'v str>) -> Option<&'v str> {
-        match self {
-            Self::Fixed(text) => Some(text),
-            Self::Open(name) => value(name),
-        }
+    fn write<'v>(&self, url: &mut String, value: impl Fn(&str) -> Option<&'v str>) -> Option<()> {
+        url.push_str(match self {
+            Self::Fixed(text) => text,
+            Self::Open(name) => value(name)?,
+        });
+        Some(())
     }
 }
 
