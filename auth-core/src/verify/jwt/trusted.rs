@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::BoxError;
-use crate::error::{ConfigError, ConfigErrorKind};
+use crate::error::{ConfigError, ConfigErrorKind, printable};
 use crate::verify::preset::{Template, is_plain_url};
 
 /// Whose tokens are trusted, where the issuers are known at run time only: the tenants of a service.
@@ -191,12 +191,18 @@ impl TrustedIssuers {
         }
     }
 
-    /// The URLs of those that are named. One that cannot be such an issuer is left as it is, and found wrong by the rules.
-    pub(super) fn named(&self) -> Vec<String> {
-        let Decision::Only(names) = &self.decision else { return Vec::new() };
-        let url = |name: &Box<str>| match &self.template {
-            Some(template) => template.fill(|_| Some(&**name)).unwrap_or_else(|| name.to_string()),
-            None => name.to_string(),
+    /// The URLs of those that are named.
+    pub(super) fn named(&self) -> Result<Vec<String>, ConfigError> {
+        let Decision::Only(names) = &self.decision else { return Ok(Vec::new()) };
+        let url = |name: &Box<str>| {
+            let url = match &self.template {
+                Some(template) => template.fill(|_| Some(&**name)),
+                None => is_plain_url(name).then(|| name.to_string()),
+            };
+            url.ok_or_else(|| {
+                let what = format!("no issuer of the shape {} is called {:?}", self.shape(), printable(name, 200));
+                ConfigError::new(ConfigErrorKind::InvalidOption, what)
+            })
         };
         names.iter().map(url).collect()
     }

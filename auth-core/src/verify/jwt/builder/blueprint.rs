@@ -118,7 +118,7 @@ impl Blueprint {
 
     /// Checks what can be known of the rules before there is an issuer.
     pub(super) fn check_all(&self, trusted: &TrustedIssuers) -> Result<(), ConfigError> {
-        let named = trusted.named();
+        let named = trusted.named()?;
         if named.is_empty() {
             let sample = match (trusted.template(), &self.manner) {
                 (Some(template), _) => template.fill(|_| Some(SAMPLE)),
