@@ -153,10 +153,10 @@ pub use self::token::SubjectToken;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 #[cfg(feature = "spec")]
 pub use self::verify::VerifierSpec;
-#[cfg(feature = "verify")]
-pub use self::verify::{
-    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, Method, Principal, Rejection, RejectionKind,
-    Scheme, Verification, Verified, Verifier, VerifierId,
-};
 #[cfg(feature = "jwt")]
 pub use self::verify::{Actor, Claim, ClaimedIssuer, JwtVerifier, Preset, Profile, TrustedIssuers};
+#[cfg(feature = "verify")]
+pub use self::verify::{
+    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState, KeysStatus, Method, Principal,
+    Rejection, RejectionKind, Scheme, Verification, Verified, Verifier, VerifierId, VerifierStatus,
+};

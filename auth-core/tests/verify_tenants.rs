@@ -72,7 +72,8 @@ impl Web {
         if state.down {
             return Err(std::io::Error::other("down"));
         }
-        let (status, body) = if let Some(keys) = url.strip_suffix("/keys").and_then(|issuer| state.issuers.get(issuer)) {
+        let (status, body) = if let Some(keys) = url.strip_suffix("/keys").and_then(|issuer| state.issuers.get(issuer))
+        {
             (200, keys.clone())
         } else {
             let issuer = url.replace("/.well-known/oauth-authorization-server", "");
@@ -160,7 +161,10 @@ async fn a_flood_of_issuers_that_are_not_trusted_costs_no_fetch() {
     ] {
         assert_eq!(judge(&verifier, &key, odd).await.unwrap_err(), RejectionKind::UnknownIssuer, "{odd}");
     }
-    assert_eq!(judge(&verifier, &key, &format!("https://login.example.com/{}", "a".repeat(600))).await.unwrap_err(), RejectionKind::UnknownIssuer);
+    assert_eq!(
+        judge(&verifier, &key, &format!("https://login.example.com/{}", "a".repeat(600))).await.unwrap_err(),
+        RejectionKind::UnknownIssuer
+    );
     assert_eq!(asked.load(Ordering::Relaxed), 2_000);
     assert_eq!(web.asked(), 0);
     assert!(judge(&verifier, &key, "https://login.example.com/a").await.is_ok());
@@ -174,8 +178,8 @@ async fn the_number_of_issuers_is_bounded_and_strangers_displace_each_other_firs
     let url = |n: usize| format!("https://login.example.com/t{n}");
     let keys: Vec<_> = (0..30).map(|n| web.issuer(&url(n))).collect();
     let verifier = builder(matching().any().limit(20), &web, &time).memo_ttl(Duration::ZERO).build().unwrap();
-    for n in 0..10 {
-        assert!(judge(&verifier, &keys[n], &url(n)).await.is_ok());
+    for (n, key) in keys.iter().enumerate().take(10) {
+        assert!(judge(&verifier, key, &url(n)).await.is_ok());
         time.tick(Duration::from_secs(2));
     }
     // Strangers name tenants that do not exist, or sign badly for some that do.
@@ -185,14 +189,14 @@ async fn the_number_of_issuers_is_bounded_and_strangers_displace_each_other_firs
         assert_eq!(judge(&verifier, &strange, &issuer).await.unwrap_err(), RejectionKind::KeysUnavailable);
     }
     let before = web.asked();
-    for n in 0..10 {
-        assert!(judge(&verifier, &keys[n], &url(n)).await.is_ok());
+    for (n, key) in keys.iter().enumerate().take(10) {
+        assert!(judge(&verifier, key, &url(n)).await.is_ok());
     }
     assert_eq!(web.asked(), before, "those of which a token was good are all there");
     // At the bound those that were used least recently go, and come back by another fetch.
-    for n in 10..30 {
+    for (n, key) in keys.iter().enumerate().skip(10) {
         time.tick(Duration::from_secs(2));
-        assert!(judge(&verifier, &keys[n], &url(n)).await.is_ok());
+        assert!(judge(&verifier, key, &url(n)).await.is_ok());
     }
     let asked = web.keys_asked(&url(29));
     assert!(judge(&verifier, &keys[29], &url(29)).await.is_ok());
@@ -271,7 +275,11 @@ async fn a_look_up_decides_once_and_again_after_its_time() {
         assert!(judge(&verifier, &key, good).await.is_ok());
         assert_eq!(judge(&verifier, &key, bad).await.unwrap_err(), RejectionKind::UnknownIssuer);
     }
-    assert_eq!((asked(), web.keys_asked(good), web.asked()), (2, 1, 2), "a yes and a no are remembered, the no shortly");
+    assert_eq!(
+        (asked(), web.keys_asked(good), web.asked()),
+        (2, 1, 2),
+        "a yes and a no are remembered, the no shortly"
+    );
     time.tick(Duration::from_secs(11));
     assert_eq!(judge(&verifier, &key, bad).await.unwrap_err(), RejectionKind::UnknownIssuer);
     assert_eq!(asked(), 3);
@@ -316,11 +324,21 @@ async fn an_issuer_of_its_own_is_never_a_tenant_too() {
     let [own, other] = ["https://login.example.com/own", "https://login.example.com/other"];
     let (key_own, key_other) = (web.issuer(own), web.issuer(other));
     let named = || {
-        JwtVerifier::issuer(own).unwrap().audience("strict").http_client(web.client()).clock(time.clock()).build().unwrap()
+        JwtVerifier::issuer(own)
+            .unwrap()
+            .audience("strict")
+            .http_client(web.client())
+            .clock(time.clock())
+            .build()
+            .unwrap()
     };
     let tenants = || builder(matching().any(), &web, &time).build().unwrap();
     for verifier in [Verifier::any_of([named(), tenants()]).unwrap(), Verifier::any_of([tenants(), named()]).unwrap()] {
-        assert_eq!(judge(&verifier, &key_own, own).await.unwrap_err(), RejectionKind::WrongAudience, "its own rules hold");
+        assert_eq!(
+            judge(&verifier, &key_own, own).await.unwrap_err(),
+            RejectionKind::WrongAudience,
+            "its own rules hold"
+        );
         let strict = token(&key_own, &with(of(own), "aud", "strict"));
         assert!(verdict(&verifier, &strict).await.is_ok());
         assert!(judge(&verifier, &key_other, other).await.is_ok());
@@ -436,7 +454,10 @@ fn what_cannot_be_meant_is_found_when_the_verifier_is_built() {
     }
     let base = || JwtVerifier::trusted_issuers(matching().any()).audience("a").http_client(Web::default().client());
     assert!(base().build().is_ok());
-    assert!(JwtVerifier::trusted_issuers(matching().any()).http_client(Web::default().client()).build().is_err(), "audience");
+    assert!(
+        JwtVerifier::trusted_issuers(matching().any()).http_client(Web::default().client()).build().is_err(),
+        "audience"
+    );
     let key = es256();
     let keys = tower_auth_core::jose::JwkSet::parse(key_set(&[("k", &key)]).as_bytes()).unwrap();
     assert!(base().jwks(keys).build().is_err(), "one key set for all");
@@ -447,7 +468,10 @@ fn what_cannot_be_meant_is_found_when_the_verifier_is_built() {
     let plain = JwtVerifier::trusted_issuers(plain).audience("a").http_client(Web::default().client());
     assert_eq!(plain.build().unwrap_err().kind(), ConfigErrorKind::InsecureUrl);
     let odd = JwtVerifier::trusted_issuers(matching().any()).preset(Preset::EntraV2, &[]).unwrap();
-    assert!(odd.audience("a").http_client(Web::default().client()).build().is_err(), "no issuer of the preset has this shape");
+    assert!(
+        odd.audience("a").http_client(Web::default().client()).build().is_err(),
+        "no issuer of the preset has this shape"
+    );
 }
 
 // THREAT-T6

@@ -44,6 +44,6 @@ mod server;
 pub use self::client::{GrpcAuth, GrpcAuthFuture, GrpcAuthLayer, TokenInterceptor};
 #[cfg(feature = "verify")]
 pub use self::server::{
-    GrpcValidate, GrpcValidateFuture, GrpcValidateLayer, VerifyInterceptor, principal, status_from_rejection,
-    subject_token,
+    GrpcValidate, GrpcValidateFuture, GrpcValidateLayer, LifetimeBody, VerifyInterceptor, principal,
+    status_from_rejection, subject_token,
 };

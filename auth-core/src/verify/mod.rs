@@ -26,7 +26,9 @@ mod request;
 mod span;
 #[cfg(feature = "spec")]
 mod spec;
+mod status;
 mod step;
+mod subject_hash;
 mod telemetry;
 mod verification;
 mod verified;
@@ -34,9 +36,9 @@ mod verifier;
 
 pub use self::api_key::ApiKeyVerifier;
 pub use self::basic::BasicVerifier;
-pub use self::incoming::IncomingCredential;
 #[cfg(feature = "jwt")]
 pub use self::claim::{Actor, Claim};
+pub use self::incoming::IncomingCredential;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{ClaimedIssuer, JwtVerifier, Profile, TrustedIssuers};
 #[cfg(feature = "jwt")]
@@ -46,6 +48,7 @@ pub use self::rejection::{Rejection, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;
 #[cfg(feature = "spec")]
 pub use self::spec::VerifierSpec;
+pub use self::status::{KeysState, KeysStatus, VerifierStatus};
 pub use self::verification::Verification;
 pub use self::verified::{Verified, VerifierId};
 pub use self::verifier::Verifier;

@@ -20,8 +20,7 @@ fn google() -> Value {
 // R9068-P1, R8725-3.9a, THREAT-V7, THREAT-V8
 #[test]
 fn a_google_id_token_counts_for_the_service_accounts_that_were_named() {
-    let issuer =
-        Issuer::new(Preset::Google.issuer(&[("service_account", CALLER)]).unwrap(), US, Algorithm::Rs256);
+    let issuer = Issuer::new(Preset::Google.issuer(&[("service_account", CALLER)]).unwrap(), US, Algorithm::Rs256);
     let verified = issuer.judge(Some("JWT"), &google()).unwrap();
     assert_eq!((verified.subject(), verified.client_id()), ("112010400000000710080", Some("112010400000000710080")));
     issuer.accepts_types(&[Some("JWT")], &google());

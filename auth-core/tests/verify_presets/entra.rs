@@ -82,11 +82,7 @@ fn an_entra_token_of_another_tenant_or_for_another_api_is_refused() {
 // R9068-P1, THREAT-V7, THREAT-V8
 #[test]
 fn an_entra_token_of_version_1_has_its_own_issuer_and_names_its_client_otherwise() {
-    let issuer = Issuer::new(
-        Preset::EntraV1.issuer(&[("tenant", TENANT)]).unwrap(),
-        "api://orders",
-        Algorithm::Rs256,
-    );
+    let issuer = Issuer::new(Preset::EntraV1.issuer(&[("tenant", TENANT)]).unwrap(), "api://orders", Algorithm::Rs256);
     let claims = json!({
         "aud": "api://orders", "iss": format!("https://sts.windows.net/{TENANT}/"), "iat": NOW, "nbf": NOW, "exp": NOW + 4000,
         "acr": "1", "amr": ["pwd"], "appid": CLIENT, "appidacr": "1", "idp": format!("https://sts.windows.net/{TENANT}/"),
@@ -97,7 +93,10 @@ fn an_entra_token_of_version_1_has_its_own_issuer_and_names_its_client_otherwise
     assert_eq!((verified.client_id(), scopes(&verified)), (Some(CLIENT), vec!["user_impersonation"]));
     assert_eq!((verified.acr().as_deref(), verified.amr()), (Some("1"), vec!["pwd".into()]));
     assert_eq!(issuer.judge(Some("JWT"), &without(claims.clone(), "appid")).unwrap_err(), RejectionKind::MissingClaim);
-    assert_eq!(issuer.judge(Some("JWT"), &with(claims.clone(), "tid", OTHER)).unwrap_err(), RejectionKind::UnknownIssuer);
+    assert_eq!(
+        issuer.judge(Some("JWT"), &with(claims.clone(), "tid", OTHER)).unwrap_err(),
+        RejectionKind::UnknownIssuer
+    );
     let v2 = with(claims, "iss", format!("https://login.microsoftonline.com/{TENANT}/v2.0"));
     assert_eq!(issuer.judge(Some("JWT"), &v2).unwrap_err(), RejectionKind::UnknownIssuer);
 }

@@ -22,7 +22,11 @@ fn keycloak() -> Value {
 fn keycloak_issuer(client: Option<&str>) -> Issuer {
     let client: Vec<_> = client.map(|client| ("client", client)).into_iter().collect();
     let url = "https://sso.example.com/realms/shop";
-    Issuer::new(JwtVerifier::issuer(url).unwrap().preset(Preset::Keycloak, &client).unwrap(), "orders", Algorithm::Rs256)
+    Issuer::new(
+        JwtVerifier::issuer(url).unwrap().preset(Preset::Keycloak, &client).unwrap(),
+        "orders",
+        Algorithm::Rs256,
+    )
 }
 
 // R9068-P1
@@ -37,7 +41,8 @@ fn a_keycloak_token_has_roles_of_the_realm_and_of_our_client_if_that_is_named() 
     let verified = keycloak_issuer(Some("orders")).judge(Some("JWT"), &keycloak()).unwrap();
     assert_eq!(roles(&verified), ["offline_access", "clerk", "approve"]);
     let odd = keycloak_issuer(Some("a/b~c"));
-    let claims = with(keycloak(), "resource_access", json!({"a/b~c": {"roles": ["deep"]}, "a": {"b~c": {"roles": ["no"]}}}));
+    let claims =
+        with(keycloak(), "resource_access", json!({"a/b~c": {"roles": ["deep"]}, "a": {"b~c": {"roles": ["no"]}}}));
     assert_eq!(roles(&odd.judge(Some("JWT"), &claims).unwrap()), ["offline_access", "clerk", "deep"]);
 }
 
@@ -95,7 +100,10 @@ fn an_auth0_token_of_either_profile_is_accepted_and_an_id_token_is_not() {
     assert_eq!((verified.client_id(), roles(&verified)), (Some("my_client_id"), vec!["read:patients", "read:admin"]));
     let rfc9068 = with(with(without(auth0(), "azp"), "client_id", "my_client_id"), "jti", "73WakrfVbNJBaAmhQtEeDv");
     let verified = issuer.judge(Some("at+jwt"), &rfc9068).unwrap();
-    assert_eq!((verified.client_id(), verified.jwt_id().as_deref()), (Some("my_client_id"), Some("73WakrfVbNJBaAmhQtEeDv")));
+    assert_eq!(
+        (verified.client_id(), verified.jwt_id().as_deref()),
+        (Some("my_client_id"), Some("73WakrfVbNJBaAmhQtEeDv"))
+    );
     issuer.accepts_types(&[Some("JWT"), Some("at+jwt")], &auth0());
 
     let id_token = json!({
@@ -136,7 +144,10 @@ fn an_okta_token_of_a_custom_server_is_accepted_and_an_id_token_is_not() {
         "iat": NOW, "exp": NOW + 3600, "sub": "00uixa271s6x7qt8I0h7", "amr": ["pwd"], "idp": "00o1", "auth_time": NOW,
     });
     assert_eq!(issuer.judge(None, &id_token).unwrap_err(), RejectionKind::MissingClaim);
-    assert_eq!(issuer.judge(None, &with(okta(), "aud", "0oaosna3ilNxgPTmk0h7")).unwrap_err(), RejectionKind::WrongAudience);
+    assert_eq!(
+        issuer.judge(None, &with(okta(), "aud", "0oaosna3ilNxgPTmk0h7")).unwrap_err(),
+        RejectionKind::WrongAudience
+    );
     let org = with(okta(), "iss", "https://example.okta.com");
     assert_eq!(issuer.judge(None, &org).unwrap_err(), RejectionKind::UnknownIssuer);
     let error = JwtVerifier::issuer("https://example.okta.com").unwrap().preset(Preset::Okta, &[]).unwrap_err();

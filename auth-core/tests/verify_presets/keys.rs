@@ -11,6 +11,9 @@ use tower_auth_testing::TestClock;
 
 use crate::verify_support::*;
 
+/// A preset, its parameters, and where it looks first.
+type Case = (Preset, &'static [(&'static str, &'static str)], &'static str);
+
 /// A web that has nothing, and remembers what it was asked for.
 fn empty_web() -> (HttpClient, Arc<Mutex<Vec<String>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -26,7 +29,7 @@ fn empty_web() -> (HttpClient, Arc<Mutex<Vec<String>>>) {
 #[tokio::test]
 async fn keys_are_looked_for_where_the_issuer_has_them() {
     const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
-    let cases: &[(Preset, &[(&str, &str)], &str)] = &[
+    let cases: &[Case] = &[
         (
             Preset::EntraV1,
             &[("tenant", TENANT)],
@@ -43,11 +46,7 @@ async fn keys_are_looked_for_where_the_issuer_has_them() {
             "https://sso.example.com/auth/realms/shop/protocol/openid-connect/certs",
         ),
         (Preset::Auth0, &[("host", "a.eu.auth0.com")], "https://a.eu.auth0.com/.well-known/jwks.json"),
-        (
-            Preset::Okta,
-            &[("host", "a.okta.com"), ("server", "aus1")],
-            "https://a.okta.com/oauth2/aus1/v1/keys",
-        ),
+        (Preset::Okta, &[("host", "a.okta.com"), ("server", "aus1")], "https://a.okta.com/oauth2/aus1/v1/keys"),
         (
             Preset::Cognito,
             &[("region", "eu-west-1"), ("pool", "eu-west-1_AbC")],
@@ -62,11 +61,7 @@ async fn keys_are_looked_for_where_the_issuer_has_them() {
             &[("owner", "octo-org")],
             "https://token.actions.githubusercontent.com/.well-known/oauth-authorization-server",
         ),
-        (
-            Preset::GitlabCi,
-            &[("namespace", "a")],
-            "https://gitlab.com/.well-known/oauth-authorization-server",
-        ),
+        (Preset::GitlabCi, &[("namespace", "a")], "https://gitlab.com/.well-known/oauth-authorization-server"),
         (
             Preset::Spiffe,
             &[("base", "a.example"), ("trust_domain", "b")],
@@ -122,9 +117,8 @@ async fn a_server_of_a_test_on_loopback_may_play_any_issuer() {
         .clock(time.clock())
         .build()
         .unwrap();
-    let claims = |tenant: &str| {
-        json!({"iss": issuer, "sub": "s", "aud": "orders", "exp": NOW + 100, "azp": "c", "tid": tenant})
-    };
+    let claims =
+        |tenant: &str| json!({"iss": issuer, "sub": "s", "aud": "orders", "exp": NOW + 100, "azp": "c", "tid": tenant});
     let token = |tenant| key.sign(&header().typ("JWT"), &claims(tenant)).unwrap();
     assert!(verdict(&verifier, &token(parameters[0].1)).await.is_ok());
     assert_eq!(verdict(&verifier, &token("other")).await.unwrap_err(), RejectionKind::UnknownIssuer);

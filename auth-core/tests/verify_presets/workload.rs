@@ -84,8 +84,7 @@ fn gitlab() -> Value {
 // R9068-P1, THREAT-V7, THREAT-V8
 #[test]
 fn a_gitlab_job_may_call_if_its_namespace_or_project_may() {
-    let issuer =
-        Issuer::new(Preset::GitlabCi.issuer(&[("namespace", "my-group")]).unwrap(), US, Algorithm::Rs256);
+    let issuer = Issuer::new(Preset::GitlabCi.issuer(&[("namespace", "my-group")]).unwrap(), US, Algorithm::Rs256);
     let verified = issuer.judge(Some("JWT"), &gitlab()).unwrap();
     assert!(verified.claim("ref_protected").unwrap().is("true"));
     issuer.accepts_types(&[Some("JWT")], &gitlab());
@@ -174,5 +173,9 @@ fn a_workload_calls_with_an_svid_of_the_trust_domain() {
     }
     assert_eq!(issuer.judge(None, &without(claims.clone(), "iss")).unwrap_err(), RejectionKind::UnknownIssuer);
     let edwards = Issuer::new(builder(), "spiffe://example.org/orders", Algorithm::EdDsa);
-    assert_eq!(edwards.judge(None, &claims).unwrap_err(), RejectionKind::UnsupportedAlgorithm, "none of its algorithms");
+    assert_eq!(
+        edwards.judge(None, &claims).unwrap_err(),
+        RejectionKind::UnsupportedAlgorithm,
+        "none of its algorithms"
+    );
 }

@@ -3,6 +3,7 @@
 mod future;
 mod interceptor;
 mod layer;
+mod lifetime;
 mod method_path;
 mod policies;
 mod principal;
@@ -13,6 +14,7 @@ mod status;
 pub use self::future::GrpcValidateFuture;
 pub use self::interceptor::VerifyInterceptor;
 pub use self::layer::GrpcValidateLayer;
+pub use self::lifetime::LifetimeBody;
 pub use self::principal::{principal, subject_token};
 pub use self::service::GrpcValidate;
 pub use self::status::status_from_rejection;

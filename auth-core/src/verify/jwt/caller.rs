@@ -129,7 +129,10 @@ mod tests {
         assert_eq!(roles(nested, &[("/realm_access/roles", "")]).unwrap(), "admin|user");
         assert_eq!(roles(nested, &[("groups", "")]).unwrap(), "staff");
         assert_eq!(roles(nested, &[("absent", "")]).unwrap(), "");
-        assert_eq!(roles(nested, &[("groups", ""), ("absent", ""), ("/realm_access/roles", "")]).unwrap(), "staff|admin|user");
+        assert_eq!(
+            roles(nested, &[("groups", ""), ("absent", ""), ("/realm_access/roles", "")]).unwrap(),
+            "staff|admin|user"
+        );
         let both = r#"{"sub":"s","realm":["admin"],"own":["admin","user"]}"#;
         assert_eq!(roles(both, &[("realm", ""), ("own", "")]).unwrap(), "admin|user", "each once");
         assert_eq!(roles(both, &[("realm", "realm:"), ("own", "")]).unwrap(), "realm:admin|admin|user");
@@ -155,9 +158,7 @@ mod tests {
     #[test]
     fn subject_and_client_are_where_it_was_said() {
         let said = Said { subject: &["oid", "sub"], client: &["appid"], ..Said::default() };
-        let who = |json: &str| {
-            principal(json, &said).map(|one| format!("{} {:?}", one.subject(), one.client_id()))
-        };
+        let who = |json: &str| principal(json, &said).map(|one| format!("{} {:?}", one.subject(), one.client_id()));
         assert_eq!(who(r#"{"sub":"s","oid":"o","azp":"x","appid":"a"}"#).unwrap(), r#"o Some("a")"#);
         assert_eq!(who(r#"{"sub":"s","azp":"x","client_id":"y"}"#).unwrap(), "s None");
         assert_eq!(who(r#"{"oid":1,"sub":"s"}"#), Err(RejectionKind::Malformed));

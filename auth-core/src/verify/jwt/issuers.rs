@@ -9,6 +9,7 @@ use super::trusted::ClaimedIssuer;
 use crate::SubjectToken;
 use crate::error::{ConfigError, ConfigErrorKind, printable};
 use crate::jose::{JoseError, Jws, MAX_TOKEN_LEN};
+use crate::verify::KeysStatus;
 use crate::verify::keys::{KeyWait, Landed, Miss};
 use crate::verify::memo::{MemoOptions, Memorable};
 use crate::verify::rejection::{Fault, RejectionKind};
@@ -49,6 +50,12 @@ impl Issuers {
 
     pub(in crate::verify) fn is_empty(&self) -> bool {
         self.named.is_empty() && self.tenants.is_empty()
+    }
+
+    /// Tells how the keys of each issuer are that was named. Those of tenants do not count: strangers could bring them into any
+    /// state.
+    pub(in crate::verify) fn report(&self, keys: &mut Vec<KeysStatus>) {
+        keys.extend(self.named.iter().map(|check| check.keys.status(&check.issuer)));
     }
 
     /// What they are called, or what their names look like.

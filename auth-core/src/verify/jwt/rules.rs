@@ -83,7 +83,10 @@ impl Rules {
                 Texts::Free if known.must_know(text) => {
                     return Err(ConfigError::new(
                         ConfigErrorKind::MissingOption,
-                        format!("the issuer's URL does not tell what the claim `{}` must be: give the parameter of {text}", check.claim),
+                        format!(
+                            "the issuer's URL does not tell what the claim `{}` must be: give the parameter of {text}",
+                            check.claim
+                        ),
                     ));
                 }
                 Texts::Free => {}
@@ -131,10 +134,15 @@ impl Rules {
                     types.contains(&ABSENT)
                 };
                 if !fits {
-                    return Err(wrong_type(format!("the token's `typ` is none that access tokens of the preset {preset} have")));
+                    return Err(wrong_type(format!(
+                        "the token's `typ` is none that access tokens of the preset {preset} have"
+                    )));
                 }
                 if let Some(marker) = foreign.iter().find(|marker| claims.has(**marker)) {
-                    return Err(wrong_type(format!("the token has the claim `{}`, which no access token has", marker.name())));
+                    return Err(wrong_type(format!(
+                        "the token has the claim `{}`, which no access token has",
+                        marker.name()
+                    )));
                 }
             }
         }
@@ -156,7 +164,9 @@ impl Rules {
                 None => Err(no_audience(issuer)),
             };
         }
-        let Some(claim) = self.audience.iter().find_map(|place| picked.get(place)) else { return Err(no_audience(issuer)) };
+        let Some(claim) = self.audience.iter().find_map(|place| picked.get(place)) else {
+            return Err(no_audience(issuer));
+        };
         if own.iter().any(|own| claim.has(own)) {
             return Ok(());
         }
@@ -197,7 +207,9 @@ impl Value {
     fn is(&self, claim: Claim<'_>) -> bool {
         match self {
             Self::Text(text) => claim.is(text),
-            Self::Begins(start) => claim.as_text().is_some_and(|text| text.len() > start.len() && text.starts_with(&**start)),
+            Self::Begins(start) => {
+                claim.as_text().is_some_and(|text| text.len() > start.len() && text.starts_with(&**start))
+            }
             Self::True => claim.as_bool() == Some(true),
         }
     }

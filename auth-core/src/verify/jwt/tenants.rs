@@ -149,12 +149,6 @@ impl Tenants {
         Fault::new(RejectionKind::LookupUnavailable, detail).retry_after(Duration::from_secs(1))
     }
 
-    /// How many issuers are there.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.live.len()
-    }
-
     /// Makes the rules of a trusted issuer, unless somebody was faster.
     fn admit(&self, issuer: ClaimedIssuer, now: MonotonicTime) -> Result<Arc<JwtCheck>, Fault> {
         if let Some(check) = self.live.pin().get(issuer.url()) {

@@ -184,9 +184,10 @@ impl TrustedIssuers {
             (Decision::Only(names), _) if names.is_empty() => {
                 mistake(ConfigErrorKind::MissingOption, "no issuer is trusted")
             }
-            _ if self.limit == 0 || self.trusted_for.is_zero() => {
-                mistake(ConfigErrorKind::InvalidOption, "the number of issuers and the time that they are trusted must not be zero")
-            }
+            _ if self.limit == 0 || self.trusted_for.is_zero() => mistake(
+                ConfigErrorKind::InvalidOption,
+                "the number of issuers and the time that they are trusted must not be zero",
+            ),
             _ => Ok(()),
         }
     }
@@ -194,17 +195,17 @@ impl TrustedIssuers {
     /// The URLs of those that are named.
     pub(super) fn named(&self) -> Result<Vec<String>, ConfigError> {
         let Decision::Only(names) = &self.decision else { return Ok(Vec::new()) };
-        let url = |name: &Box<str>| {
+        let url = |name: &str| {
             let url = match &self.template {
-                Some(template) => template.fill(|_| Some(&**name)),
-                None => is_plain_url(name).then(|| name.to_string()),
+                Some(template) => template.fill(|_| Some(name)),
+                None => is_plain_url(name).then(|| name.to_owned()),
             };
             url.ok_or_else(|| {
                 let what = format!("no issuer of the shape {} is called {:?}", self.shape(), printable(name, 200));
                 ConfigError::new(ConfigErrorKind::InvalidOption, what)
             })
         };
-        names.iter().map(url).collect()
+        names.iter().map(|name| url(name)).collect()
     }
 
     /// What the issuers have in common.

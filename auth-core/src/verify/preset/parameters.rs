@@ -52,16 +52,13 @@ impl Parameters {
             return JwtVerifier::issuer(url)?.with_parameters(self);
         };
         // The others are filled, and the template of the rest is the shape of the issuers.
-        let text = template.names().iter().filter(|name| *name != open).fold(
-            template.as_str().to_owned(),
-            |text, name| text.replace(&format!("{{{name}}}"), self.first(name).unwrap_or_default()),
-        );
+        let text =
+            template.names().iter().filter(|name| *name != open).fold(template.as_str().to_owned(), |text, name| {
+                text.replace(&format!("{{{name}}}"), self.first(name).unwrap_or_default())
+            });
         let issuers = TrustedIssuers::matching(&text)?;
-        let issuers = if self.values(open).any(|value| value == ANY) {
-            issuers.any()
-        } else {
-            issuers.only(self.values(open))
-        };
+        let issuers =
+            if self.values(open).any(|value| value == ANY) { issuers.any() } else { issuers.only(self.values(open)) };
         JwtVerifier::trusted_issuers(issuers).with_parameters(self)
     }
 
@@ -73,7 +70,11 @@ impl Parameters {
         let facts = self.preset.facts();
         for (shape, why) in facts.never {
             if parsed(shape)?.read(url).is_some() {
-                return Err(invalid(format!("the preset {} cannot be used for {:?}: {why}", self.preset, printable(url, 200))));
+                return Err(invalid(format!(
+                    "the preset {} cannot be used for {:?}: {why}",
+                    self.preset,
+                    printable(url, 200)
+                )));
             }
         }
         let mut values = self.given.clone();
@@ -91,7 +92,9 @@ impl Parameters {
                 }
             }
             let keys = match keys {
-                Some(keys) => parsed(keys)?.fill(|name| filling.iter().find(|(own, _)| *own == name).map(|(_, one)| *one)),
+                Some(keys) => {
+                    parsed(keys)?.fill(|name| filling.iter().find(|(own, _)| *own == name).map(|(_, one)| *one))
+                }
                 None => None,
             };
             return Ok(Known { preset: self.preset, values, keys });
@@ -145,8 +148,11 @@ impl Parameters {
         for shape in facts.issuers {
             let template = parsed(shape.issuer)?;
             let names = template.names();
-            let missing: Vec<&str> =
-                facts.parameter_names().into_iter().filter(|name| names.contains(name) && !given.contains(name)).collect();
+            let missing: Vec<&str> = facts
+                .parameter_names()
+                .into_iter()
+                .filter(|name| names.contains(name) && !given.contains(name))
+                .collect();
             if missing.is_empty() && given.iter().all(|name| names.contains(name)) {
                 return Ok(template);
             }
@@ -156,7 +162,11 @@ impl Parameters {
         }
         match first_missing.as_deref() {
             Some([name, ..]) => Err(self.missing(&[name])),
-            _ => Err(invalid(format!("the parameters {} of the preset {} do not go together", given.join(", "), self.preset))),
+            _ => Err(invalid(format!(
+                "the parameters {} of the preset {} do not go together",
+                given.join(", "),
+                self.preset
+            ))),
         }
     }
 
@@ -177,7 +187,12 @@ impl Parameters {
 impl Parameter {
     fn check(&self, value: &str) -> Result<(), ConfigError> {
         let wrong = |why: &str| {
-            Err(invalid(format!("the parameter {} is {:?}, and {why}: it is {}", self.name, printable(value, 100), self.what)))
+            Err(invalid(format!(
+                "the parameter {} is {:?}, and {why}: it is {}",
+                self.name,
+                printable(value, 100),
+                self.what
+            )))
         };
         if value.is_empty() {
             return wrong("that is nothing");

@@ -148,8 +148,8 @@ impl Preset {
     /// What is probably the preset for the issuer at `url`, by the look of the URL.
     #[must_use]
     pub fn recognize(url: &str) -> Option<Self> {
-        let looks = |shape: &&str| Template::parse(shape).is_ok_and(|shape| shape.read(url).is_some());
-        TABLE.iter().find(|facts| facts.recognized.iter().any(|shape| looks(&shape))).map(|facts| facts.preset)
+        let looks = |shape: &str| Template::parse(shape).is_ok_and(|shape| shape.read(url).is_some());
+        TABLE.iter().find(|facts| facts.recognized.iter().any(|shape| looks(shape))).map(|facts| facts.preset)
     }
 
     pub(in crate::verify) fn facts(self) -> &'static Facts {

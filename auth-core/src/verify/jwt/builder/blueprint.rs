@@ -62,7 +62,9 @@ impl Blueprint {
                 // Keys that are not an issuer's own would let one tenant sign for another (RFC 8725 section 3.8).
                 Keys::At(url) if open.as_ref().is_some_and(|open| url.contains(open)) => {}
                 Keys::At(_) => {
-                    return Err(invalid("the URL of the keys is the same for every trusted issuer: put the open part of their template in"));
+                    return Err(invalid(
+                        "the URL of the keys is the same for every trusted issuer: put the open part of their template in",
+                    ));
                 }
                 Keys::Fixed(_) | Keys::Shared(_) => {
                     return Err(invalid("trusted issuers have keys of their own, which are fetched"));
@@ -184,11 +186,12 @@ impl Blueprint {
     /// What claims mean: what was said by hand, else as the preset has it, else as usual.
     fn rights(&self, facts: Option<(&Facts, &Known)>, places: &mut Places) -> Result<Rights, ConfigError> {
         let facts_only = facts.map(|(facts, _)| facts);
-        let mut named = |by_hand: &Option<Vec<String>>, of_preset: Option<&[&str]>, usual: &[&str]| match (by_hand, of_preset) {
-            (Some(names), _) => add_all(names.iter().map(String::as_str), places).map(Some),
-            (None, Some(names)) if names != usual => add_all(names.iter().copied(), places).map(Some),
-            (None, _) => Ok(None),
-        };
+        let mut named =
+            |by_hand: &Option<Vec<String>>, of_preset: Option<&[&str]>, usual: &[&str]| match (by_hand, of_preset) {
+                (Some(names), _) => add_all(names.iter().map(String::as_str), places).map(Some),
+                (None, Some(names)) if names != usual => add_all(names.iter().copied(), places).map(Some),
+                (None, _) => Ok(None),
+            };
         let subject = named(&self.claims.subject, facts_only.map(|facts| facts.subject), &["sub"])?;
         let client = named(&self.claims.client, facts_only.map(|facts| facts.client), &["client_id", "azp"])?;
         let scopes = named(&self.claims.scopes, facts_only.map(|facts| facts.scopes), &["scope"])?;
@@ -255,7 +258,8 @@ impl Blueprint {
         };
         let clients = self.clients.as_ref().ok_or_else(|| missing("there is no HTTP client to fetch keys with"))?;
         let http = clients.for_endpoint(&endpoint).clone();
-        let store = Store::new(issuer, place, rules.clone(), http, self.clock.clone(), self.limits.clone());
+        let named = standing.is_none();
+        let store = Store::new(issuer, named, place, rules.clone(), http, self.clock.clone(), self.limits.clone());
         Ok(KeySource::Fetched(store))
     }
 }

@@ -8,6 +8,7 @@ use super::claim_options::ClaimOptions;
 use super::key_options::{KeyOptions, Keys};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::jose::{Algorithm, VerifyingKey};
+use crate::verify::Verifier;
 use crate::verify::jwt::issuers::Issuers;
 use crate::verify::jwt::tenants::Tenants;
 use crate::verify::jwt::{Profile, TrustedIssuers};
@@ -15,7 +16,6 @@ use crate::verify::memo::MemoOptions;
 use crate::verify::parts::Parts;
 use crate::verify::preset::{Parameters, Preset};
 use crate::verify::rejection::{Challenges, DEFAULT_REALM, Scheme};
-use crate::verify::Verifier;
 use crate::{Clock, Secret};
 
 /// Accepts the JWT access tokens of one issuer, or of [trusted ones](Self::trusted_issuers).
