@@ -155,6 +155,8 @@ pub use self::token::SubjectToken;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 #[cfg(feature = "spec")]
 pub use self::verify::VerifierSpec;
+#[cfg(feature = "jwt")]
+pub use self::verify::{Actor, Claim, ClaimedIssuer, JwtVerifier, Preset, Profile, TrustedIssuers};
 #[cfg(feature = "verify")]
 pub use self::verify::{
     ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState,
@@ -165,7 +167,5 @@ pub use self::verify::{
 pub use self::verify::{IntrospectionStatus, IntrospectionVerifier};
 #[cfg(feature = "verify")]
 pub use self::verify::{CertificateHeader, PeerAddress, PeerCertificate};
-#[cfg(feature = "jwt")]
-pub use self::verify::{JwtVerifier, Profile};
 #[cfg(feature = "password-hash")]
 pub use self::verify::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};

@@ -6,6 +6,8 @@ mod basic;
 mod binding;
 mod certificate;
 #[cfg(feature = "jwt")]
+mod claim;
+#[cfg(feature = "jwt")]
 mod claims;
 mod digest;
 mod incoming;
@@ -19,6 +21,8 @@ mod keys;
 mod memo;
 mod one;
 mod parts;
+#[cfg(feature = "jwt")]
+mod preset;
 mod principal;
 mod rejection;
 mod request;
@@ -38,11 +42,15 @@ pub use self::basic::BasicVerifier;
 #[cfg(feature = "password-hash")]
 pub use self::basic::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};
 pub use self::certificate::{CertificateHeader, PeerAddress, PeerCertificate};
+#[cfg(feature = "jwt")]
+pub use self::claim::{Actor, Claim};
 pub use self::incoming::IncomingCredential;
 #[cfg(feature = "introspection")]
 pub use self::introspection::IntrospectionVerifier;
 #[cfg(feature = "jwt")]
-pub use self::jwt::{JwtVerifier, Profile};
+pub use self::jwt::{ClaimedIssuer, JwtVerifier, Profile, TrustedIssuers};
+#[cfg(feature = "jwt")]
+pub use self::preset::Preset;
 pub use self::principal::{Method, Principal};
 pub use self::rejection::{Rejection, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;
