@@ -5,6 +5,8 @@ mod api_key;
 mod basic;
 mod binding;
 #[cfg(feature = "jwt")]
+mod claim;
+#[cfg(feature = "jwt")]
 mod claims;
 mod digest;
 mod incoming;
@@ -16,6 +18,7 @@ mod keys;
 mod memo;
 mod one;
 mod parts;
+mod policy;
 mod principal;
 mod rejection;
 mod request;
@@ -30,9 +33,12 @@ mod verifier;
 
 pub use self::api_key::ApiKeyVerifier;
 pub use self::basic::BasicVerifier;
+#[cfg(feature = "jwt")]
+pub use self::claim::{Actor, Claim};
 pub use self::incoming::IncomingCredential;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{JwtVerifier, Profile};
+pub use self::policy::Policy;
 pub use self::principal::{Method, Principal};
 pub use self::rejection::{Rejection, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;

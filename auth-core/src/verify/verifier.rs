@@ -9,10 +9,11 @@ use super::all::All;
 use super::incoming::Accepted;
 use super::one::One;
 use super::parts::Parts;
+use super::policy::{Policy, Shortfall};
 use super::rejection::{Challenges, Fault, RejectionKind, Scheme};
 use super::{IncomingCredential, IncomingRequest, Principal, Rejection, Verification, Verified, VerifierId, telemetry};
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::{Origin, ScopeSet};
+use crate::Origin;
 
 /// Checks the credentials of requests. One type for every kind of credential, and for several at once.
 ///
@@ -237,17 +238,38 @@ impl Verifier {
         self.verify(request).into_result()
     }
 
-    /// Checks that a caller has every scope of `needed`.
+    /// Checks that a caller that this verifier accepted has what `policy` demands.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_auth_core::{Basic, BasicVerifier, Policy};
+    ///
+    /// let verifier = BasicVerifier::new().user("batch", "s3cret").build()?;
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("authorization", Basic::new("batch", "s3cret")?.header_text().expose_secret().parse()?);
+    /// let caller = verifier.try_verify(&headers)?;
+    /// assert!(verifier.require(&caller, &Policy::new()).is_ok());
+    /// assert_eq!(verifier.require(&caller, &Policy::new().role("admin")).unwrap_err().status(), 403);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// [`InsufficientScope`](RejectionKind::InsufficientScope) (403), which tells the client the scopes needed.
-    pub fn require_scopes(&self, principal: &Principal, needed: &ScopeSet) -> Result<(), Rejection> {
-        if principal.has_scopes(needed) {
-            return Ok(());
+    /// The refusal, which tells the client what to do: see [`Policy`].
+    pub fn require(&self, principal: &Principal, policy: &Policy) -> Result<(), Rejection> {
+        if policy.allows(principal) { Ok(()) } else { self.denied(principal, policy) }
+    }
+
+    #[cold]
+    fn denied(&self, principal: &Principal, policy: &Policy) -> Result<(), Rejection> {
+        let Some(mut lacking) = Shortfall::of(policy, principal) else { return Ok(()) };
+        let fault = Fault::new(lacking.kind(), lacking.detail());
+        let mut refusal = self.first().refuse(fault, Some(principal.scheme())).telling(lacking.parameters());
+        if let Some(scopes) = lacking.scopes() {
+            refusal = refusal.with_scope(scopes);
         }
-        let tried = principal.scheme();
-        let fault = Fault::new(RejectionKind::InsufficientScope, format!("the request needs the scopes {needed}"));
-        let refusal = self.first().refuse(fault, Some(tried)).with_scope(needed.clone());
+        if let Some(schemes) = lacking.schemes() {
+            refusal = refusal.only_schemes(schemes);
+        }
         telemetry::denied(&refusal);
         Err(refusal)
     }

@@ -75,6 +75,18 @@ impl Rejection {
         self
     }
 
+    /// Tells more in the challenge that was tried.
+    pub(in crate::verify) fn telling(mut self, parameters: Vec<(&'static str, String)>) -> Self {
+        self.0.told.extend(parameters);
+        self
+    }
+
+    /// The same refusal with the challenges of these schemes alone.
+    pub(in crate::verify) fn only_schemes(mut self, schemes: &[Scheme]) -> Self {
+        self.0.challenges = Arc::new(self.0.challenges.among(schemes));
+        self
+    }
+
     /// The same refusal with the challenge of `scheme` alone, for a route that takes no other. Plain tokens and those with a
     /// proof are one in this.
     #[must_use]
