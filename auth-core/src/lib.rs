@@ -155,8 +155,8 @@ pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 pub use self::verify::VerifierSpec;
 #[cfg(feature = "verify")]
 pub use self::verify::{
-    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, Method, Policy, Principal, Rejection, RejectionKind,
-    Scheme, Verification, Verified, Verifier, VerifierId,
+    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState, KeysStatus, Method, Policy, Principal,
+    Rejection, RejectionKind, Scheme, Verification, Verified, Verifier, VerifierId, VerifierStatus,
 };
 #[cfg(feature = "jwt")]
 pub use self::verify::{Actor, Claim, JwtVerifier, Profile};

@@ -25,7 +25,9 @@ mod request;
 mod span;
 #[cfg(feature = "spec")]
 mod spec;
+mod status;
 mod step;
+mod subject_hash;
 mod telemetry;
 mod verification;
 mod verified;
@@ -44,6 +46,7 @@ pub use self::rejection::{Rejection, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;
 #[cfg(feature = "spec")]
 pub use self::spec::VerifierSpec;
+pub use self::status::{KeysState, KeysStatus, VerifierStatus};
 pub use self::verification::Verification;
 pub use self::verified::{Verified, VerifierId};
 pub use self::verifier::Verifier;

@@ -8,7 +8,10 @@ use super::memo::Memo;
 use super::parts::{NO_CREDENTIAL, Parts};
 use super::rejection::{Fault, RejectionKind, Scheme};
 use super::step::{Finding, Step};
-use super::{IncomingCredential, IncomingRequest, Rejection, Verification, Verified, VerifierId, telemetry};
+use super::telemetry::RequestSpan;
+use super::{
+    IncomingCredential, IncomingRequest, Rejection, Verification, Verified, VerifierId, VerifierStatus, telemetry,
+};
 
 /// Verifies the one credential of a request.
 #[derive(Clone)]
@@ -52,26 +55,27 @@ impl One {
     pub(super) fn verify(&self, request: IncomingRequest<'_>) -> Verification {
         match self.credential(request) {
             Ok(credential) => self.verify_credential(credential),
-            Err(refusal) => Verification::done(telemetry::verified(Err(refusal))),
+            Err(refusal) => Verification::done(telemetry::verified(Err(refusal), &RequestSpan::current())),
         }
     }
 
     pub(super) fn verify_credential(&self, credential: IncomingCredential<'_>) -> Verification {
         let scheme = credential.scheme;
+        let span = RequestSpan::current();
         #[cfg(feature = "jwt")]
         if let Some(verified) = self.remembered(&credential) {
-            return Verification::done(telemetry::remembered(verified));
+            return Verification::done(telemetry::remembered(verified, &span));
         }
         let presented = match Presented::new(&credential) {
             Ok(presented) => presented,
-            Err(fault) => return self.conclude(Err(fault), scheme),
+            Err(fault) => return self.conclude(Err(fault), scheme, &span),
         };
         match self.0.parts.check(&credential) {
             Step::Done(found) => {
                 let suited = found.and_then(|found| presented.suits(&found.principal).map(|()| found));
                 #[cfg(feature = "jwt")]
                 let memorable = suited.as_ref().ok().and_then(|found| found.memorable.clone());
-                let verification = self.conclude(suited, scheme);
+                let verification = self.conclude(suited, scheme, &span);
                 #[cfg(feature = "jwt")]
                 if let (Some(memo), Some(memorable), Some(verified)) = (&self.0.memo, memorable, verification.verdict())
                 {
@@ -84,7 +88,7 @@ impl One {
                 let one = self.clone();
                 Verification::waiting(pending, async move {
                     let suited = future.await.and_then(|found| presented.suits(&found.principal).map(|()| found));
-                    one.conclude(suited, scheme).await
+                    one.conclude(suited, scheme, &span).await
                 })
             }
         }
@@ -99,6 +103,13 @@ impl One {
         if let Some(memo) = &self.0.memo {
             memo.clear();
         }
+    }
+
+    pub(super) fn report(&self, status: &mut VerifierStatus) {
+        #[cfg(feature = "jwt")]
+        self.0.parts.jwt.report(&mut status.keys);
+        #[cfg(not(feature = "jwt"))]
+        let _ = status;
     }
 
     pub(super) async fn ready(&self) -> Result<(), Rejection> {
@@ -122,7 +133,7 @@ impl One {
         memo.find(credential.text)
     }
 
-    fn conclude(&self, found: Result<Finding, Fault>, tried: Scheme) -> Verification {
+    fn conclude(&self, found: Result<Finding, Fault>, tried: Scheme, span: &RequestSpan) -> Verification {
         let result = match found {
             Ok(Finding { mut principal, subject_token, .. }) => {
                 principal.scheme = tried;
@@ -130,6 +141,6 @@ impl One {
             }
             Err(fault) => Err(self.refuse(fault, Some(tried))),
         };
-        Verification::done(telemetry::verified(result))
+        Verification::done(telemetry::verified(result, span))
     }
 }

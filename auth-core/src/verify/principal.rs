@@ -3,6 +3,7 @@ use std::time::SystemTime;
 
 use super::rejection::Scheme;
 use super::span::Text;
+use super::subject_hash::subject_hash;
 use crate::{ConfigError, ScopeSet};
 
 /// Who calls, as a credential said it and a [`Verifier`](super::Verifier) confirmed it. Never holds the credential
@@ -102,6 +103,13 @@ impl Principal {
     #[must_use]
     pub fn subject(&self) -> &str {
         self.subject.of(&self.claims)
+    }
+
+    /// A short hash of issuer and subject for logs and traces, by which one caller's requests are found without naming a
+    /// person. Its key is this process's own: another process, and the next start, has other hashes.
+    #[must_use]
+    pub fn subject_hash(&self) -> String {
+        subject_hash(self.issuer(), self.subject())
     }
 
     /// The client that presents the credential, if that is known: `client_id`, or else `azp`.

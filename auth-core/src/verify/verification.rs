@@ -61,7 +61,9 @@ impl Verification {
     pub fn into_result(self) -> Result<Verified, Rejection> {
         match self.0 {
             State::Done(outcome) => outcome,
-            State::Waiting { pending, .. } => super::telemetry::verified(Err(pending)),
+            State::Waiting { pending, .. } => {
+                super::telemetry::verified(Err(pending), &super::telemetry::RequestSpan::current())
+            }
             State::Taken => panic!("`Verification` used after it was ready"),
         }
     }

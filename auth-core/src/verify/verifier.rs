@@ -11,7 +11,10 @@ use super::one::One;
 use super::parts::Parts;
 use super::policy::{Policy, Shortfall};
 use super::rejection::{Challenges, Fault, RejectionKind, Scheme};
-use super::{IncomingCredential, IncomingRequest, Principal, Rejection, Verification, Verified, VerifierId, telemetry};
+use super::{
+    IncomingCredential, IncomingRequest, Principal, Rejection, Verification, Verified, VerifierId, VerifierStatus,
+    telemetry,
+};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::Origin;
 
@@ -270,7 +273,7 @@ impl Verifier {
         if let Some(schemes) = lacking.schemes() {
             refusal = refusal.only_schemes(schemes);
         }
-        telemetry::denied(&refusal);
+        telemetry::denied(&refusal, Some(principal));
         Err(refusal)
     }
 
@@ -289,7 +292,7 @@ impl Verifier {
     #[must_use]
     pub fn refusal(&self, kind: RejectionKind, detail: impl Into<Cow<'static, str>>) -> Rejection {
         let refusal = self.first().refuse(Fault::new(kind, detail), None);
-        telemetry::denied(&refusal);
+        telemetry::denied(&refusal, None);
         refusal
     }
 
@@ -310,6 +313,29 @@ impl Verifier {
             one.forget();
             false
         });
+    }
+
+    /// How the verifier is doing, for readiness probes and dashboards. It asks nobody.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "jwt", feature = "http"))] {
+    /// use tower_auth_core::{JwtVerifier, KeysState};
+    ///
+    /// let verifier = JwtVerifier::issuer("https://login.example.com")?.audience("orders").build()?;
+    /// let status = verifier.status();
+    /// assert_eq!(status.keys[0].state, KeysState::Absent);
+    /// assert!(!status.is_ready());
+    /// # }
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> VerifierStatus {
+        let mut status = VerifierStatus::default();
+        self.any(&mut |one| {
+            one.report(&mut status);
+            false
+        });
+        status
     }
 
     /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this

@@ -7,6 +7,7 @@ use super::check::JwtCheck;
 use crate::SubjectToken;
 use crate::error::{ConfigError, ConfigErrorKind, printable};
 use crate::jose::{JoseError, Jws, MAX_TOKEN_LEN};
+use crate::verify::KeysStatus;
 use crate::verify::keys::{KeyWait, Landed, Miss};
 use crate::verify::memo::{MemoOptions, Memorable};
 use crate::verify::rejection::{Fault, RejectionKind};
@@ -23,6 +24,11 @@ impl Issuers {
 
     pub(in crate::verify) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Tells how the keys of each issuer are.
+    pub(in crate::verify) fn report(&self, keys: &mut Vec<KeysStatus>) {
+        keys.extend(self.0.iter().map(|check| check.keys.status(&check.issuer)));
     }
 
     pub(in crate::verify) fn names(&self) -> Vec<&str> {

@@ -13,7 +13,7 @@ use super::wait::{KeyWait, Landed};
 use crate::MonotonicTime;
 use crate::clock::within;
 use crate::jose::JwkSet;
-use crate::verify::telemetry;
+use crate::verify::{KeysStatus, telemetry};
 
 /// How long after its timeout a fetch that was neither ended nor dropped is believed lost: its runtime stands still.
 const GRACE: Duration = Duration::from_secs(1);
@@ -49,6 +49,14 @@ impl Flow {
 
     pub(super) fn claim_cooldown(&mut self, until: MonotonicTime) {
         self.cool_until = self.cool_until.max(until);
+    }
+
+    /// Tells what became of the last fetches.
+    pub(super) fn report(&self, now: MonotonicTime, status: &mut KeysStatus) {
+        status.fetching = self.flight.as_ref().is_some_and(|flight| now < flight.lost_at);
+        status.last_failure = self.last_error.as_ref().map(|error| error.code);
+        status.consecutive_failures = self.failures;
+        status.next_attempt_in = Some(self.next_attempt.saturating_since(now)).filter(|left| !left.is_zero());
     }
 
     /// The error to answer with while the server is left alone.
@@ -137,7 +145,7 @@ impl Store {
                 for skipped in keys.skipped() {
                     telemetry::key_skipped(&self.issuer, skipped);
                 }
-                telemetry::keys_fetched(&self.issuer, keys.keys().len(), keys.skipped().len());
+                telemetry::keys_fetched(&self.issuer, keys.keys().len(), keys.skipped().len(), self.clock.wall());
                 let snapshot = Snapshot::new(keys, Generation(id), &self.clock, &self.limits, fastrand::f64());
                 self.snapshot.store(Some(Arc::new(snapshot)));
                 flow.failures = 0;

@@ -38,9 +38,13 @@ impl Snapshot {
     }
 
     /// By the clock that says more: the monotonic one stands still while the machine is suspended.
-    pub(super) fn age(&self, now: MonotonicTime, wall: SystemTime, limits: &Limits) -> Age {
+    pub(super) fn time_since_fetch(&self, now: MonotonicTime, wall: SystemTime) -> Duration {
         let by_wall = wall.duration_since(self.fetched_wall).unwrap_or_default();
-        let age = now.saturating_since(self.fetched).max(by_wall);
+        now.saturating_since(self.fetched).max(by_wall)
+    }
+
+    pub(super) fn age(&self, now: MonotonicTime, wall: SystemTime, limits: &Limits) -> Age {
+        let age = self.time_since_fetch(now, wall);
         if age < self.ahead {
             Age::Fresh
         } else if age < limits.max_age {

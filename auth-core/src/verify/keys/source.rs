@@ -6,6 +6,7 @@ use super::store::Store;
 use super::wait::{KeyWait, Landed};
 use crate::jose::{JoseError, JwkSet, Jws, VerifyingKey};
 use crate::verify::rejection::{Fault, RejectionKind};
+use crate::verify::{KeysState, KeysStatus};
 
 /// Where the keys of one issuer are.
 #[derive(Debug)]
@@ -45,6 +46,24 @@ impl KeySource {
         match self {
             Self::Fixed(_) | Self::Shared(_) => true,
             Self::Fetched(store) => store.serves(generation, wall),
+        }
+    }
+
+    pub(in crate::verify) fn status(&self, issuer: &str) -> KeysStatus {
+        let usable = match self {
+            Self::Fixed(keys) => keys.keys().len(),
+            Self::Shared(_) => 1,
+            Self::Fetched(store) => return store.status(),
+        };
+        KeysStatus {
+            issuer: issuer.to_owned(),
+            state: KeysState::Fixed,
+            usable,
+            age: None,
+            fetching: false,
+            last_failure: None,
+            consecutive_failures: 0,
+            next_attempt_in: None,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::Clock;
 use crate::http::{HttpClient, PlaintextRules};
 use crate::jose::Jws;
 use crate::verify::rejection::{Fault, RejectionKind};
+use crate::verify::{KeysState, KeysStatus};
 
 /// The fetched keys of one issuer. Readers take no lock while the keys are fresh.
 pub(in crate::verify) struct Store {
@@ -91,6 +92,29 @@ impl Store {
         self.snapshot.load().as_deref().is_some_and(|snapshot| {
             snapshot.generation == generation && snapshot.age(self.clock.now(), wall, &self.limits) != Age::Dead
         })
+    }
+
+    pub(super) fn status(&self) -> KeysStatus {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        let snapshot = self.snapshot.load_full();
+        let state = match snapshot.as_deref().map(|one| one.age(now, wall, &self.limits)) {
+            None => KeysState::Absent,
+            Some(Age::Fresh | Age::Due) => KeysState::Fresh,
+            Some(Age::Old) => KeysState::Stale,
+            Some(Age::Dead) => KeysState::Dead,
+        };
+        let mut status = KeysStatus {
+            issuer: self.issuer.to_string(),
+            state,
+            usable: snapshot.as_deref().map_or(0, |one| one.keys.keys().len()),
+            age: snapshot.as_deref().map(|one| one.time_since_fetch(now, wall)),
+            fetching: false,
+            last_failure: None,
+            consecutive_failures: 0,
+            next_attempt_in: None,
+        };
+        self.flow().report(now, &mut status);
+        status
     }
 
     /// Whether keys are there that need no waiting.

@@ -125,6 +125,12 @@ impl Rejection {
         self.0.kind.message()
     }
 
+    /// The kind of credential that was refused; `None` if there was none, or nobody could tell.
+    #[must_use]
+    pub fn tried(&self) -> Option<Scheme> {
+        self.0.tried
+    }
+
     /// The scopes that the request needed, if it lacked one.
     #[must_use]
     pub fn needed_scope(&self) -> Option<&ScopeSet> {

@@ -1,0 +1,13 @@
+//! Events, spans and metrics of verification. Nothing of a credential is in them.
+
+mod audit;
+#[cfg(feature = "jwt")]
+mod keys;
+mod outcome;
+
+pub(super) use self::audit::denied;
+#[cfg(feature = "jwt")]
+pub(super) use self::keys::{key_skipped, keys_failed, keys_fetched};
+#[cfg(feature = "jwt")]
+pub(super) use self::outcome::remembered;
+pub(super) use self::outcome::{RequestSpan, verified};
