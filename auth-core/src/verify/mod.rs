@@ -9,6 +9,7 @@ mod claim;
 #[cfg(feature = "jwt")]
 mod claims;
 mod digest;
+mod expiry;
 mod incoming;
 #[cfg(feature = "jwt")]
 mod jwt;
@@ -22,6 +23,7 @@ mod policy;
 mod principal;
 mod rejection;
 mod request;
+mod resource_metadata;
 mod span;
 #[cfg(feature = "spec")]
 mod spec;
@@ -42,8 +44,9 @@ pub use self::incoming::IncomingCredential;
 pub use self::jwt::{JwtVerifier, Profile};
 pub use self::policy::Policy;
 pub use self::principal::{Method, Principal};
-pub use self::rejection::{Rejection, RejectionKind, Scheme};
+pub use self::rejection::{Rejection, RejectionBody, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;
+pub use self::resource_metadata::ResourceMetadata;
 #[cfg(feature = "spec")]
 pub use self::spec::VerifierSpec;
 pub use self::status::{KeysState, KeysStatus, VerifierStatus};

@@ -19,11 +19,7 @@ pub(super) fn find<'a>(json: &'a str, place: &str) -> Option<&'a str> {
 /// The same for a pointer without its first slash.
 pub(super) fn follow<'a>(json: &'a str, pointer: &str) -> Option<&'a str> {
     pointer.split('/').try_fold(json, |value, token| {
-        if value.trim_start().starts_with('[') {
-            item(value, token)
-        } else {
-            member(value, &unescaped(token))
-        }
+        if value.trim_start().starts_with('[') { item(value, token) } else { member(value, &unescaped(token)) }
     })
 }
 

@@ -66,7 +66,9 @@ impl<'a> Claim<'a> {
     /// The claim, if it is a number.
     #[must_use]
     pub fn as_f64(self) -> Option<f64> {
-        self.json.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']).then(|| self.json.parse().ok())?
+        self.json
+            .starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+            .then(|| self.json.parse().ok())?
     }
 
     /// Whether the claim is `null`.

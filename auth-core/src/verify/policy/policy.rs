@@ -6,11 +6,11 @@ use std::time::Duration;
 #[cfg(feature = "jwt")]
 use super::claim_rule::ClaimRule;
 use super::rule::{Answer, Context, Rule};
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::scope::is_scope_byte;
 #[cfg(feature = "jwt")]
 use crate::verify::Claim;
 use crate::verify::{Principal, Scheme};
-use crate::error::{ConfigError, ConfigErrorKind};
-use crate::scope::is_scope_byte;
 use crate::{Clock, ScopeSet};
 
 /// What a verified caller must have to be let in.
@@ -252,14 +252,10 @@ impl Policy {
     /// # Errors
     /// The first mistake in it, or in a policy that it is made of.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if let Some((kind, message)) = &self.0.mistake {
-            return Err(ConfigError::new(*kind, message.as_str()));
+        match &self.0.mistake {
+            Some((kind, message)) => Err(ConfigError::new(*kind, message.as_str())),
+            None => Ok(()),
         }
-        self.0.rules.iter().try_for_each(|rule| match rule {
-            Rule::All(policy) | Rule::Unless(policy) => policy.check(),
-            Rule::Any(policies) => policies.iter().try_for_each(Self::check),
-            _ => Ok(()),
-        })
     }
 
     pub(super) fn answer(&self, principal: &Principal, context: Context<'_>) -> Answer {
@@ -277,14 +273,21 @@ impl Policy {
 
     /// What is said around the rules of this policy.
     pub(super) fn within<'a>(&'a self, around: Context<'a>) -> Context<'a> {
-        Context {
-            separator: self.0.separator.or(around.separator),
-            clock: self.0.clock.as_ref().or(around.clock),
-        }
+        Context { separator: self.0.separator.or(around.separator), clock: self.0.clock.as_ref().or(around.clock) }
     }
 
     fn with(mut self, rule: Rule) -> Self {
-        Arc::make_mut(&mut self.0).rules.push(rule);
+        let inner = Arc::make_mut(&mut self.0);
+        if inner.mistake.is_none() {
+            // A mistake in a part is one of the whole, which would else let in whom another part does.
+            let parts = match &rule {
+                Rule::All(policy) | Rule::Unless(policy) => std::slice::from_ref(policy),
+                Rule::Any(policies) => policies,
+                _ => &[],
+            };
+            inner.mistake = parts.iter().find_map(|policy| policy.0.mistake.clone());
+        }
+        inner.rules.push(rule);
         self
     }
 

@@ -57,12 +57,8 @@ impl Rule {
             Answer::from(value.is_some_and(|value| list.iter().any(|one| **one == *value)))
         };
         match self {
-            Self::Scopes(needed) => {
-                needed.iter().all(|scope| has_scope(principal, scope, context.separator)).into()
-            }
-            Self::AnyScope(scopes) => {
-                scopes.iter().any(|scope| has_scope(principal, scope, context.separator)).into()
-            }
+            Self::Scopes(needed) => needed.iter().all(|scope| has_scope(principal, scope, context.separator)).into(),
+            Self::AnyScope(scopes) => scopes.iter().any(|scope| has_scope(principal, scope, context.separator)).into(),
             Self::AnyRole(roles) => roles.iter().any(|role| principal.has_role(role)).into(),
             #[cfg(feature = "jwt")]
             Self::Claim(rule) => rule.answer(principal),

@@ -35,7 +35,8 @@ mod tests {
         for own in ["orders:read:own", "orders:read", "orders"] {
             assert!(grants(own, "orders:read:own", Some(':')), "{own}");
         }
-        for own in ["order", "orders:", "orders:read:", "orders:rea", "orders:read:own:x", ":", "", "Orders", "orders/"] {
+        for own in ["order", "orders:", "orders:read:", "orders:rea", "orders:read:own:x", ":", "", "Orders", "orders/"]
+        {
             assert!(!grants(own, "orders:read:own", Some(':')), "{own}");
         }
         assert!(grants("a", "a.b", Some('.')) && !grants("a", "a:b", Some('.')));

@@ -92,8 +92,8 @@ impl Shortfall {
     }
 
     fn within(policy: &Policy, principal: &Principal, context: Context<'_>) -> Self {
-        if policy.check().is_err() {
-            return Self::new(Need::Service, format!("the policy has a mistake: {policy:?}"));
+        if let Err(mistake) = policy.check() {
+            return Self::new(Need::Service, format!("the policy has a mistake: {mistake}"));
         }
         let context = policy.within(context);
         policy.rules().iter().fold(Self::default(), |whole, rule| whole.and(Self::of_rule(rule, principal, context)))
@@ -124,7 +124,8 @@ impl Shortfall {
                 Self::new(Need::Other, format!("the claim {:?} is {why}", claim.place()))
             }
             Rule::Schemes(schemes) => {
-                let detail = format!("the request came by {}, and may come by {schemes:?}", principal.scheme().as_str());
+                let detail =
+                    format!("the request came by {}, and may come by {schemes:?}", principal.scheme().as_str());
                 Self { schemes: schemes.to_vec(), ..Self::new(Need::OtherCredential, detail) }
             }
             Rule::Issuers(_) => Self::new(Need::Other, "the issuer is not on the list of the policy".to_owned()),
@@ -145,10 +146,7 @@ impl Shortfall {
                 let shortfalls = policies.iter().map(|policy| Self::within(policy, principal, context));
                 shortfalls.min_by_key(|short| short.need).unwrap_or_default()
             }
-            Rule::Unless(policy) => {
-                let short = Self::new(Need::Other, format!("the caller is one that is refused: {policy:?}"));
-                if policy.check().is_err() { Self { need: Need::Service, ..short } } else { short }
-            }
+            Rule::Unless(policy) => Self::new(Need::Other, format!("the caller is one that is refused: {policy:?}")),
         }
     }
 
