@@ -38,6 +38,7 @@ impl ClaimRule {
         let Some(claim) = principal.claim(&self.place) else { return Answer::No };
         let holds = match &self.test {
             Test::Has(value) if claim.has(value) => Some(true),
+            Test::Has(_) if claim.as_text().is_some() => Some(false),
             // What is no text may mean anything.
             Test::Has(_) => claim.texts().map(|_| false),
             Test::Where(test) => test(claim),
