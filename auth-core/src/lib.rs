@@ -62,7 +62,9 @@ mod http;
 pub mod jose;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 mod json;
-#[cfg(any(feature = "oauth", feature = "jwt"))]
+#[cfg(feature = "verify")]
+mod json_writer;
+#[cfg(any(feature = "oauth", feature = "verify"))]
 mod metadata;
 #[cfg(feature = "oauth")]
 mod oauth;
@@ -160,8 +162,8 @@ pub use self::verify::{Actor, Claim, ClaimedIssuer, JwtVerifier, Preset, Profile
 #[cfg(feature = "verify")]
 pub use self::verify::{
     ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState,
-    KeysStatus, Method, NewApiKey, Principal, Rejection, RejectionKind, Scheme, Verification, Verified, Verifier,
-    VerifierId, VerifierStatus,
+    KeysStatus, Method, NewApiKey, Policy, Principal, Rejection, RejectionBody, RejectionKind, ResourceMetadata, Scheme,
+    Verification, Verified, Verifier, VerifierId, VerifierStatus,
 };
 #[cfg(feature = "introspection")]
 pub use self::verify::{IntrospectionStatus, IntrospectionVerifier};

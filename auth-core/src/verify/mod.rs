@@ -10,6 +10,7 @@ mod claim;
 #[cfg(feature = "jwt")]
 mod claims;
 mod digest;
+mod expiry;
 mod incoming;
 #[cfg(feature = "introspection")]
 mod introspection;
@@ -21,11 +22,13 @@ mod keys;
 mod memo;
 mod one;
 mod parts;
+mod policy;
 #[cfg(feature = "jwt")]
 mod preset;
 mod principal;
 mod rejection;
 mod request;
+mod resource_metadata;
 mod span;
 #[cfg(feature = "spec")]
 mod spec;
@@ -49,11 +52,13 @@ pub use self::incoming::IncomingCredential;
 pub use self::introspection::IntrospectionVerifier;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{ClaimedIssuer, JwtVerifier, Profile, TrustedIssuers};
+pub use self::policy::Policy;
 #[cfg(feature = "jwt")]
 pub use self::preset::Preset;
 pub use self::principal::{Method, Principal};
-pub use self::rejection::{Rejection, RejectionKind, Scheme};
+pub use self::rejection::{Rejection, RejectionBody, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;
+pub use self::resource_metadata::ResourceMetadata;
 #[cfg(feature = "spec")]
 pub use self::spec::VerifierSpec;
 #[cfg(feature = "introspection")]

@@ -9,7 +9,7 @@ use super::incoming::Accepted;
 use super::introspection::Introspection;
 #[cfg(feature = "jwt")]
 use super::jwt::Issuers;
-use super::rejection::{Challenges, Fault, RejectionKind, Scheme};
+use super::rejection::{Challenges, Fault, RejectionBody, RejectionKind, Scheme};
 use super::step::Step;
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -24,6 +24,8 @@ pub(super) struct Parts {
     pub(super) api_key: Option<Arc<ApiKeys>>,
     pub(super) binding: Binding,
     pub(super) challenges: Arc<Challenges>,
+    /// What stands in refusals, if that was said.
+    pub(super) body: Option<RejectionBody>,
 }
 
 pub(super) const NO_CREDENTIAL: &str = "the request has no credential of an accepted kind";
@@ -40,6 +42,7 @@ impl Parts {
             api_key: None,
             binding: Binding::default(),
             challenges: Arc::new(challenges),
+            body: None,
         }
     }
 
@@ -64,6 +67,7 @@ impl Parts {
         self.api_key = self.api_key.take().or_else(|| other.api_key.clone());
         self.binding.merge(&other.binding)?;
         Arc::make_mut(&mut self.challenges).merge(&other.challenges);
+        self.body = self.body.or(other.body);
         Ok(())
     }
 

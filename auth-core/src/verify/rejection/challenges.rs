@@ -70,6 +70,11 @@ impl Challenges {
         Ok(())
     }
 
+    /// The challenges of these schemes.
+    pub(in crate::verify) fn among(&self, schemes: &[Scheme]) -> Self {
+        Self(self.0.iter().filter(|(own, _)| schemes.contains(own)).cloned().collect())
+    }
+
     /// Adds a parameter to the challenges that ask for a token.
     ///
     /// # Errors
