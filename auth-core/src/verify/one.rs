@@ -70,6 +70,8 @@ impl One {
             Ok(presented) => presented,
             Err(fault) => return self.conclude(Err(fault), scheme, &span),
         };
+        #[cfg(feature = "jwt")]
+        let epoch = self.0.memo.as_ref().map(Memo::epoch);
         match self.0.parts.check(&credential) {
             Step::Done(found) => {
                 let suited = found.and_then(|found| presented.suits(&found.principal).map(|()| found));
@@ -77,9 +79,10 @@ impl One {
                 let memorable = suited.as_ref().ok().and_then(|found| found.memorable.clone());
                 let verification = self.conclude(suited, scheme, &span);
                 #[cfg(feature = "jwt")]
-                if let (Some(memo), Some(memorable), Some(verified)) = (&self.0.memo, memorable, verification.verdict())
+                if let (Some(memo), Some(since), Some(memorable), Some(verified)) =
+                    (&self.0.memo, epoch, memorable, verification.verdict())
                 {
-                    memo.insert(credential.text, memorable, verified);
+                    memo.insert(credential.text, memorable, since, verified);
                 }
                 verification
             }
