@@ -68,11 +68,13 @@ impl Issuers {
         let token = Zeroizing::new(token.to_owned());
         async move {
             let landed = wait.landed().await;
-            issuers.attempt(&token, Some(&landed)).map_err(|miss| match miss {
-                Miss::Fault(fault) => fault,
-                // Nobody is told to wait twice.
-                Miss::Wait(wait) => wait.pending(),
-            })
+            let again = match issuers.attempt(&token, Some(&landed)) {
+                Err(Miss::Wait(again)) => again,
+                other => return other.map_err(Miss::into_fault),
+            };
+            // The first fetch was somebody else's, from before; nobody waits for a third.
+            let landed = again.landed().await;
+            issuers.attempt(&token, Some(&landed)).map_err(Miss::into_fault)
         }
     }
 

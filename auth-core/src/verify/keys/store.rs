@@ -11,11 +11,11 @@ use super::limits::Limits;
 use super::snapshot::{Age, Generation, Snapshot};
 use super::source::{Miss, judge};
 use super::wait::{Landed, unavailable};
-use crate::Clock;
 use crate::http::{HttpClient, PlaintextRules};
 use crate::jose::Jws;
 use crate::verify::rejection::{Fault, RejectionKind};
 use crate::verify::{KeysState, KeysStatus};
+use crate::{Clock, MonotonicTime};
 
 /// The fetched keys of one issuer. Readers take no lock while the keys are fresh.
 pub(in crate::verify) struct Store {
@@ -49,8 +49,7 @@ impl Store {
         })
     }
 
-    /// Checks a signature with the keys that are there, or says what to wait for. `after` is what came of waiting,
-    /// which happens once for a token.
+    /// Checks a signature with the keys that are there, or says what to wait for. `after` is what came of waiting.
     pub(in crate::verify) fn verify(
         self: &Arc<Self>,
         jws: &Jws<'_>,
@@ -67,7 +66,7 @@ impl Store {
                     return Err(Miss::Wait(wait));
                 }
             }
-            if matches!(age, Age::Due | Age::Old) && now.as_nanos() >= self.gate.load(Ordering::Relaxed) {
+            if matches!(age, Age::Due | Age::Old) && self.may_begin(now) {
                 let _ = self.begin();
             }
             if age != Age::Dead {
@@ -87,11 +86,25 @@ impl Store {
         }
     }
 
-    /// Whether the keys of this generation are those in use.
+    /// Whether the keys of this generation are those in use, and nothing is to be done about their age: that is for
+    /// [`verify`](Self::verify).
     pub(super) fn serves(&self, generation: Generation, wall: SystemTime) -> bool {
-        self.snapshot.load().as_deref().is_some_and(|snapshot| {
-            snapshot.generation == generation && snapshot.age(self.clock.now(), wall, &self.limits) != Age::Dead
-        })
+        let now = self.clock.now();
+        let guard = self.snapshot.load();
+        let Some(snapshot) = guard.as_deref().filter(|snapshot| snapshot.generation == generation) else {
+            return false;
+        };
+        match snapshot.age(now, wall, &self.limits) {
+            Age::Fresh => true,
+            Age::Due => !self.may_begin(now),
+            Age::Old => !self.may_begin(now) && self.flow().has_failed(),
+            Age::Dead => false,
+        }
+    }
+
+    /// Whether a fetch in the background could start: none is under way, and the server is not left alone.
+    fn may_begin(&self, now: MonotonicTime) -> bool {
+        now.as_nanos() >= self.gate.load(Ordering::Relaxed)
     }
 
     pub(super) fn status(&self) -> KeysStatus {
@@ -136,13 +149,14 @@ impl Store {
     #[cold]
     fn unknown(self: &Arc<Self>, refused: Fault, after: Option<&Landed>) -> Miss {
         match after {
-            None => match self.begin_forced() {
+            // An answer that was under way when the token came may be from before its key was published.
+            None | Some(Landed { error: None, is_earlier: true, .. }) => match self.begin_forced() {
                 Some(Begin::Join(wait)) => Miss::Wait(wait),
                 Some(Begin::Fail(error)) => unavailable(&error).into(),
                 None => refused.into(),
             },
             Some(Landed { error: Some(error), .. }) => unavailable(error).into(),
-            Some(Landed { error: None, started }) => {
+            Some(Landed { error: None, started, .. }) => {
                 // The fetch was for this token too, so it counts as one for an unknown key.
                 self.flow().claim_cooldown(*started + self.limits.cooldown);
                 refused.into()
