@@ -175,3 +175,55 @@ impl fmt::Debug for Store {
         f.debug_struct("Store").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::http::Endpoint;
+    use crate::jose::{Algorithm, JwkSet, MAX_TOKEN_LEN, SigningKey, TokenHeader};
+
+    const ISSUER: &str = "https://login.example.com";
+
+    /// With fresh keys of one signer, and a server that is never to be asked.
+    fn fresh(signer: &SigningKey) -> Arc<Store> {
+        let rules = PlaintextRules::default();
+        let place = Place::At(Endpoint::parse("key set", ISSUER, &rules).unwrap());
+        let nobody = |_| std::future::ready(Err::<http::Response<bytes::Bytes>, _>(std::io::Error::other("nobody")));
+        let http = HttpClient::new(tower::service_fn(nobody));
+        let store = Store::new(ISSUER, place, rules, http, Clock::system(), Limits::default());
+        let keys: JwkSet = [signer.verifying_key(Some("k1")).unwrap()].into_iter().collect();
+        let snapshot = Snapshot::new(keys, Generation(1), &store.clock, &store.limits, 0.0);
+        store.snapshot.store(Some(Arc::new(snapshot)));
+        store
+    }
+
+    // THREAT-A3
+    #[test]
+    fn fresh_keys_verify_and_uphold_verdicts_while_somebody_else_holds_the_only_lock() {
+        let signer = SigningKey::generate(Algorithm::Es256).unwrap();
+        let store = fresh(&signer);
+        let claims = std::collections::BTreeMap::from([("sub", "alice")]);
+        let token = signer.sign(&TokenHeader::new().kid("k1"), &claims).unwrap();
+        let held = store.flow();
+        let (done, finished) = mpsc::channel();
+        let verifying = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || {
+                let mut buffer = Vec::new();
+                let jws = Jws::parse(&token, MAX_TOKEN_LEN, &mut buffer).unwrap();
+                let wall = store.clock.wall();
+                let generation = store.verify(&jws, wall, None).ok();
+                done.send((generation, store.serves(Generation(1), wall))).unwrap();
+            })
+        };
+        // Long, so that a busy machine fails nobody; whoever wants the lock waits for ever.
+        let outcome = finished.recv_timeout(Duration::from_secs(60));
+        drop(held);
+        assert_eq!(outcome, Ok((Some(Generation(1)), true)));
+        verifying.join().unwrap();
+    }
+}
