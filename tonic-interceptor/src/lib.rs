@@ -42,8 +42,10 @@ mod client;
 mod server;
 
 pub use self::client::{GrpcAuth, GrpcAuthFuture, GrpcAuthLayer, TokenInterceptor};
+#[cfg(feature = "error-details")]
+pub use self::server::status_with_details;
 #[cfg(feature = "verify")]
 pub use self::server::{
-    GrpcValidate, GrpcValidateFuture, GrpcValidateLayer, VerifyInterceptor, principal, status_from_rejection,
-    subject_token,
+    GrpcValidate, GrpcValidateFuture, GrpcValidateLayer, LifetimeBody, VerifyInterceptor, principal,
+    status_from_rejection, subject_token,
 };

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use tokio_test::{assert_pending, assert_ready_ok};
 use tonic::server::NamedService;
 use tower::{Layer, Service};
@@ -39,7 +40,8 @@ async fn the_service_that_was_ready_gets_the_call_and_a_refused_one_costs_nothin
     let (request, respond) = handle.next_request().await.unwrap();
     assert_eq!(request.extensions().get::<Verified>().unwrap().subject(), "batch");
     respond.send_response(Response::new("done".to_owned()));
-    assert_eq!(answer.await.unwrap().unwrap().body(), "done");
+    let body = answer.await.unwrap().unwrap().into_body();
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "done");
     assert_pending!(service.poll_ready());
 }
 

@@ -3,74 +3,65 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::Response;
 use pin_project_lite::pin_project;
-use tower_auth::ValidateFuture;
-use tower_service::Service;
 
-use super::refusal::NoMethod;
+use super::refusal::{NoMethod, Refusals};
 
 pin_project! {
     /// The future of [`GrpcValidate`](super::GrpcValidate).
     ///
     /// # Cancel safety
     /// Dropping it cancels the call, never a fetch of keys.
-    pub struct GrpcValidateFuture<S, B>
-    where
-        S: Service<Request<B>>,
-    {
+    pub struct GrpcValidateFuture<F> {
         #[pin]
-        state: State<S, B>,
+        state: State<F>,
+        refusals: Refusals,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<S, B>
-    where
-        S: Service<Request<B>>,
-    {
-        Validating { #[pin] response: ValidateFuture<S, B> },
+    enum State<F> {
+        Validating { #[pin] response: F },
         NoMethod { refusal: NoMethod },
     }
 }
 
-impl<S, B> GrpcValidateFuture<S, B>
-where
-    S: Service<Request<B>>,
-{
-    pub(super) fn validating(response: ValidateFuture<S, B>) -> Self {
-        Self { state: State::Validating { response } }
+impl<F> GrpcValidateFuture<F> {
+    pub(super) fn validating(response: F, refusals: Refusals) -> Self {
+        Self { state: State::Validating { response }, refusals }
     }
 
     pub(super) fn no_method(refusal: NoMethod) -> Self {
-        Self { state: State::NoMethod { refusal } }
+        Self { state: State::NoMethod { refusal }, refusals: Refusals::default() }
     }
 }
 
-impl<S, B, R> Future for GrpcValidateFuture<S, B>
+impl<F, R, E> Future for GrpcValidateFuture<F>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    F: Future<Output = Result<Response<R>, E>>,
     R: Default,
 {
-    type Output = Result<Response<R>, S::Error>;
+    type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProjection::Validating { response } => response.poll(context),
+        let this = self.project();
+        match this.state.project() {
+            StateProjection::Validating { response } => response.poll(context).map_ok(|mut response| {
+                this.refusals.complete(&mut response);
+                response
+            }),
             StateProjection::NoMethod { refusal } => Poll::Ready(Ok(refusal.to_response())),
         }
     }
 }
 
-impl<S, B> fmt::Debug for GrpcValidateFuture<S, B>
-where
-    S: Service<Request<B>>,
-{
+impl<F> fmt::Debug for GrpcValidateFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.state {
-            State::Validating { response } => f.debug_tuple("GrpcValidateFuture").field(response).finish(),
-            State::NoMethod { .. } => f.write_str("GrpcValidateFuture(no method)"),
-        }
+        f.write_str(match &self.state {
+            State::Validating { .. } => "GrpcValidateFuture(validating)",
+            State::NoMethod { .. } => "GrpcValidateFuture(no method)",
+        })
     }
 }

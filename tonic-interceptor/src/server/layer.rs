@@ -1,7 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tower_auth_core::{ConfigError, Verifier};
+use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Verifier};
 use tower_layer::Layer;
 
 use super::GrpcValidate;
@@ -58,7 +59,8 @@ use super::policies::Policies;
 ///
 /// # How a deployment can weaken it
 /// [`allow_anonymous`](Self::allow_anonymous) leaves the decision to the handler. A rule for a name that no service has
-/// is not noticed: only its grammar is checked. The credential is checked when a call begins: a stream may outlive it.
+/// is not noticed: only its grammar is checked. The credential is checked when a call begins, and a stream may outlive it unless
+/// [`end_at_expiry`](Self::end_at_expiry) or [`recheck`](Self::recheck) say otherwise.
 #[derive(Clone)]
 pub struct GrpcValidateLayer {
     policies: Arc<Policies>,
@@ -112,10 +114,75 @@ impl GrpcValidateLayer {
         self.with(|policies| policies.add_anonymous(method_or_service))
     }
 
+    /// Lets calls without a credential pass to the health service, as load balancers and orchestrators make them.
+    ///
+    /// # Errors
+    /// When the service `grpc.health.v1.Health` has a rule already.
+    pub fn allow_health(self) -> Result<Self, ConfigError> {
+        self.allow_anonymous("grpc.health.v1.Health")
+    }
+
+    /// Lets calls without a credential pass to the reflection services, of both versions.
+    ///
+    /// # Errors
+    /// When one of them has a rule already.
+    ///
+    /// # Security
+    /// Anybody can then read the names of all services and messages.
+    pub fn allow_reflection(self) -> Result<Self, ConfigError> {
+        self.allow_anonymous("grpc.reflection.v1.ServerReflection")?
+            .allow_anonymous("grpc.reflection.v1alpha.ServerReflection")
+    }
+
     /// Takes the credential out of the metadata before the service sees it. By default it stays.
     #[must_use]
     pub fn strip_authorization(mut self) -> Self {
         Arc::make_mut(&mut self.policies).strip_authorization();
+        self
+    }
+
+    /// Ends a call when the credential that it began with expires: with `UNAUTHENTICATED` in the trailers, for the caller to
+    /// begin anew with a new one. By default a stream may outlive its credential.
+    ///
+    /// A call that is not answered by then is ended as well: nothing tells a long unary call from a stream of the client. The
+    /// leeway of the verifier does not count here. A credential without an end, such as a password, ends no call.
+    #[must_use]
+    pub fn end_at_expiry(mut self) -> Self {
+        Arc::make_mut(&mut self.policies).lifetime_mut().ends_at_expiry = true;
+        self
+    }
+
+    /// Verifies the credential of a call again, as often as this while it lasts, and ends the call once it is refused: because
+    /// it was revoked, by the word of an introspection, or the key that signed it withdrawn. That nothing can be said at the
+    /// time ends no call.
+    ///
+    /// A DPoP proof is good for one request, so calls with one are not looked at again; see
+    /// [`end_at_expiry`](Self::end_at_expiry) for those.
+    ///
+    /// # Errors
+    /// When `every` is under a second.
+    pub fn recheck(mut self, every: Duration) -> Result<Self, ConfigError> {
+        if every < Duration::from_secs(1) {
+            let message = "credentials are to be verified again more often than once a second";
+            return Err(ConfigError::new(ConfigErrorKind::InvalidOption, message));
+        }
+        Arc::make_mut(&mut self.policies).lifetime_mut().recheck = Some(every);
+        Ok(self)
+    }
+
+    /// Adds details that programs can read to refusals (`grpc-status-details-bin`); see
+    /// [`status_with_details`](super::status_with_details()). `domain` is the name of your service.
+    #[cfg(feature = "error-details")]
+    #[must_use]
+    pub fn error_details(mut self, domain: &str) -> Self {
+        Arc::make_mut(&mut self.policies).refusals_mut().details = Some(domain.into());
+        self
+    }
+
+    /// Takes the time, for [`end_at_expiry`](Self::end_at_expiry) and [`recheck`](Self::recheck), from `clock`.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        Arc::make_mut(&mut self.policies).lifetime_mut().clock = clock;
         self
     }
 

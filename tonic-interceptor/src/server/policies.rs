@@ -3,7 +3,9 @@ use std::collections::HashMap;
 use tower_auth::ValidateLayer;
 use tower_auth_core::{ConfigError, ConfigErrorKind, Verifier};
 
+use super::lifetime;
 use super::method_path::{MethodPath, is_service_name};
+use super::refusal::Refusals;
 
 /// What each method demands: one [`ValidateLayer`] for each rule, so that verification is written once.
 #[derive(Clone)]
@@ -15,6 +17,9 @@ pub(super) struct Policies {
     methods: HashMap<String, Rule>,
     /// By `package.Service`.
     services: HashMap<String, Rule>,
+    verifier: Verifier,
+    lifetime: lifetime::Rule,
+    refusals: Refusals,
 }
 
 #[derive(Clone)]
@@ -25,9 +30,34 @@ enum Rule {
 
 impl Policies {
     pub(super) fn new(verifier: Verifier) -> Self {
-        let standard = ValidateLayer::new(verifier);
+        let standard = ValidateLayer::new(verifier.clone());
         let anonymous = standard.clone().allow_missing();
-        Self { standard, anonymous, methods: HashMap::new(), services: HashMap::new() }
+        let (methods, services) = (HashMap::new(), HashMap::new());
+        let (lifetime, refusals) = (lifetime::Rule::default(), Refusals::default());
+        Self { standard, anonymous, methods, services, verifier, lifetime, refusals }
+    }
+
+    pub(super) fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// What happens to calls that outlive their credential.
+    pub(super) fn lifetime(&self) -> &lifetime::Rule {
+        &self.lifetime
+    }
+
+    /// What refusals tell.
+    pub(super) fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    #[cfg(feature = "error-details")]
+    pub(super) fn refusals_mut(&mut self) -> &mut Refusals {
+        &mut self.refusals
+    }
+
+    pub(super) fn lifetime_mut(&mut self) -> &mut lifetime::Rule {
+        &mut self.lifetime
     }
 
     /// The most specific rule for a method.

@@ -5,10 +5,12 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tonic::server::NamedService;
+use tower_auth::ValidateFuture;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::future::GrpcValidateFuture;
+use super::lifetime::{Lifetime, LifetimeBody};
 use super::method_path::MethodPath;
 use super::policies::Policies;
 use super::refusal::NoMethod;
@@ -32,17 +34,16 @@ impl<S> GrpcValidate<S> {
 impl<S, B, R> Service<Request<B>> for GrpcValidate<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
-    R: Default,
 {
-    type Response = Response<R>;
+    type Response = Response<LifetimeBody<R>>;
     type Error = S::Error;
-    type Future = GrpcValidateFuture<S, B>;
+    type Future = GrpcValidateFuture<ValidateFuture<Lifetime<S>, B>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> GrpcValidateFuture<S, B> {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let uri = request.uri();
         let path = if uri.query().is_none() { MethodPath::parse(uri.path()) } else { None };
         let Some(path) = path else {
@@ -53,7 +54,9 @@ where
         // The one in `self` was polled ready, so that one travels with the request.
         let spare = self.inner.clone();
         let ready = mem::replace(&mut self.inner, spare);
-        GrpcValidateFuture::validating(policy.layer(ready).call(request))
+        let refusals = self.policies.refusals();
+        let plan = self.policies.lifetime().prepare(&request, self.policies.verifier(), refusals);
+        GrpcValidateFuture::validating(policy.layer(Lifetime::new(ready, plan)).call(request), refusals.clone())
     }
 }
 
