@@ -162,12 +162,12 @@ pub use self::verify::{Actor, Claim, ClaimedIssuer, JwtVerifier, Preset, Profile
 #[cfg(feature = "verify")]
 pub use self::verify::{
     ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState,
-    KeysStatus, Method, NewApiKey, Policy, Principal, Rejection, RejectionBody, RejectionKind, ResourceMetadata, Scheme,
-    Verification, Verified, Verifier, VerifierId, VerifierStatus,
+    KeysStatus, Method, NewApiKey, Policy, Principal, Rejection, RejectionBody, RejectionKind, ResourceMetadata,
+    Scheme, Verification, Verified, Verifier, VerifierId, VerifierStatus,
 };
-#[cfg(feature = "introspection")]
-pub use self::verify::{IntrospectionStatus, IntrospectionVerifier};
 #[cfg(feature = "verify")]
 pub use self::verify::{CertificateHeader, PeerAddress, PeerCertificate};
+#[cfg(feature = "introspection")]
+pub use self::verify::{IntrospectionStatus, IntrospectionVerifier};
 #[cfg(feature = "password-hash")]
 pub use self::verify::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};

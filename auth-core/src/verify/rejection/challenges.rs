@@ -72,7 +72,8 @@ impl Challenges {
 
     /// The challenges of these schemes.
     pub(in crate::verify) fn among(&self, schemes: &[Scheme]) -> Self {
-        Self(self.0.iter().filter(|(own, _)| schemes.contains(own)).cloned().collect())
+        let all = self.all.iter().filter(|(own, _)| schemes.contains(own)).cloned().collect();
+        Self { all, hides_bearer: self.hides_bearer }
     }
 
     /// Adds a parameter to the challenges that ask for a token.
