@@ -160,3 +160,8 @@ pub use self::verify::{
     ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState, KeysStatus, Method, Principal,
     Rejection, RejectionKind, Scheme, Verification, Verified, Verifier, VerifierId, VerifierStatus,
 };
+
+/// The examples of `docs/presets.md`, compiled.
+#[cfg(all(doctest, feature = "http", feature = "jwt"))]
+#[doc = include_str!("../../docs/presets.md")]
+struct PresetsPage;
