@@ -171,3 +171,8 @@ pub use self::verify::{CertificateHeader, PeerAddress, PeerCertificate};
 pub use self::verify::{IntrospectionStatus, IntrospectionVerifier};
 #[cfg(feature = "password-hash")]
 pub use self::verify::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};
+
+/// The examples of `docs/presets.md`, compiled.
+#[cfg(all(doctest, feature = "http", feature = "jwt"))]
+#[doc = include_str!("../../docs/presets.md")]
+struct PresetsPage;

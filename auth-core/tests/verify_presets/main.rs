@@ -7,9 +7,11 @@
 mod verify_support;
 
 mod cloud;
+mod docs;
 mod entra;
 mod identity;
 mod keys;
+mod kinds;
 mod parameters;
 mod support;
 mod workload;
