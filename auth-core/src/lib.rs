@@ -37,6 +37,7 @@
 //! | `loopback` | no | `NativeLogin`: the same for programs on the user's own machine |
 //! | `password-grant` | no | `Password`, the legacy grant |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
+//! | `password-hash` | no | `PasswordHash`, and users of `BasicVerifier` with a hash: listed, in htpasswd files, looked up |
 //! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
 //! | `sign-hmac` | no | `HmacSigner`: an HMAC over parts of the request |
 //! | `sign-aws` | no | `AwsSigner`: AWS Signature Version 4 |
@@ -93,7 +94,7 @@ pub use self::error::{
 };
 #[cfg(any(feature = "spec", feature = "provider"))]
 pub use self::error::{ConfigErrors, ConfigMistake};
-#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
+#[cfg(any(feature = "http", feature = "oauth", feature = "jwt", feature = "password-hash"))]
 pub use self::http::Dangerous;
 #[cfg(feature = "http")]
 pub use self::http::{AddressPolicy, HttpTransport, Proxy};
@@ -155,11 +156,15 @@ pub use self::token::SubjectToken;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 #[cfg(feature = "spec")]
 pub use self::verify::VerifierSpec;
-#[cfg(feature = "jwt")]
-pub use self::verify::{Actor, Claim, JwtVerifier, Profile};
 #[cfg(feature = "verify")]
 pub use self::verify::{
-    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState, KeysStatus, Method, Policy,
-    Principal, Rejection, RejectionBody, RejectionKind, ResourceMetadata, Scheme, Verification, Verified, Verifier,
+    ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState,
+    KeysStatus, Method, NewApiKey, Principal, Rejection, RejectionKind, Scheme, Verification, Verified, Verifier,
     VerifierId, VerifierStatus,
 };
+#[cfg(feature = "jwt")]
+pub use self::verify::{Actor, Claim, JwtVerifier, Profile};
+#[cfg(feature = "password-hash")]
+pub use self::verify::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};
+#[cfg(feature = "verify")]
+pub use self::verify::{Policy, RejectionBody, ResourceMetadata};
