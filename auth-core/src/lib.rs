@@ -88,7 +88,7 @@ pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::BaseUrl;
 pub use self::credential::{Basic, Credential, Placement, RequestSigner, SigningRequest};
 #[cfg(feature = "dpop")]
-pub use self::dpop::{DpopKey, DpopNonces};
+pub use self::dpop::{DpopKey, DpopNonces, DpopProofs, ReplayStore, UsedProof};
 pub use self::error::{
     BoxError, ConfigError, ConfigErrorKind, FailureClass, SigningError, SigningErrorKind, TokenError, TokenErrorKind,
 };
@@ -162,6 +162,8 @@ pub use self::verify::{
     KeysStatus, Method, NewApiKey, Principal, Rejection, RejectionKind, Scheme, Verification, Verified, Verifier,
     VerifierId, VerifierStatus,
 };
+#[cfg(feature = "verify")]
+pub use self::verify::{CertificateHeader, PeerAddress, PeerCertificate};
 #[cfg(feature = "jwt")]
 pub use self::verify::{Actor, Claim, JwtVerifier, Profile};
 #[cfg(feature = "password-hash")]

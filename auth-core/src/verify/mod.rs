@@ -4,6 +4,7 @@ mod all;
 mod api_key;
 mod basic;
 mod binding;
+mod certificate;
 #[cfg(feature = "jwt")]
 mod claim;
 #[cfg(feature = "jwt")]
@@ -39,6 +40,7 @@ pub use self::api_key::{ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, NewApiKey};
 pub use self::basic::BasicVerifier;
 #[cfg(feature = "password-hash")]
 pub use self::basic::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};
+pub use self::certificate::{CertificateHeader, PeerAddress, PeerCertificate};
 #[cfg(feature = "jwt")]
 pub use self::claim::{Actor, Claim};
 pub use self::incoming::IncomingCredential;

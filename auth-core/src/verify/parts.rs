@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::IncomingCredential;
 use super::api_key::{ApiKeys, Place};
 use super::basic::BasicUsers;
+use super::binding::Binding;
 use super::incoming::Accepted;
 #[cfg(feature = "jwt")]
 use super::jwt::Issuers;
@@ -17,6 +18,7 @@ pub(super) struct Parts {
     pub(super) jwt: Issuers,
     pub(super) basic: Option<Arc<BasicUsers>>,
     pub(super) api_key: Option<Arc<ApiKeys>>,
+    pub(super) binding: Binding,
     pub(super) challenges: Arc<Challenges>,
     /// What stands in refusals, if that was said.
     pub(super) body: Option<RejectionBody>,
@@ -32,6 +34,7 @@ impl Parts {
             jwt: Issuers::default(),
             basic: None,
             api_key: None,
+            binding: Binding::default(),
             challenges: Arc::new(challenges),
             body: None,
         }
@@ -54,6 +57,7 @@ impl Parts {
         }
         self.basic = self.basic.take().or_else(|| other.basic.clone());
         self.api_key = self.api_key.take().or_else(|| other.api_key.clone());
+        self.binding.merge(&other.binding)?;
         Arc::make_mut(&mut self.challenges).merge(&other.challenges);
         self.body = self.body.or(other.body);
         Ok(())
@@ -67,7 +71,7 @@ impl Parts {
             bearer: !self.jwt.is_empty(),
             #[cfg(not(feature = "jwt"))]
             bearer: false,
-            dpop: false,
+            dpop: self.binding.accepts_proofs(),
             basic: self.basic.is_some(),
             api_key_scheme: place.and_then(|place| match place {
                 Place::Scheme(scheme) => Some(scheme.as_str()),

@@ -217,6 +217,14 @@ impl Verifier {
         }
     }
 
+    /// What this verifier is made of, unless it is several that all have to accept.
+    pub(super) fn single_parts(&self) -> Option<&Parts> {
+        match &self.0.kind {
+            Kind::One(one) => Some(one.parts()),
+            Kind::All(_) => None,
+        }
+    }
+
     /// Which verifier this is; the same for all clones.
     #[must_use]
     pub fn id(&self) -> VerifierId {
@@ -342,12 +350,16 @@ impl Verifier {
         refusal
     }
 
-    /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the field of API keys if
-    /// this verifier looks for them.
+    /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the fields of API keys and of DPoP
+    /// proofs if this verifier looks for them.
     pub fn strip_credential(&self, headers: &mut HeaderMap) {
         headers.remove(AUTHORIZATION);
         self.any(&mut |one| {
-            one.accepted().api_key_header.and_then(|name| headers.remove(name));
+            let accepted = one.accepted();
+            accepted.api_key_header.and_then(|name| headers.remove(name));
+            if accepted.dpop {
+                headers.remove("dpop");
+            }
             false
         });
     }
