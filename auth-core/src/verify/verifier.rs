@@ -16,6 +16,7 @@ use super::{
     IncomingCredential, IncomingRequest, Principal, Rejection, Verification, Verified, VerifierId, VerifierStatus,
     telemetry,
 };
+use crate::ScopeSet;
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Checks the credentials of requests. One type for every kind of credential, and for several at once.
@@ -144,6 +145,35 @@ impl Verifier {
         let url = url.as_ref();
         check_url("the URL of the resource's metadata", url)?;
         self.map_challenges(&|challenges| challenges.add_to_tokens("resource_metadata", url))
+    }
+
+    /// A verifier like this one, whose challenges for tokens name the scopes that a client should ask for at first (RFC 6750
+    /// section 3), parted by spaces. A refusal for want of others names those.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "jwt", feature = "http"))] {
+    /// use http::HeaderMap;
+    /// use tower_auth_core::JwtVerifier;
+    ///
+    /// let verifier =
+    ///     JwtVerifier::issuer("https://login.example.com")?.audience("notes").build()?.with_challenge_scope("notes:read")?;
+    /// let refusal = verifier.try_verify(&HeaderMap::new()).unwrap_err();
+    /// assert_eq!(refusal.challenges(), [r#"Bearer realm="api", scope="notes:read""#]);
+    /// # }
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When one of them has a character that scopes must not have, there is none, or the challenges name scopes already.
+    pub fn with_challenge_scope(self, scopes: impl AsRef<str>) -> Result<Self, ConfigError> {
+        let scopes: ScopeSet = scopes.as_ref().parse()?;
+        if scopes.is_empty() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::MissingOption,
+                "there is no scope for the challenges to name",
+            ));
+        }
+        self.map_challenges(&|challenges| challenges.add_to_tokens("scope", &scopes.to_string()))
     }
 
     /// A verifier like this one, whose refusals have this body where they have one: in the answers of extractors, and in those
