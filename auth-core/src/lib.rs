@@ -37,6 +37,7 @@
 //! | `loopback` | no | `NativeLogin`: the same for programs on the user's own machine |
 //! | `password-grant` | no | `Password`, the legacy grant |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
+//! | `password-hash` | no | `PasswordHash`, and users of `BasicVerifier` with a hash: listed, in htpasswd files, looked up |
 //! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
 //! | `sign-hmac` | no | `HmacSigner`: an HMAC over parts of the request |
 //! | `sign-aws` | no | `AwsSigner`: AWS Signature Version 4 |
@@ -91,7 +92,7 @@ pub use self::error::{
 };
 #[cfg(any(feature = "spec", feature = "provider"))]
 pub use self::error::{ConfigErrors, ConfigMistake};
-#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
+#[cfg(any(feature = "http", feature = "oauth", feature = "jwt", feature = "password-hash"))]
 pub use self::http::Dangerous;
 #[cfg(feature = "http")]
 pub use self::http::{AddressPolicy, HttpTransport, Proxy};
@@ -157,9 +158,12 @@ pub use self::verify::VerifierSpec;
 pub use self::verify::{Actor, Claim, ClaimedIssuer, JwtVerifier, Preset, Profile, TrustedIssuers};
 #[cfg(feature = "verify")]
 pub use self::verify::{
-    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState, KeysStatus, Method, Principal,
-    Rejection, RejectionKind, Scheme, Verification, Verified, Verifier, VerifierId, VerifierStatus,
+    ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState,
+    KeysStatus, Method, NewApiKey, Principal, Rejection, RejectionKind, Scheme, Verification, Verified, Verifier,
+    VerifierId, VerifierStatus,
 };
+#[cfg(feature = "password-hash")]
+pub use self::verify::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};
 
 /// The examples of `docs/presets.md`, compiled.
 #[cfg(all(doctest, feature = "http", feature = "jwt"))]

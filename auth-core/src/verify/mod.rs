@@ -34,8 +34,10 @@ mod verification;
 mod verified;
 mod verifier;
 
-pub use self::api_key::ApiKeyVerifier;
+pub use self::api_key::{ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, NewApiKey};
 pub use self::basic::BasicVerifier;
+#[cfg(feature = "password-hash")]
+pub use self::basic::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};
 #[cfg(feature = "jwt")]
 pub use self::claim::{Actor, Claim};
 pub use self::incoming::IncomingCredential;

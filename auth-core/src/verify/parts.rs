@@ -81,12 +81,8 @@ impl Parts {
         let missing = || Step::from(Fault::new(RejectionKind::MissingCredential, NO_CREDENTIAL));
         match credential.scheme {
             Scheme::Bearer | Scheme::Dpop => self.check_token(credential.text).unwrap_or_else(missing),
-            Scheme::Basic => {
-                self.basic.as_ref().map_or_else(missing, |users| Step::from(users.verify(credential.text)))
-            }
-            Scheme::ApiKey => {
-                self.api_key.as_ref().map_or_else(missing, |keys| Step::from(keys.verify(credential.text)))
-            }
+            Scheme::Basic => self.basic.as_ref().map_or_else(missing, |users| users.verify(credential.text)),
+            Scheme::ApiKey => self.api_key.as_ref().map_or_else(missing, |keys| keys.verify(credential.text)),
         }
     }
 

@@ -167,16 +167,24 @@ impl Rejection {
         headers
     }
 
-    /// The answer over HTTP, with an empty body.
+    /// What the challenge tells the client beside the error, such as `scope`, `acr_values` and `max_age`: what a next request
+    /// needs.
+    pub fn told(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.told.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// The answer over HTTP, with an empty body. The refusal itself is in its extensions, for layers that log or count.
     #[must_use]
     pub fn to_response<B: Default>(&self) -> Response<B> {
         let mut response = Response::new(B::default());
         *response.status_mut() = self.status();
         *response.headers_mut() = self.headers();
+        response.extensions_mut().insert(self.clone());
         response
     }
 
-    /// The answer over gRPC: status 200 with the outcome in the headers, and no body ("trailers-only").
+    /// The answer over gRPC: status 200 with the outcome in the headers, and no body ("trailers-only"). The refusal itself is
+    /// in its extensions.
     #[must_use]
     pub fn to_grpc_response<B: Default>(&self) -> Response<B> {
         const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -188,6 +196,7 @@ impl Rejection {
         headers.insert(GRPC_STATUS, HeaderValue::from(self.grpc_code()));
         // No message has a character that would have to be percent-encoded.
         headers.insert(GRPC_MESSAGE, HeaderValue::from_static(self.message()));
+        response.extensions_mut().insert(self.clone());
         response
     }
 }
