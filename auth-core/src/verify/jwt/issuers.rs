@@ -86,6 +86,19 @@ impl Issuers {
         Ok(())
     }
 
+    /// Whether `token` is a JWT that names one of these issuers, or one of the shape of those that may be trusted. Nothing of it
+    /// is verified.
+    #[cfg(feature = "introspection")]
+    pub(in crate::verify) fn is_of_known_issuer(&self, token: &str) -> bool {
+        let mut buffer = Vec::new();
+        let Ok(jws) = Jws::parse(token, MAX_TOKEN_LEN, &mut buffer) else { return false };
+        let Ok(claims) = jws.claims() else { return false };
+        claims.iss.is_some_and(|issuer| {
+            self.named.iter().any(|check| *check.issuer == *issuer)
+                || self.tenants.iter().any(|tenants| tenants.trusted().claimed(&issuer).is_some())
+        })
+    }
+
     /// Verifies a token; the order of the rules is documented at [`JwtVerifier`](super::JwtVerifier).
     pub(in crate::verify) fn verify(&self, token: &str) -> Step {
         match self.attempt(token, &Waited::default()) {
@@ -108,9 +121,14 @@ impl Issuers {
         let token = Zeroizing::new(token.to_owned());
         async move {
             let mut waited = Waited::default();
+            // A first fetch that was under way already may be from before the token's key; nobody waits for a third.
+            let mut fetches = 0;
             loop {
                 match pause {
-                    Pause::Keys(wait) if waited.keys.is_none() => waited.keys = Some(wait.landed().await),
+                    Pause::Keys(wait) if fetches < 2 => {
+                        fetches += 1;
+                        waited.keys = Some(wait.landed().await);
+                    }
                     Pause::Trust(tenants, issuer) if waited.issuer.is_none() => {
                         let found = tenants.ask(issuer.clone()).await?;
                         waited.issuer = Some(found.ok_or_else(|| unknown_issuer(issuer.url()))?);

@@ -9,7 +9,7 @@ mod rights;
 mod roles;
 mod rules;
 mod tenants;
-mod times;
+pub(super) mod times;
 mod trusted;
 
 pub use self::builder::JwtVerifier;

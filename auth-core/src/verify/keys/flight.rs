@@ -105,7 +105,7 @@ impl Store {
         let now = self.clock.now();
         let mut flow = self.flow();
         if let Some(flight) = flow.flight.as_ref().filter(|flight| now < flight.lost_at) {
-            return Some(Begin::Join(self.wait(flight.outcome.clone())));
+            return Some(Begin::Join(self.wait(flight.outcome.clone(), true)));
         }
         if let Some(error) = flow.left_alone(now) {
             return Some(Begin::Fail(error));
@@ -123,12 +123,12 @@ impl Store {
         // A runtime that is shutting down drops the task here and now, and that takes the lock.
         drop(flow);
         runtime.spawn(FlightTask { store: Arc::clone(self), id, started: now, outcome: Some(sender) }.run());
-        Some(Begin::Join(self.wait(outcome)))
+        Some(Begin::Join(self.wait(outcome, false)))
     }
 
-    fn wait(&self, outcome: watch::Receiver<Option<Landed>>) -> KeyWait {
+    fn wait(&self, outcome: watch::Receiver<Option<Landed>>, is_earlier: bool) -> KeyWait {
         let limit = self.limits.timeout.saturating_add(GRACE * 2);
-        KeyWait { outcome, issuer: self.issuer.clone(), clock: self.clock.clone(), limit }
+        KeyWait { outcome, issuer: self.issuer.clone(), clock: self.clock.clone(), limit, is_earlier }
     }
 
     /// Takes in what a fetch ended with. Only usable keys replace others.
@@ -195,7 +195,7 @@ impl FlightTask {
             let message = format!("they did not come within {:.1} s", limits.timeout.as_secs_f64());
             Err(KeysError::new("keys.timed_out", message))
         });
-        let landed = Landed { started: self.started, error: self.store.land(self.id, result) };
+        let landed = Landed { started: self.started, error: self.store.land(self.id, result), is_earlier: false };
         if let Some(sender) = self.outcome.take() {
             sender.send_replace(Some(landed));
         }
