@@ -60,7 +60,9 @@ mod http;
 pub mod jose;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 mod json;
-#[cfg(any(feature = "oauth", feature = "jwt"))]
+#[cfg(feature = "verify")]
+mod json_writer;
+#[cfg(any(feature = "oauth", feature = "verify"))]
 mod metadata;
 #[cfg(feature = "oauth")]
 mod oauth;
@@ -153,10 +155,11 @@ pub use self::token::SubjectToken;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 #[cfg(feature = "spec")]
 pub use self::verify::VerifierSpec;
+#[cfg(feature = "jwt")]
+pub use self::verify::{Actor, Claim, JwtVerifier, Profile};
 #[cfg(feature = "verify")]
 pub use self::verify::{
-    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState, KeysStatus, Method, Principal,
-    Rejection, RejectionKind, Scheme, Verification, Verified, Verifier, VerifierId, VerifierStatus,
+    ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState, KeysStatus, Method, Policy,
+    Principal, Rejection, RejectionBody, RejectionKind, ResourceMetadata, Scheme, Verification, Verified, Verifier,
+    VerifierId, VerifierStatus,
 };
-#[cfg(feature = "jwt")]
-pub use self::verify::{JwtVerifier, Profile};

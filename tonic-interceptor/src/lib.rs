@@ -42,6 +42,8 @@ mod client;
 mod server;
 
 pub use self::client::{GrpcAuth, GrpcAuthFuture, GrpcAuthLayer, TokenInterceptor};
+#[cfg(feature = "error-details")]
+pub use self::server::status_with_details;
 #[cfg(feature = "verify")]
 pub use self::server::{
     GrpcValidate, GrpcValidateFuture, GrpcValidateLayer, LifetimeBody, VerifyInterceptor, principal,

@@ -6,7 +6,6 @@
 
 mod duration;
 mod json;
-mod nearest;
 mod reader;
 mod secret;
 mod toml;
@@ -14,8 +13,8 @@ mod tree;
 
 #[cfg(feature = "provider")]
 pub(crate) use self::duration::parse_duration;
-#[cfg(feature = "provider")]
-pub(crate) use self::reader::unknown;
 pub(crate) use self::reader::{At, Notes, Reader, invalid};
 pub(crate) use self::secret::{Lookup, SecretSpec};
 pub(crate) use self::tree::{Node, Value};
+#[cfg(feature = "provider")]
+pub(crate) use crate::error::unknown;

@@ -3,10 +3,9 @@ use std::sync::Arc;
 #[cfg(feature = "provider")]
 use std::time::Duration;
 
-use super::nearest::nearest;
 use super::secret::SecretSpec;
 use super::tree::{Node, Value};
-use crate::error::{ConfigError, ConfigErrorKind, ConfigMistake, printable};
+use crate::error::{ConfigError, ConfigErrorKind, ConfigMistake, printable, unknown};
 
 /// The mistakes found so far. Reading goes on after each, so that all of them are reported at once.
 #[derive(Default)]
@@ -264,15 +263,6 @@ impl<'a> Reader<'a> {
             };
             self.notes.push(&at, invalid(&text));
         }
-    }
-}
-
-/// Says that nobody knows the thing called `name`, and what was probably meant, or else what there is.
-pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    match nearest(name, known) {
-        Some(near) => format!("unknown {what}; did you mean {near:?}?"),
-        None if known.is_empty() => format!("unknown {what}; there is none"),
-        None => format!("unknown {what}; known are {}", known.join(", ")),
     }
 }
 

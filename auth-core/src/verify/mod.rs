@@ -5,8 +5,11 @@ mod api_key;
 mod basic;
 mod binding;
 #[cfg(feature = "jwt")]
+mod claim;
+#[cfg(feature = "jwt")]
 mod claims;
 mod digest;
+mod expiry;
 mod incoming;
 #[cfg(feature = "jwt")]
 mod jwt;
@@ -16,9 +19,11 @@ mod keys;
 mod memo;
 mod one;
 mod parts;
+mod policy;
 mod principal;
 mod rejection;
 mod request;
+mod resource_metadata;
 mod span;
 #[cfg(feature = "spec")]
 mod spec;
@@ -32,12 +37,16 @@ mod verifier;
 
 pub use self::api_key::ApiKeyVerifier;
 pub use self::basic::BasicVerifier;
+#[cfg(feature = "jwt")]
+pub use self::claim::{Actor, Claim};
 pub use self::incoming::IncomingCredential;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{JwtVerifier, Profile};
+pub use self::policy::Policy;
 pub use self::principal::{Method, Principal};
-pub use self::rejection::{Rejection, RejectionKind, Scheme};
+pub use self::rejection::{Rejection, RejectionBody, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;
+pub use self::resource_metadata::ResourceMetadata;
 #[cfg(feature = "spec")]
 pub use self::spec::VerifierSpec;
 pub use self::status::{KeysState, KeysStatus, VerifierStatus};

@@ -95,7 +95,8 @@ impl One {
     }
 
     pub(super) fn refuse(&self, fault: Fault, tried: Option<Scheme>) -> Rejection {
-        Rejection::from_fault(fault, tried, &self.0.parts.challenges)
+        let parts = &self.0.parts;
+        Rejection::from_fault(fault, tried, &parts.challenges).with_body(parts.body.unwrap_or_default())
     }
 
     pub(super) fn forget(&self) {

@@ -6,7 +6,7 @@ use super::basic::BasicUsers;
 use super::incoming::Accepted;
 #[cfg(feature = "jwt")]
 use super::jwt::Issuers;
-use super::rejection::{Challenges, Fault, RejectionKind, Scheme};
+use super::rejection::{Challenges, Fault, RejectionBody, RejectionKind, Scheme};
 use super::step::Step;
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -18,6 +18,8 @@ pub(super) struct Parts {
     pub(super) basic: Option<Arc<BasicUsers>>,
     pub(super) api_key: Option<Arc<ApiKeys>>,
     pub(super) challenges: Arc<Challenges>,
+    /// What stands in refusals, if that was said.
+    pub(super) body: Option<RejectionBody>,
 }
 
 pub(super) const NO_CREDENTIAL: &str = "the request has no credential of an accepted kind";
@@ -31,6 +33,7 @@ impl Parts {
             basic: None,
             api_key: None,
             challenges: Arc::new(challenges),
+            body: None,
         }
     }
 
@@ -52,6 +55,7 @@ impl Parts {
         self.basic = self.basic.take().or_else(|| other.basic.clone());
         self.api_key = self.api_key.take().or_else(|| other.api_key.clone());
         Arc::make_mut(&mut self.challenges).merge(&other.challenges);
+        self.body = self.body.or(other.body);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::refusal::NoMethod;
+use super::refusal::{NoMethod, Refusals};
 
 pin_project! {
     /// The future of [`GrpcValidate`](super::GrpcValidate).
@@ -16,6 +16,7 @@ pin_project! {
     pub struct GrpcValidateFuture<F> {
         #[pin]
         state: State<F>,
+        refusals: Refusals,
     }
 }
 
@@ -28,12 +29,12 @@ pin_project! {
 }
 
 impl<F> GrpcValidateFuture<F> {
-    pub(super) fn validating(response: F) -> Self {
-        Self { state: State::Validating { response } }
+    pub(super) fn validating(response: F, refusals: Refusals) -> Self {
+        Self { state: State::Validating { response }, refusals }
     }
 
     pub(super) fn no_method(refusal: NoMethod) -> Self {
-        Self { state: State::NoMethod { refusal } }
+        Self { state: State::NoMethod { refusal }, refusals: Refusals::default() }
     }
 }
 
@@ -45,8 +46,12 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProjection::Validating { response } => response.poll(context),
+        let this = self.project();
+        match this.state.project() {
+            StateProjection::Validating { response } => response.poll(context).map_ok(|mut response| {
+                this.refusals.complete(&mut response);
+                response
+            }),
             StateProjection::NoMethod { refusal } => Poll::Ready(Ok(refusal.to_response())),
         }
     }

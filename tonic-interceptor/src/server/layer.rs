@@ -114,6 +114,26 @@ impl GrpcValidateLayer {
         self.with(|policies| policies.add_anonymous(method_or_service))
     }
 
+    /// Lets calls without a credential pass to the health service, as load balancers and orchestrators make them.
+    ///
+    /// # Errors
+    /// When the service `grpc.health.v1.Health` has a rule already.
+    pub fn allow_health(self) -> Result<Self, ConfigError> {
+        self.allow_anonymous("grpc.health.v1.Health")
+    }
+
+    /// Lets calls without a credential pass to the reflection services, of both versions.
+    ///
+    /// # Errors
+    /// When one of them has a rule already.
+    ///
+    /// # Security
+    /// Anybody can then read the names of all services and messages.
+    pub fn allow_reflection(self) -> Result<Self, ConfigError> {
+        self.allow_anonymous("grpc.reflection.v1.ServerReflection")?
+            .allow_anonymous("grpc.reflection.v1alpha.ServerReflection")
+    }
+
     /// Takes the credential out of the metadata before the service sees it. By default it stays.
     #[must_use]
     pub fn strip_authorization(mut self) -> Self {
@@ -150,7 +170,16 @@ impl GrpcValidateLayer {
         Ok(self)
     }
 
-    /// Takes the time, for the two options above, from `clock`.
+    /// Adds details that programs can read to refusals (`grpc-status-details-bin`); see
+    /// [`status_with_details`](super::status_with_details()). `domain` is the name of your service.
+    #[cfg(feature = "error-details")]
+    #[must_use]
+    pub fn error_details(mut self, domain: &str) -> Self {
+        Arc::make_mut(&mut self.policies).refusals_mut().details = Some(domain.into());
+        self
+    }
+
+    /// Takes the time, for [`end_at_expiry`](Self::end_at_expiry) and [`recheck`](Self::recheck), from `clock`.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         Arc::make_mut(&mut self.policies).lifetime_mut().clock = clock;

@@ -1,5 +1,7 @@
 //! The serving side: who may call which method, and what the others are answered.
 
+#[cfg(feature = "error-details")]
+mod details;
 mod future;
 mod interceptor;
 mod layer;
@@ -11,6 +13,8 @@ mod refusal;
 mod service;
 mod status;
 
+#[cfg(feature = "error-details")]
+pub use self::details::status_with_details;
 pub use self::future::GrpcValidateFuture;
 pub use self::interceptor::VerifyInterceptor;
 pub use self::layer::GrpcValidateLayer;

@@ -5,6 +5,7 @@ use tower_auth_core::{ConfigError, ConfigErrorKind, Verifier};
 
 use super::lifetime;
 use super::method_path::{MethodPath, is_service_name};
+use super::refusal::Refusals;
 
 /// What each method demands: one [`ValidateLayer`] for each rule, so that verification is written once.
 #[derive(Clone)]
@@ -18,6 +19,7 @@ pub(super) struct Policies {
     services: HashMap<String, Rule>,
     verifier: Verifier,
     lifetime: lifetime::Rule,
+    refusals: Refusals,
 }
 
 #[derive(Clone)]
@@ -31,7 +33,8 @@ impl Policies {
         let standard = ValidateLayer::new(verifier.clone());
         let anonymous = standard.clone().allow_missing();
         let (methods, services) = (HashMap::new(), HashMap::new());
-        Self { standard, anonymous, methods, services, verifier, lifetime: lifetime::Rule::default() }
+        let (lifetime, refusals) = (lifetime::Rule::default(), Refusals::default());
+        Self { standard, anonymous, methods, services, verifier, lifetime, refusals }
     }
 
     pub(super) fn verifier(&self) -> &Verifier {
@@ -41,6 +44,16 @@ impl Policies {
     /// What happens to calls that outlive their credential.
     pub(super) fn lifetime(&self) -> &lifetime::Rule {
         &self.lifetime
+    }
+
+    /// What refusals tell.
+    pub(super) fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    #[cfg(feature = "error-details")]
+    pub(super) fn refusals_mut(&mut self) -> &mut Refusals {
+        &mut self.refusals
     }
 
     pub(super) fn lifetime_mut(&mut self) -> &mut lifetime::Rule {

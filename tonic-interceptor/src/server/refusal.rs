@@ -1,6 +1,42 @@
+#[cfg(feature = "error-details")]
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
+#[cfg(feature = "error-details")]
+use tonic::Code;
 use tonic::Status;
+#[cfg(feature = "error-details")]
+use tower_auth_core::Rejection;
+
+/// What refusals are to tell beside their status.
+#[derive(Clone, Default)]
+pub(super) struct Refusals {
+    /// The domain of error details, where they are told.
+    #[cfg(feature = "error-details")]
+    pub(super) details: Option<std::sync::Arc<str>>,
+}
+
+impl Refusals {
+    /// Adds what is to be told to a response that refuses a call.
+    pub(super) fn complete<B>(&self, response: &mut Response<B>) {
+        #[cfg(feature = "error-details")]
+        if let Some(domain) = &self.details
+            && let Some(rejection) = response.extensions().get::<Rejection>()
+        {
+            let code = Code::from_i32(rejection.grpc_code());
+            let status = Status::with_details(code, rejection.message(), super::details::details(rejection, domain));
+            let mut written = HeaderMap::new();
+            // What cannot be written is left out: the refusal stands without.
+            if status.add_header(&mut written).is_ok()
+                && let Some(value) = written.remove(Status::GRPC_STATUS_DETAILS)
+            {
+                response.headers_mut().insert(Status::GRPC_STATUS_DETAILS, value);
+            }
+        }
+        #[cfg(not(feature = "error-details"))]
+        let _ = response;
+    }
+}
 
 /// The answer to a request whose path is none of a method: `UNIMPLEMENTED`, or 404 if it does not speak gRPC. It says the
 /// same to everybody, and the same as routing says of a method that does not exist.

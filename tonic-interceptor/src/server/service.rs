@@ -54,8 +54,9 @@ where
         // The one in `self` was polled ready, so that one travels with the request.
         let spare = self.inner.clone();
         let ready = mem::replace(&mut self.inner, spare);
-        let plan = self.policies.lifetime().prepare(&request, self.policies.verifier());
-        GrpcValidateFuture::validating(policy.layer(Lifetime::new(ready, plan)).call(request))
+        let refusals = self.policies.refusals();
+        let plan = self.policies.lifetime().prepare(&request, self.policies.verifier(), refusals);
+        GrpcValidateFuture::validating(policy.layer(Lifetime::new(ready, plan)).call(request), refusals.clone())
     }
 }
 

@@ -44,6 +44,11 @@ impl Challenges {
         Self(self.0.iter().filter(|(own, _)| fits(*own)).cloned().collect())
     }
 
+    /// The challenges of these schemes.
+    pub(in crate::verify) fn among(&self, schemes: &[Scheme]) -> Self {
+        Self(self.0.iter().filter(|(own, _)| schemes.contains(own)).cloned().collect())
+    }
+
     /// Adds a parameter to the challenges that ask for a token.
     ///
     /// # Errors

@@ -2,10 +2,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tower_auth_core::Rejection;
 
 use super::watch::Watch;
 
@@ -35,10 +35,10 @@ impl<B: Body> Body for LifetimeBody<B> {
         let mut this = self.project();
         let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         // The credential first: a stream that always has something to say ends too.
-        if let Some(Poll::Ready(refusal)) = this.watch.as_mut().map(|watch| watch.poll_end(context)) {
+        if let Some(Poll::Ready(answer)) = this.watch.as_mut().map(|watch| watch.poll_end(context)) {
             this.inner.set(None);
             *this.watch = None;
-            return Poll::Ready(Some(Ok(Frame::trailers(trailers(&refusal)))));
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers(answer)))));
         }
         inner.poll_frame(context)
     }
@@ -57,9 +57,10 @@ impl<B: Body> Body for LifetimeBody<B> {
     }
 }
 
-fn trailers(refusal: &Rejection) -> HeaderMap {
-    let mut trailers = refusal.to_grpc_response::<()>().headers().clone();
-    trailers.remove(http::header::CONTENT_TYPE);
+/// What the header of a refusal says, when that was sent long ago.
+fn trailers(answer: Response<()>) -> HeaderMap {
+    let mut trailers = answer.into_parts().0.headers;
+    trailers.remove(CONTENT_TYPE);
     trailers
 }
 

@@ -36,7 +36,7 @@ where
             return Poll::Ready(result.map(|response| response.map(|body| LifetimeBody::new(body, watch))));
         }
         match this.watch {
-            Some(watch) => watch.poll_end(context).map(|refusal| Ok(refusal.to_grpc_response())),
+            Some(watch) => watch.poll_end(context).map(|answer| Ok(answer.map(|()| LifetimeBody::default()))),
             None => Poll::Pending,
         }
     }

@@ -5,6 +5,7 @@ use http::{HeaderMap, Request};
 use tower_auth_core::{Clock, Scheme, Verified, Verifier};
 
 use super::watch::Watch;
+use crate::server::refusal::Refusals;
 
 /// What is to happen to a call that outlives its credential.
 #[derive(Clone)]
@@ -22,12 +23,17 @@ impl Rule {
     }
 
     /// What has to be known of a request before others take its credential away.
-    pub(in crate::server) fn prepare<B>(&self, request: &Request<B>, verifier: &Verifier) -> Option<Plan> {
+    pub(in crate::server) fn prepare<B>(
+        &self,
+        request: &Request<B>,
+        verifier: &Verifier,
+        refusals: &Refusals,
+    ) -> Option<Plan> {
         if self.is_idle() {
             return None;
         }
         let presented = self.recheck.and_then(|_| Presented::of(request, verifier));
-        Some(Plan { rule: self.clone(), verifier: verifier.clone(), presented })
+        Some(Plan { rule: self.clone(), verifier: verifier.clone(), refusals: refusals.clone(), presented })
     }
 }
 
@@ -42,16 +48,17 @@ impl Default for Rule {
 pub(in crate::server) struct Plan {
     rule: Rule,
     verifier: Verifier,
+    refusals: Refusals,
     presented: Option<Presented>,
 }
 
 impl Plan {
     /// `None` if nothing can end the call.
     pub(super) fn watch(self, verified: &Verified) -> Option<Watch> {
-        let Self { rule: Rule { ends_at_expiry, recheck, clock }, verifier, presented } = self;
+        let Self { rule: Rule { ends_at_expiry, recheck, clock }, verifier, refusals, presented } = self;
         let expires_at = verified.expires_at().filter(|_| ends_at_expiry);
         let recheck = recheck.zip(presented);
-        (expires_at.is_some() || recheck.is_some()).then(|| Watch::new(clock, verifier, expires_at, recheck))
+        (expires_at.is_some() || recheck.is_some()).then(|| Watch::new(clock, verifier, refusals, expires_at, recheck))
     }
 }
 

@@ -3,14 +3,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
+use http::Response;
 use tower_auth_core::{Clock, Rejection, RejectionKind, Verification, Verifier};
 
 use super::rule::Presented;
+use crate::server::refusal::Refusals;
 
 /// Looks after the credential of one call while that lasts.
 pub(super) struct Watch {
     clock: Clock,
     verifier: Verifier,
+    refusals: Refusals,
     expires_at: Option<SystemTime>,
     recheck: Option<(Duration, Presented)>,
     state: State,
@@ -25,15 +28,24 @@ impl Watch {
     pub(super) fn new(
         clock: Clock,
         verifier: Verifier,
+        refusals: Refusals,
         expires_at: Option<SystemTime>,
         recheck: Option<(Duration, Presented)>,
     ) -> Self {
         let state = sleep(&clock, expires_at, recheck.as_ref());
-        Self { clock, verifier, expires_at, recheck, state }
+        Self { clock, verifier, refusals, expires_at, recheck, state }
     }
 
-    /// Ready when the call must end, with what its caller is told.
-    pub(super) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Rejection> {
+    /// Ready when the call must end, with the header of the answer that its caller gets, a gRPC one.
+    pub(super) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Response<()>> {
+        self.poll_refusal(context).map(|refusal| {
+            let mut response = refusal.to_grpc_response();
+            self.refusals.complete(&mut response);
+            response
+        })
+    }
+
+    fn poll_refusal(&mut self, context: &mut Context<'_>) -> Poll<Rejection> {
         loop {
             match &mut self.state {
                 State::Sleeping(sleep) => {
