@@ -1,7 +1,7 @@
 //! The gRPC health service.
 
 use tonic::service::Routes;
-use tower::{Layer, ServiceBuilder};
+use tower::Layer;
 use tower_auth_tonic::{GrpcValidate, GrpcValidateLayer};
 
 /// The standard health service, for callers that `validate` lets pass.

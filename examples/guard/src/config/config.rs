@@ -111,8 +111,6 @@ impl Own {
             }
         }
     }
-}
-
 
     /// Makes what needs the verifier.
     fn finish(self, verifier: Verifier, callers: toml::Table) -> Result<Config, String> {

@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -53,9 +54,8 @@ pub fn routes(config: &Config) -> Result<HttpService, BoxError> {
             router.fallback_service(Gate::new(verifier, rules, proxy))
         }
         None => {
-            let ruled = config.rules.clone();
             let gate = Gate::new(verifier, rules, service_fn(answer_caller));
-            let about = Rules::new(ruled, Vec::new());
+            let about = Arc::new(Rules::new(config.rules.clone(), Vec::new()));
             router.fallback_service(service_fn(move |request: Request<Body>| {
                 let gate = about.is_about(request.uri().path()).then(|| gate.clone());
                 async move {

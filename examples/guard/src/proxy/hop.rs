@@ -5,7 +5,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-const ALWAYS: &[HeaderName] = &[
+static ALWAYS: [HeaderName; 7] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -26,7 +26,7 @@ pub(super) fn remove(headers: &mut HeaderMap) {
         let codings = value.as_bytes().split(|byte| *byte == b',');
         codings.into_iter().any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
     });
-    for name in named.iter().chain(ALWAYS) {
+    for name in named.iter().chain(&ALWAYS) {
         headers.remove(name);
     }
     headers.remove(TE);
