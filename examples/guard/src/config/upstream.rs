@@ -93,29 +93,29 @@ impl UpstreamSpec {
     }
 }
 
-/// Each fact, its key, and its header where the file names none; `None` is told only by choice.
-const FACTS: &[(Fact, &str, Option<&str>)] = &[
-    (Fact::Subject, "subject", Some("x-auth-subject")),
-    (Fact::Issuer, "issuer", Some("x-auth-issuer")),
-    (Fact::Client, "client", Some("x-auth-client")),
-    (Fact::Scope, "scope", Some("x-auth-scope")),
-    (Fact::Roles, "roles", Some("x-auth-roles")),
-    (Fact::Method, "method", Some("x-auth-method")),
-    (Fact::Claims, "claims", None),
-    (Fact::ClaimsBase64, "claims_base64", None),
+/// Each fact, its key, its header where the file names none, and whether it is told without being asked for.
+const FACTS: &[(Fact, &str, &str, bool)] = &[
+    (Fact::Subject, "subject", "x-auth-subject", true),
+    (Fact::Issuer, "issuer", "x-auth-issuer", true),
+    (Fact::Client, "client", "x-auth-client", true),
+    (Fact::Scope, "scope", "x-auth-scope", true),
+    (Fact::Roles, "roles", "x-auth-roles", true),
+    (Fact::Method, "method", "x-auth-method", true),
+    (Fact::Claims, "claims", "x-auth-claims", false),
+    (Fact::ClaimsBase64, "claims_base64", "x-auth-claims-base64", false),
 ];
 
 impl IdentitySpec {
     fn read(section: &Section<'_>) -> Self {
         let mut headers = IdentityHeaders::default();
-        for (fact, key, default) in FACTS {
-            let default = default.map(HeaderName::from_static);
+        for (fact, key, default, is_told) in FACTS {
+            let default = HeaderName::from_static(default);
             // A header that is not set must not come from the caller either.
-            default.iter().for_each(|name| headers.remove(name));
+            headers.remove(&default);
             let chosen = match section.value(key).map(|value| value.as_bool()) {
-                None => default,
-                Some(Some(false)) => None,
-                Some(_) => section.parsed(key, name),
+                None => is_told.then_some(default),
+                Some(Some(told)) => told.then_some(default),
+                Some(None) => section.parsed(key, name),
             };
             if let Some(name) = chosen {
                 set(section, key, &mut headers, name, fact.clone());
@@ -136,7 +136,7 @@ impl IdentitySpec {
         for (name, fact) in self.headers.set() {
             let what = match fact {
                 Fact::Claim(place) => format!("claim {place}"),
-                fact => FACTS.iter().find(|(own, ..)| own == fact).map_or("", |(_, key, _)| key).to_owned(),
+                fact => FACTS.iter().find(|(own, ..)| own == fact).map_or("", |(_, key, ..)| key).to_owned(),
             };
             shown.insert(name.as_str().to_owned(), json!(what));
         }
