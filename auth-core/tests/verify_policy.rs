@@ -399,6 +399,28 @@ fn a_problem_tells_what_the_challenge_tells_and_no_more() {
     assert!(empty.body().is_empty() && !empty.headers().contains_key("content-type"));
 }
 
+// R6750-3b, R6750-3.1b
+#[test]
+fn the_scopes_to_ask_for_at_first_give_way_to_those_that_are_lacking() {
+    let setting = Setting::new();
+    let verifier = setting.verifier.clone().with_challenge_scope("b a").unwrap();
+    let missing = verifier.try_verify(&HeaderMap::new()).unwrap_err();
+    assert_eq!(missing.challenges(), [r#"Bearer realm="orders", scope="a b""#, r#"ApiKey realm="orders""#]);
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", "Bearer abc".parse().unwrap());
+    let invalid = verifier.try_verify(&headers).unwrap_err();
+    assert_eq!(
+        (bearer(&invalid).param("error"), bearer(&invalid).param("scope")),
+        (Some("invalid_token"), Some("a b"))
+    );
+    let lacking = verifier.require(&setting.caller(&json!({})), &Policy::new().scope("c")).unwrap_err();
+    assert_eq!(bearer(&lacking).param("scope"), Some("c"));
+    let text = lacking.challenges()[0].to_str().unwrap().to_owned();
+    assert_eq!(text.matches("scope=").count(), 1, "{text}");
+    assert!(setting.verifier.clone().with_challenge_scope("\"").is_err());
+    assert!(setting.verifier.clone().with_challenge_scope("").is_err() && verifier.with_challenge_scope("c").is_err());
+}
+
 #[test]
 fn the_kind_of_body_survives_composition() {
     let problem = |verifier: Verifier| verifier.with_rejection_body(RejectionBody::Problem);

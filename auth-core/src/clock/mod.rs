@@ -8,5 +8,5 @@ pub use self::monotonic::MonotonicTime;
 pub use self::source::{Clock, TimeSource};
 
 pub(crate) use self::race::race;
-#[cfg(any(feature = "http", feature = "command", feature = "jwt", feature = "loopback"))]
+#[cfg(any(feature = "http", feature = "command", feature = "verify", feature = "loopback"))]
 pub(crate) use self::race::within;

@@ -1,10 +1,10 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-#[cfg(any(feature = "http", feature = "command", feature = "jwt", feature = "loopback"))]
+#[cfg(any(feature = "http", feature = "command", feature = "verify", feature = "loopback"))]
 use std::time::Duration;
 
-#[cfg(any(feature = "http", feature = "command", feature = "jwt", feature = "loopback"))]
+#[cfg(any(feature = "http", feature = "command", feature = "verify", feature = "loopback"))]
 use super::Clock;
 
 /// The output of `work`, or `None` if `limit` ends first. Work that is done is never thrown away for a limit that passed
@@ -20,12 +20,12 @@ pub(crate) async fn race<T>(work: impl Future<Output = T>, limit: impl Future<Ou
 }
 
 /// What `work` yields, or `None` if `limit` has passed first.
-#[cfg(any(feature = "http", feature = "command", feature = "jwt", feature = "loopback"))]
+#[cfg(any(feature = "http", feature = "command", feature = "verify", feature = "loopback"))]
 pub(crate) async fn within<F: Future>(clock: &Clock, limit: Duration, work: F) -> Option<F::Output> {
     race(work, clock.sleep(limit)).await
 }
 
-#[cfg(all(test, any(feature = "http", feature = "command", feature = "jwt", feature = "loopback")))]
+#[cfg(all(test, any(feature = "http", feature = "command", feature = "verify", feature = "loopback")))]
 mod tests {
     use std::future::pending;
 

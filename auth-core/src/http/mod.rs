@@ -6,6 +6,8 @@
 #[cfg(any(feature = "http", feature = "oauth"))]
 mod buffer;
 mod client;
+#[cfg(any(feature = "http", feature = "oauth", feature = "jwt", feature = "password-hash"))]
+mod dangerous;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 mod endpoint;
 mod error;
@@ -17,9 +19,9 @@ mod retry_after;
 mod transport;
 
 pub use self::client::{HttpClient, HttpResponseFuture};
+#[cfg(any(feature = "http", feature = "oauth", feature = "jwt", feature = "password-hash"))]
+pub use self::dangerous::Dangerous;
 pub use self::error::{TransportError, TransportErrorKind};
-#[cfg(any(feature = "http", feature = "oauth", feature = "jwt"))]
-pub use self::plaintext::Dangerous;
 #[cfg(feature = "http")]
 pub use self::transport::{AddressPolicy, HttpTransport, Proxy};
 

@@ -16,20 +16,22 @@ use super::{
     IncomingCredential, IncomingRequest, Principal, Rejection, Verification, Verified, VerifierId, VerifierStatus,
     telemetry,
 };
+use crate::ScopeSet;
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Checks the credentials of requests. One type for every kind of credential, and for several at once.
 ///
-/// It is made by [`JwtVerifier`](super::JwtVerifier), [`BasicVerifier`](super::BasicVerifier) or
+/// It is made by [`JwtVerifier`](super::JwtVerifier), `IntrospectionVerifier`, [`BasicVerifier`](super::BasicVerifier) or
 /// [`ApiKeyVerifier`](super::ApiKeyVerifier), or of several such by [`any_of`](Self::any_of) and
 /// [`all_of`](Self::all_of). Clones are one verifier, and cheap.
 ///
 /// What happens to a request:
 /// 1. Exactly one credential is taken from it. None, or one of a foreign scheme: refused as missing. More than one:
 ///    refused with 400, none looked at. Tokens in the query are not read.
-/// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer.
+/// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer; any other token is looked up
+///    at the introspection endpoints, if there are any.
 /// 3. The outcome is a [`Verified<Principal>`](Verified), or a [`Rejection`] that knows its answer. When the keys of
-///    the issuer cannot be had it is a 503, never a verdict.
+///    the issuer cannot be had, or the endpoint cannot tell, it is a 503, never a verdict.
 ///
 /// # Remembered verdicts
 /// JWTs that were wholly verified are remembered, for a minute at most and never beyond their `exp`, so that the next
@@ -145,6 +147,35 @@ impl Verifier {
         self.map_challenges(&|challenges| challenges.add_to_tokens("resource_metadata", url))
     }
 
+    /// A verifier like this one, whose challenges for tokens name the scopes that a client should ask for at first (RFC 6750
+    /// section 3), parted by spaces. A refusal for want of others names those.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "jwt", feature = "http"))] {
+    /// use http::HeaderMap;
+    /// use tower_auth_core::JwtVerifier;
+    ///
+    /// let verifier =
+    ///     JwtVerifier::issuer("https://login.example.com")?.audience("notes").build()?.with_challenge_scope("notes:read")?;
+    /// let refusal = verifier.try_verify(&HeaderMap::new()).unwrap_err();
+    /// assert_eq!(refusal.challenges(), [r#"Bearer realm="api", scope="notes:read""#]);
+    /// # }
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When one of them has a character that scopes must not have, there is none, or the challenges name scopes already.
+    pub fn with_challenge_scope(self, scopes: impl AsRef<str>) -> Result<Self, ConfigError> {
+        let scopes: ScopeSet = scopes.as_ref().parse()?;
+        if scopes.is_empty() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::MissingOption,
+                "there is no scope for the challenges to name",
+            ));
+        }
+        self.map_challenges(&|challenges| challenges.add_to_tokens("scope", &scopes.to_string()))
+    }
+
     /// A verifier like this one, whose refusals have this body where they have one: in the answers of extractors, and in those
     /// of layers that were told to write bodies. Default: a short text.
     ///
@@ -184,6 +215,14 @@ impl Verifier {
                     all.verifiers().iter().map(|verifier| verifier.map_parts(change)).collect();
                 Self::all_of(changed?)
             }
+        }
+    }
+
+    /// What this verifier is made of, unless it is several that all have to accept.
+    pub(super) fn single_parts(&self) -> Option<&Parts> {
+        match &self.0.kind {
+            Kind::One(one) => Some(one.parts()),
+            Kind::All(_) => None,
         }
     }
 
@@ -312,12 +351,16 @@ impl Verifier {
         refusal
     }
 
-    /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the field of API keys if
-    /// this verifier looks for them.
+    /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the fields of API keys and of DPoP
+    /// proofs if this verifier looks for them.
     pub fn strip_credential(&self, headers: &mut HeaderMap) {
         headers.remove(AUTHORIZATION);
         self.any(&mut |one| {
-            one.accepted().api_key_header.and_then(|name| headers.remove(name));
+            let accepted = one.accepted();
+            accepted.api_key_header.and_then(|name| headers.remove(name));
+            if accepted.dpop {
+                headers.remove("dpop");
+            }
             false
         });
     }
@@ -327,6 +370,16 @@ impl Verifier {
     pub fn forget(&self) {
         self.any(&mut |one| {
             one.forget();
+            false
+        });
+    }
+
+    /// Ends what is remembered of one token, so that it is wholly verified once more: after its authorization server said that it was
+    /// revoked, say. What a request about it that is under way will bring is not remembered either.
+    #[cfg(feature = "jwt")]
+    pub fn forget_token(&self, token: &crate::Secret) {
+        self.any(&mut |one| {
+            one.forget_token(token.expose_secret());
             false
         });
     }
@@ -354,11 +407,12 @@ impl Verifier {
         status
     }
 
-    /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this
-    /// the first token of an issuer waits for its keys.
+    /// Waits until the keys of every issuer are there, and it is known where introspection endpoints are, for services that want
+    /// to take no request before. Without this the first token of an issuer waits for its keys.
     ///
     /// # Errors
-    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable), which says why. The next attempt follows with the next
+    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable) or
+    /// [`IntrospectionUnavailable`](RejectionKind::IntrospectionUnavailable), which says why. The next attempt follows with the next
     /// request.
     pub async fn ready(&self) -> Result<(), Rejection> {
         let mut ones = Vec::new();

@@ -12,19 +12,22 @@ impl Config {
         request.extensions_mut().remove::<Verified>().filter(|verified| self.verifier.has_verified(verified))
     }
 
-    /// Makes a request ready for the inner service, or says why it must not get there.
+    /// Makes a request ready for the inner service, or says why it must not get there. The verdict comes back if the client has
+    /// to be told something of it with the response.
     pub(super) fn admit<B>(
         &self,
         request: &mut Request<B>,
         verdict: Result<Verified, Rejection>,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Option<Box<Verified>>, Rejection> {
         let chosen = self.choose.as_ref().map(|choose| choose(&IncomingRequest::from(&*request)));
+        let mut told = None;
         match verdict {
             Ok(verified) => {
                 self.verifier.require(&verified, &self.policy)?;
                 if let Some(policy) = &chosen {
                     self.verifier.require(&verified, policy)?;
                 }
+                told = verified.dpop_nonce().map(|_| Box::new(verified.clone()));
                 request.extensions_mut().insert(verified);
             }
             Err(refusal) => {
@@ -40,7 +43,7 @@ impl Config {
         if self.strip {
             self.verifier.strip_credential(request.headers_mut());
         }
-        Ok(())
+        Ok(told)
     }
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tower_auth_core::Verification;
+use tower_auth_core::{Verification, Verified};
 use tower_service::Service;
 
 use super::admission::Refused;
@@ -36,7 +36,7 @@ pin_project! {
         S: Service<Request<B>>,
     {
         /// With the inner service.
-        Admitted { #[pin] response: S::Future },
+        Admitted { #[pin] response: S::Future, told: Option<Box<Verified>> },
         /// Waiting for keys. The request is boxed so that the usual case does not carry its size.
         Waiting { verification: Verification, held: Option<Box<Held<S, B>>> },
         /// To be answered by us.
@@ -55,8 +55,9 @@ impl<S, B, A> ValidateFuture<S, B, A>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn admitted(response: S::Future) -> Self {
-        Self { state: State::Admitted { response }, bodies: PhantomData }
+    /// `told` is the verdict if the client has to be told something of it.
+    pub(super) fn admitted(response: S::Future, told: Option<Box<Verified>>) -> Self {
+        Self { state: State::Admitted { response, told }, bodies: PhantomData }
     }
 
     pub(super) fn refused(refused: Refused) -> Self {
@@ -80,7 +81,13 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Admitted { response } => return response.poll(context),
+                StateProjection::Admitted { response, told } => {
+                    let mut response = ready!(response.poll(context));
+                    if let (Ok(response), Some(verified)) = (&mut response, told) {
+                        verified.tell_client(response.headers_mut());
+                    }
+                    return Poll::Ready(response);
+                }
                 StateProjection::Refused { refused } => {
                     return Poll::Ready(Ok(take(refused).into_response::<A, R>()));
                 }
@@ -88,7 +95,7 @@ where
                     let verdict = ready!(Pin::new(verification).poll(context));
                     let Held { mut service, mut request, config } = *take(held);
                     match config.admit(&mut request, verdict) {
-                        Ok(()) => State::Admitted { response: service.call(request) },
+                        Ok(told) => State::Admitted { response: service.call(request), told },
                         Err(refusal) => State::Refused { refused: Some(Refused::new(refusal, &request)) },
                     }
                 }

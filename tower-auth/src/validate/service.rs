@@ -58,7 +58,7 @@ where
             }
         };
         match self.config.admit(&mut request, verdict) {
-            Ok(()) => ValidateFuture::admitted(self.inner.call(request)),
+            Ok(told) => ValidateFuture::admitted(self.inner.call(request), told),
             // The inner service stays ready for the next request.
             Err(refusal) => ValidateFuture::refused(Refused::new(refusal, &request)),
         }

@@ -21,7 +21,6 @@ impl Fault {
         Self { kind, detail: detail.into(), retry_after: None, nonce: None }
     }
 
-    #[cfg(feature = "jwt")]
     pub(in crate::verify) fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self

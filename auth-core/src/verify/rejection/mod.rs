@@ -15,3 +15,4 @@ pub use self::scheme::Scheme;
 
 pub(super) use self::challenges::{Challenges, DEFAULT_REALM};
 pub(super) use self::fault::Fault;
+pub(super) use self::rejection::DPOP_NONCE;

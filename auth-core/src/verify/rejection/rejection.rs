@@ -10,7 +10,8 @@ use super::challenges::Challenges;
 use super::{Fault, RejectionBody, RejectionKind, Scheme};
 use crate::ScopeSet;
 
-const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+/// Where a client is told the nonce for its next DPoP proof.
+pub(in crate::verify) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// A refused request: what to answer over HTTP and over gRPC, and what to tell the operator.
 ///

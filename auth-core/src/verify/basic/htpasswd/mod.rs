@@ -1,0 +1,6 @@
+//! Apache's password files.
+
+mod htpasswd_file;
+mod parse;
+
+pub(super) use self::htpasswd_file::HtpasswdFile;

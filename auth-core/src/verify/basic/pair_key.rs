@@ -1,0 +1,62 @@
+use aws_lc_rs::{hmac, rand};
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+use crate::Basic;
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// A key that only this process has, by which pairs of user and password are told apart without being kept.
+pub(super) struct PairKey(hmac::Key);
+
+/// What stands for a pair. Without the key it says nothing, and nobody can try passwords against it.
+#[derive(Clone, Copy)]
+pub(super) struct PairTag([u8; LEN]);
+
+const LEN: usize = 32;
+
+impl PairKey {
+    pub(super) fn new() -> Result<Self, ConfigError> {
+        let mut key = Zeroizing::new([0; LEN]);
+        rand::fill(&mut *key)
+            .map_err(|_| ConfigError::new(ConfigErrorKind::InvalidOption, "there are no random numbers for a key"))?;
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &*key)))
+    }
+
+    /// The tag of a pair. A user-id has no colon, so no two pairs make one text.
+    pub(super) fn tag(&self, pair: &Basic) -> PairTag {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(pair.user().as_bytes());
+        context.update(b":");
+        context.update(pair.password().expose_secret().as_bytes());
+        let mut bytes = [0; LEN];
+        bytes.copy_from_slice(context.sign().as_ref());
+        PairTag(bytes)
+    }
+}
+
+impl PairTag {
+    pub(super) fn matches(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(key: &PairKey, user: &str, password: &str) -> PairTag {
+        key.tag(&Basic::new(user, password).unwrap())
+    }
+
+    // THREAT-V11
+    #[test]
+    fn a_pair_has_one_tag_under_one_key_and_shares_it_with_no_other() {
+        let key = PairKey::new().unwrap();
+        let own = tag(&key, "a", "b:c");
+        assert!(bool::from(own.matches(&tag(&key, "a", "b:c"))));
+        for (user, password) in [("a", "b"), ("ab", ":c"), ("", "a:b:c"), ("a", "b:c "), ("A", "b:c")] {
+            assert!(!bool::from(own.matches(&tag(&key, user, password))), "{user} {password}");
+        }
+        assert!(!bool::from(own.matches(&tag(&PairKey::new().unwrap(), "a", "b:c"))), "another process");
+    }
+}
