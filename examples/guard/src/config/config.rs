@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::Path;
 
+use axum::http::HeaderName;
 use toml::de::{DeTable, DeValue};
 use tower_auth::core::{Verifier, VerifierSpec};
 
@@ -72,6 +73,12 @@ impl Config {
         }
         Err(report.join("\n"))
     }
+
+    /// The header that API keys are in.
+    pub(crate) fn api_key_header(&self) -> HeaderName {
+        let chosen = self.callers.get("api_key_header").and_then(toml::Value::as_str);
+        chosen.and_then(|name| name.parse().ok()).unwrap_or(HeaderName::from_static("x-api-key"))
+    }
 }
 
 /// What does not need the verifier.
@@ -104,7 +111,8 @@ impl Own {
     fn check(&self, file: &Section<'_>) {
         let Some(upstream) = &self.upstream else { return };
         for prefix in &upstream.allow {
-            let rule = self.rules.iter().find(|rule| rule.methods.is_empty() && crate::http::covers(&rule.path, prefix));
+            let rule =
+                self.rules.iter().find(|rule| rule.methods.is_empty() && crate::http::covers(&rule.path, prefix));
             if let Some(rule) = rule {
                 let message = format!("{prefix:?} is never open, since the rule for {:?} is about it too", rule.path);
                 file.section("upstream").mistake("allow", &message);
@@ -116,7 +124,7 @@ impl Own {
     fn finish(self, verifier: Verifier, callers: toml::Table) -> Result<Config, String> {
         let verifier = match &self.metadata {
             Some(spec) => verifier
-                .with_resource_metadata(&spec.metadata.url())
+                .with_resource_metadata(spec.metadata.url())
                 .map_err(|error| format!("metadata.resource: {error}"))?,
             None => verifier,
         };

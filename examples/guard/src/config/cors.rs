@@ -39,7 +39,7 @@ impl CorsSpec {
             section.mistake("origins", "the key is missing");
         }
         let spec = Self {
-            origins: list(section, "origins", &[], |text| origin(text)),
+            origins: list(section, "origins", &[], origin),
             methods: list(section, "methods", METHODS, |text| text.parse().ok()),
             headers: list(section, "headers", HEADERS, |text| text.parse().ok()),
             expose: list(section, "expose", EXPOSED, |text| text.parse().ok()),
@@ -59,7 +59,6 @@ impl CorsSpec {
     }
 
     /// The layer that answers preflight requests, and tells browsers what scripts may read.
-    #[must_use]
     pub fn layer(&self) -> CorsLayer {
         let layer = CorsLayer::new()
             .allow_methods(self.methods.clone())
@@ -95,12 +94,7 @@ fn origin(text: &str) -> Option<HeaderValue> {
     if text == "*" || (is_origin && text.to_ascii_lowercase() == text) { text.parse().ok() } else { None }
 }
 
-fn list<T>(
-    section: &Section<'_>,
-    name: &'static str,
-    default: &[&str],
-    parse: impl Fn(&str) -> Option<T>,
-) -> Vec<T> {
+fn list<T>(section: &Section<'_>, name: &'static str, default: &[&str], parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
     let texts = section.texts(name).unwrap_or_else(|| default.iter().map(|text| (*text).to_owned()).collect());
     let parsed: Vec<Option<T>> = texts.iter().map(|text| parse(text)).collect();
     if let Some(place) = parsed.iter().position(Option::is_none) {

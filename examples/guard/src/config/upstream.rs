@@ -180,6 +180,7 @@ fn url(text: &str) -> Result<Uri, String> {
 }
 
 fn host(text: &str) -> Result<HeaderValue, String> {
-    let is_authority = text.parse::<axum::http::uri::Authority>().is_ok_and(|authority| !authority.as_str().contains('@'));
+    let is_authority =
+        text.parse::<axum::http::uri::Authority>().is_ok_and(|authority| !authority.as_str().contains('@'));
     if is_authority { text.parse().map_err(|_| String::new()) } else { Err("the value is no host".to_owned()) }
 }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::Router;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower_auth::core::{KeysStatus, Verifier};

@@ -44,7 +44,7 @@ pub fn routes(config: &Config) -> Result<HttpService, BoxError> {
     let rules = Rules::new(config.rules.clone(), open);
     router = match &config.upstream {
         Some(upstream) => {
-            let proxy = Proxy::new(upstream, verifier.clone(), config.server.public_url.as_deref(), config.tls.is_some())?;
+            let proxy = Proxy::new(config, upstream)?;
             let proxy = if upstream.end_at_expiry {
                 let ending = ServiceBuilder::new().layer(EndAtExpiryLayer::new()).service(proxy);
                 BoxCloneSyncService::new(ending.map_response(IntoResponse::into_response))

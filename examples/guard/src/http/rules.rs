@@ -81,8 +81,17 @@ mod tests {
     // THREAT-T10
     #[test]
     fn a_rule_is_about_what_an_upstream_might_take_for_its_path() {
-        for path in ["/admin", "/admin/", "/admin/users", "/ADMIN", "/Admin/x", "/admin.json", "/admin;a=b", "/admin%20", "/admin%09x"]
-        {
+        for path in [
+            "/admin",
+            "/admin/",
+            "/admin/users",
+            "/ADMIN",
+            "/Admin/x",
+            "/admin.json",
+            "/admin;a=b",
+            "/admin%20",
+            "/admin%09x",
+        ] {
             assert!(covers("/admin", path), "{path}");
         }
         for path in ["/", "/adm", "/administrators", "/admin-tools", "/admin_", "/x/admin", "/admim"] {

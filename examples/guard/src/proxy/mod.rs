@@ -8,6 +8,6 @@ mod identity;
 mod proxy;
 mod upgrade;
 
-pub use self::identity::{Fact, IdentityHeaders};
 pub(crate) use self::identity::is_reserved;
+pub use self::identity::{Fact, IdentityHeaders};
 pub(crate) use self::proxy::Proxy;

@@ -1,23 +1,23 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, Version};
+use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tower::Service;
-use tower_auth::core::{BoxError, PeerAddress, Verified, Verifier};
+use tower_auth::core::{BoxError, Clock, PeerAddress, Verified, Verifier};
 
 use super::client::{UpstreamClient, client, status_of};
 use super::forwarded::{Forwarded, add_via};
-use super::identity::{IdentityHeaders, folded};
-use super::upgrade::Upgrade;
 use super::hop;
-use crate::config::UpstreamSpec;
+use super::identity::{IdentityHeaders, remove_like};
+use super::upgrade::Upgrade;
+use crate::config::{Config, UpstreamSpec};
 use crate::http::{Anonymous, Answering};
 
 /// Sends requests on to the upstream, as who the verdict in their extensions says.
@@ -27,6 +27,7 @@ pub(crate) struct Proxy(Arc<Inner>);
 struct Inner {
     client: UpstreamClient,
     verifier: Verifier,
+    api_key_header: HeaderName,
     url: Uri,
     version: Version,
     host: Option<HeaderValue>,
@@ -41,28 +42,21 @@ struct Inner {
 impl Proxy {
     /// # Errors
     /// When the roots that the upstream is trusted by are none.
-    pub(crate) fn new(
-        spec: &UpstreamSpec,
-        verifier: Verifier,
-        public_url: Option<&str>,
-        is_tls: bool,
-    ) -> Result<Self, BoxError> {
-        let public: Option<Uri> = public_url.map(str::parse).transpose()?;
+    pub(crate) fn new(config: &Config, spec: &UpstreamSpec) -> Result<Self, BoxError> {
+        let public: Option<Uri> = config.server.public_url.as_deref().map(str::parse).transpose()?;
         let scheme = match public.as_ref().and_then(Uri::scheme_str) {
             Some("https") => "https",
             Some(_) => "http",
-            None if is_tls => "https",
+            None if config.tls.is_some() => "https",
             None => "http",
         };
         let host = public.as_ref().and_then(Uri::authority).map(|host| host.as_str().parse()).transpose()?;
         let mut identity = spec.identity.headers.clone();
         spec.remove.iter().for_each(|name| identity.remove(name));
-        if !spec.keep_credential {
-            identity.remove(&HeaderName::from_static("dpop"));
-        }
         Ok(Self(Arc::new(Inner {
             client: client(spec)?,
-            verifier,
+            verifier: config.verifier.clone(),
+            api_key_header: config.api_key_header(),
             url: spec.url.clone(),
             version: if spec.http2 { Version::HTTP_2 } else { Version::HTTP_11 },
             host: spec.host.clone(),
@@ -144,8 +138,10 @@ impl Inner {
         hop::remove_expectation(headers);
         hop::join_cookies(headers);
         headers.remove(HOST);
+        remove_like(headers, &self.api_key_header);
         if !self.keep_credential {
-            strip_credential(&self.verifier, headers);
+            self.verifier.strip_credential(headers);
+            headers.remove("dpop");
         }
         self.identity.clean(headers);
         self.forwarded.set(headers, parts.extensions.get::<PeerAddress>().map(PeerAddress::ip));
@@ -172,23 +168,12 @@ impl Inner {
     }
 }
 
-/// Takes the credential out, and headers that an upstream might take for the one that it was in.
-fn strip_credential(verifier: &Verifier, headers: &mut HeaderMap) {
-    let before: Vec<HeaderName> = headers.keys().cloned().collect();
-    verifier.strip_credential(headers);
-    let stripped: Vec<String> =
-        before.iter().filter(|name| !headers.contains_key(*name)).map(|name| folded(name.as_str())).collect();
-    for name in before.iter().filter(|name| stripped.contains(&folded(name.as_str()))) {
-        headers.remove(name);
-    }
-}
-
 /// When the credential of `caller` expires; never, if it does not or there is none.
 fn expiry(caller: Option<Verified>) -> impl Future<Output = ()> + Send + 'static {
-    let left = caller.and_then(|caller| caller.expires_at()).map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let expiry = caller.map(|caller| caller.expiry(&Clock::system()));
     async move {
-        match left {
-            Some(left) => sleep(left).await,
+        match expiry {
+            Some(expiry) => expiry.await,
             None => std::future::pending().await,
         }
     }

@@ -33,11 +33,8 @@ fn the_example_is_accepted_and_check_masks_its_secrets() {
 #[test]
 fn the_choices_of_the_example_are_accepted_too() {
     let text = std::fs::read_to_string(EXAMPLE).unwrap();
-    let chosen: String = text
-        .lines()
-        .map(|line| line.strip_prefix("#: ").unwrap_or(line))
-        .flat_map(|line| [line, "\n"])
-        .collect();
+    let chosen: String =
+        text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).flat_map(|line| [line, "\n"]).collect();
     assert_ne!(chosen, text);
     let (code, shown, told) = check(&file(&chosen));
     assert_eq!(code, Some(0), "{told}");

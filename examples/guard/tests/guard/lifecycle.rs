@@ -84,6 +84,8 @@ fn own_paths_move_as_configured() {
         assert_eq!(guard.get(path, BASIC).status, 404, "{path}");
     }
     let admin = guard.admin.as_deref().unwrap();
-    let get = |path: &str| crate::support::send(admin, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
+    let get = |path: &str| {
+        crate::support::send(admin, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+    };
     assert_eq!((get("/ready").status, get("/status").status, get("/me").status), (200, 200, 404));
 }

@@ -3,7 +3,9 @@ use tower_auth_testing::AuthorizationServer;
 use crate::support::{Guard, bearer, callers};
 
 fn section(more: &str) -> String {
-    format!("[metadata]\nresource = \"https://api.example.com/v1\"\nscopes = [\"orders:read\"]\n{more}[server]\nallow_plaintext_issuer = true\n")
+    format!(
+        "[metadata]\nresource = \"https://api.example.com/v1\"\nscopes = [\"orders:read\"]\n{more}[server]\nallow_plaintext_issuer = true\n"
+    )
 }
 
 // R9728-3a, R9728-3.2a, R9728-5.1a, THREAT-T10

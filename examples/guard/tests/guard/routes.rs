@@ -66,5 +66,8 @@ async fn the_principal_is_shown_without_the_token_and_a_lacking_scope_is_named()
     }
     assert!(!answer.body.contains(&token) && !answer.body.contains("eyJ"), "{answer:?}");
     let challenge = guard.get("/scoped", &bearer(&token)).values("www-authenticate").join("\n");
-    assert!(challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"orders:read\""), "{challenge}");
+    assert!(
+        challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"orders:read\""),
+        "{challenge}"
+    );
 }

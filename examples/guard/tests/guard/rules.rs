@@ -1,4 +1,4 @@
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use tower_auth_testing::AuthorizationServer;
 
@@ -29,10 +29,6 @@ require = { bound = true }
 [server]
 allow_plaintext_issuer = true
 "#;
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
-}
 
 fn post(guard: &Guard, path: &str, header: &str) -> u16 {
     let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n");
@@ -69,13 +65,14 @@ async fn roles_logins_schemes_claims_and_proofs_are_demanded_by_configuration() 
     let _listening = server.listen().await.unwrap();
     let guard = Guard::start(&format!("{}{RULES}", callers(&server.issuer())));
     let mint = || server.mint().audience("orders").scopes(["orders:read"]);
+    let now = server.clock().wall().duration_since(UNIX_EPOCH).unwrap().as_secs();
 
     let role = |role: &str| mint().claim("roles", &[role]).claim("acr", "strong");
-    let manager = bearer(&role("manager").claim("auth_time", &now()).sign());
+    let manager = bearer(&role("manager").claim("auth_time", &now).sign());
     assert_eq!(guard.get("/orders/approve", &manager).status, 200);
-    let clerk = bearer(&role("clerk").claim("auth_time", &now()).sign());
+    let clerk = bearer(&role("clerk").claim("auth_time", &now).sign());
     assert_eq!(guard.get("/orders/approve", &clerk).status, 403);
-    let tired = bearer(&role("manager").claim("auth_time", &(now() - 600)).sign());
+    let tired = bearer(&role("manager").claim("auth_time", &(now - 600)).sign());
     let answer = guard.get("/orders/approve", &tired);
     assert_eq!(answer.status, 401);
     let challenge = answer.values("www-authenticate").join("\n");

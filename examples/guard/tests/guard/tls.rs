@@ -1,8 +1,8 @@
 use axum::body::Bytes;
 use axum::http::{Request, Response};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tower_auth_testing::{AuthorizationServer, TestCertificate};
 use tower_auth::core::{BoxError, HttpTransport};
+use tower_auth_testing::{AuthorizationServer, TestCertificate};
 
 use crate::support::{Guard, Upstream, bearer, callers, file};
 
@@ -20,7 +20,8 @@ fn chain(more: &str) -> Chain {
     let own = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
     let own = own.signed_by(&key, &root).unwrap();
     let (cert, key) = (file(&own.pem()), file(&key.serialize_pem()));
-    let section = format!("[tls]\ncert = {:?}\nkey = {:?}\n{more}\n", cert.display().to_string(), key.display().to_string());
+    let section =
+        format!("[tls]\ncert = {:?}\nkey = {:?}\n{more}\n", cert.display().to_string(), key.display().to_string());
     Chain { root: root.pem(), section }
 }
 
@@ -57,7 +58,8 @@ async fn a_token_bound_to_a_certificate_serves_with_it_and_no_other() {
     let token = bound("x5t#S256", &own.thumbprint());
     for path in ["/me", "/behind"] {
         let url = format!("https://{}{path}", guard.http);
-        let status = async |certificate, token: &str| get(&url, &chain.root, certificate, token).await.unwrap().status();
+        let status =
+            async |certificate, token: &str| get(&url, &chain.root, certificate, token).await.unwrap().status();
         assert_eq!(status(Some(&own), &token).await, 200);
         assert_eq!(status(Some(&other), &token).await, 401);
         assert_eq!(status(None, &token).await, 401);

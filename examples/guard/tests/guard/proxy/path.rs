@@ -8,15 +8,44 @@ async fn no_spelling_of_a_path_gets_past_its_rule() {
     let upstream = Upstream::start().await;
     let guard = Guard::start(&format!("{USER}{RULES}{}", upstream.section("allow = [\"/public/\"]\n")));
     for path in [
-        "/admin", "/admin/", "/admin/x", "/ADMIN", "/aDmIn/x", "/admin;a=b/x", "/admin.json", "/admin?x", "/admin%20", "/admin%C2%A0",
-        "http://evil.example/admin", "http://127.0.0.1/Admin",
+        "/admin",
+        "/admin/",
+        "/admin/x",
+        "/ADMIN",
+        "/aDmIn/x",
+        "/admin;a=b/x",
+        "/admin.json",
+        "/admin?x",
+        "/admin%20",
+        "/admin%C2%A0",
+        "http://evil.example/admin",
+        "http://127.0.0.1/Admin",
     ] {
         assert_eq!(guard.get(path, BASIC).status, 403, "{path}");
     }
     for path in [
-        "//admin", "/x//admin", "/%61dmin", "/%2e/admin", "/x/../admin", "/x/%2e%2e/admin", "/x/..;/admin", "/x/..;a=b/admin",
-        "/public/../admin", "/public/%2E%2E/admin", "/public/..%2fadmin", "/public/..%5cadmin", "/public/%252e%252e/admin",
-        "/admin%2fx", "/admin%00", "/./admin", "/public/./../admin", "/admin%3bx", "/admin%3fx", "/admin%23x", "/%zz", "*",
+        "//admin",
+        "/x//admin",
+        "/%61dmin",
+        "/%2e/admin",
+        "/x/../admin",
+        "/x/%2e%2e/admin",
+        "/x/..;/admin",
+        "/x/..;a=b/admin",
+        "/public/../admin",
+        "/public/%2E%2E/admin",
+        "/public/..%2fadmin",
+        "/public/..%5cadmin",
+        "/public/%252e%252e/admin",
+        "/admin%2fx",
+        "/admin%00",
+        "/./admin",
+        "/public/./../admin",
+        "/admin%3bx",
+        "/admin%3fx",
+        "/admin%23x",
+        "/%zz",
+        "*",
     ] {
         for header in [BASIC, ""] {
             assert_eq!(guard.get(path, header).status, 400, "{path}");
@@ -33,12 +62,23 @@ async fn no_spelling_of_a_path_gets_past_its_rule() {
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_are_open_by_exact_prefix_and_sent_as_they_came() {
     let upstream = Upstream::start().await;
-    let guard = Guard::start(&format!("{USER}{RULES}{}", upstream.section("allow = [\"/public/\", \"/favicon.ico\"]\n")));
+    let guard =
+        Guard::start(&format!("{USER}{RULES}{}", upstream.section("allow = [\"/public/\", \"/favicon.ico\"]\n")));
     for path in ["/public/", "/public/a?b=%2F..%2F&c=//", "/favicon.ico"] {
         assert_eq!(guard.get(path, "").status, 200, "{path}");
         assert_eq!(upstream.seen().last().unwrap().line, format!("GET {path} HTTP/1.1"));
     }
-    for path in ["/public", "/Public/a", "/PUBLIC/", "/publics/", "/x/public/", "/public;x/", "/public/a;x", "/public/%20", "/favicon"] {
+    for path in [
+        "/public",
+        "/Public/a",
+        "/PUBLIC/",
+        "/publics/",
+        "/x/public/",
+        "/public;x/",
+        "/public/a;x",
+        "/public/%20",
+        "/favicon",
+    ] {
         assert_eq!(guard.get(path, "").status, 401, "{path}");
     }
     // A credential that is there is looked at all the same.

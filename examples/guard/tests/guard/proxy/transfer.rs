@@ -48,7 +48,9 @@ async fn fields_for_one_hop_stay_on_it() {
     let answer = guard.send(&format!("POST /hop HTTP/1.1\r\nhost: x\r\n{hop}{BASIC}x-end: 1\r\n{body}"));
     assert!(answer.body == "hop" || answer.body.ends_with("hop"), "{answer:?}");
     let seen = upstream.only();
-    for name in ["x-mine", "keep-alive", "proxy-authorization", "proxy-connection", "upgrade", "expect", "connection", "proxy"] {
+    for name in
+        ["x-mine", "keep-alive", "proxy-authorization", "proxy-connection", "upgrade", "expect", "connection", "proxy"]
+    {
         assert_eq!(seen.values(name), Vec::<&str>::new(), "{name}");
     }
     assert_eq!((seen.values("te"), seen.values("x-end")), (vec!["trailers"], vec!["1"]));

@@ -54,7 +54,10 @@ fn a_websocket_of_a_verified_caller_goes_through_where_that_is_configured() {
     stream.read_exact(&mut bytes).unwrap();
     assert_eq!(&bytes, b"ping");
     let sent = heads.recv().unwrap().to_lowercase();
-    assert!(sent.contains("x-auth-subject: a\r\n") && !sent.contains("root") && !sent.contains("authorization"), "{sent}");
+    assert!(
+        sent.contains("x-auth-subject: a\r\n") && !sent.contains("root") && !sent.contains("authorization"),
+        "{sent}"
+    );
     assert!(sent.contains("connection: upgrade\r\n") && sent.contains("sec-websocket-key: k\r\n"), "{sent}");
 
     let request = format!("GET /chat HTTP/1.1\r\nhost: x\r\n{WEBSOCKET}\r\n");

@@ -99,7 +99,8 @@ async fn answer(shared: Arc<Shared>, request: Request) -> Response {
         .iter()
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
-    let mut seen = Seen { line: format!("{} {} {:?}", parts.method, parts.uri, parts.version), headers, body: String::new() };
+    let mut seen =
+        Seen { line: format!("{} {} {:?}", parts.method, parts.uri, parts.version), headers, body: String::new() };
     if path == "/echo" {
         shared.seen.lock().unwrap().push(seen);
         // Each part goes back before the next one comes.
@@ -120,12 +121,11 @@ async fn answer(shared: Arc<Shared>, request: Request) -> Response {
             let parts = UnboundedReceiverStream::new(stream).map(|text| Ok::<_, Infallible>(Bytes::from(text)));
             Response::new(Body::from_stream(parts))
         }
-        "/hop" => (
-            [("connection", "x-hop"), ("x-hop", "1"), ("keep-alive", "timeout=1"), ("x-end", "2")],
-            "hop",
-        )
+        "/hop" => ([("connection", "x-hop"), ("x-hop", "1"), ("keep-alive", "timeout=1"), ("x-end", "2")], "hop")
             .into_response(),
-        "/teapot" => (StatusCode::IM_A_TEAPOT, [("www-authenticate", "Own realm=\"upstream\"")], "teapot").into_response(),
+        "/teapot" => {
+            (StatusCode::IM_A_TEAPOT, [("www-authenticate", "Own realm=\"upstream\"")], "teapot").into_response()
+        }
         _ => shown.to_string().into_response(),
     }
 }
