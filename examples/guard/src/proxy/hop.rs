@@ -69,7 +69,7 @@ mod tests {
         headers
     }
 
-    // R9110-7.6.1
+    // RFC 9110 section 7.6.1
     #[test]
     fn fields_for_one_hop_and_those_that_connection_names_are_removed() {
         let mut headers = map(&[

@@ -37,7 +37,7 @@ async fn bodies_go_through_as_they_come_both_ways() {
     read_until(&mut events, "second");
 }
 
-// R9110-7.6.1
+// RFC 9110 section 7.6.1
 #[tokio::test(flavor = "multi_thread")]
 async fn fields_for_one_hop_stay_on_it() {
     let upstream = Upstream::start().await;
