@@ -1,7 +1,12 @@
 //! Descriptions of the callers that a service accepts, as its operator writes them.
 
+mod api_key;
+mod basic;
+mod grants;
 #[cfg(feature = "introspection")]
 mod introspection;
+#[cfg(feature = "password-hash")]
+mod password_hash;
 mod sections;
 mod verifier_spec;
 
