@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -10,6 +11,7 @@ use tower_auth_core::{Verification, Verified};
 use tower_service::Service;
 
 use super::admission::Refused;
+use super::bodies::{EmptyBodies, RefusalBodies};
 use super::layer::Config;
 
 pin_project! {
@@ -17,12 +19,13 @@ pin_project! {
     ///
     /// # Cancel safety
     /// Dropping it cancels the request, never a fetch of keys.
-    pub struct ValidateFuture<S, B>
+    pub struct ValidateFuture<S, B, A = EmptyBodies>
     where
         S: Service<Request<B>>,
     {
         #[pin]
         state: State<S, B>,
+        bodies: PhantomData<fn() -> A>,
     }
 }
 
@@ -48,28 +51,29 @@ pub(super) struct Held<S, B> {
     pub(super) config: Arc<Config>,
 }
 
-impl<S, B> ValidateFuture<S, B>
+impl<S, B, A> ValidateFuture<S, B, A>
 where
     S: Service<Request<B>>,
 {
     /// `told` is the verdict if the client has to be told something of it.
     pub(super) fn admitted(response: S::Future, told: Option<Box<Verified>>) -> Self {
-        Self { state: State::Admitted { response, told } }
+        Self { state: State::Admitted { response, told }, bodies: PhantomData }
     }
 
     pub(super) fn refused(refused: Refused) -> Self {
-        Self { state: State::Refused { refused: Some(refused) } }
+        Self { state: State::Refused { refused: Some(refused) }, bodies: PhantomData }
     }
 
     pub(super) fn waiting(verification: Verification, held: Held<S, B>) -> Self {
-        Self { state: State::Waiting { verification, held: Some(Box::new(held)) } }
+        Self { state: State::Waiting { verification, held: Some(Box::new(held)) }, bodies: PhantomData }
     }
 }
 
-impl<S, B, R> Future for ValidateFuture<S, B>
+impl<S, B, R, A> Future for ValidateFuture<S, B, A>
 where
     S: Service<Request<B>, Response = Response<R>>,
     R: Default,
+    A: RefusalBodies<R>,
 {
     type Output = Result<Response<R>, S::Error>;
 
@@ -84,7 +88,9 @@ where
                     }
                     return Poll::Ready(response);
                 }
-                StateProjection::Refused { refused } => return Poll::Ready(Ok(take(refused).into_response())),
+                StateProjection::Refused { refused } => {
+                    return Poll::Ready(Ok(take(refused).into_response::<A, R>()));
+                }
                 StateProjection::Waiting { verification, held } => {
                     let verdict = ready!(Pin::new(verification).poll(context));
                     let Held { mut service, mut request, config } = *take(held);
@@ -104,7 +110,7 @@ fn take<T>(slot: &mut Option<T>) -> T {
     slot.take().expect("a future is not polled after it is done, and a state not after it was left")
 }
 
-impl<S, B> fmt::Debug for ValidateFuture<S, B>
+impl<S, B, A> fmt::Debug for ValidateFuture<S, B, A>
 where
     S: Service<Request<B>>,
 {

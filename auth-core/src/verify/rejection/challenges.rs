@@ -70,6 +70,12 @@ impl Challenges {
         Ok(())
     }
 
+    /// The challenges of these schemes.
+    pub(in crate::verify) fn among(&self, schemes: &[Scheme]) -> Self {
+        let all = self.all.iter().filter(|(own, _)| schemes.contains(own)).cloned().collect();
+        Self { all, hides_bearer: self.hides_bearer && !schemes.contains(&Scheme::Bearer) }
+    }
+
     /// Adds a parameter to the challenges that ask for a token.
     ///
     /// # Errors
@@ -106,7 +112,11 @@ impl Challenges {
 
 fn with_error(challenge: &Challenge, error: &str, description: &str, more: &[(&'static str, String)]) -> Challenge {
     let build = || {
-        let full = challenge.clone().with_param("error", error)?.with_param("error_description", description)?;
+        // What the refusal tells takes the place of what every challenge tells.
+        let mut others = challenge.params().filter(|(name, _)| !more.iter().any(|(told, _)| told == name));
+        let bare =
+            others.try_fold(Challenge::new(challenge.scheme())?, |bare, (name, value)| bare.with_param(name, value))?;
+        let full = bare.with_param("error", error)?.with_param("error_description", description)?;
         more.iter().try_fold(full, |full, (name, value)| full.with_param(name, value))
     };
     // Every part has the right characters: the codes and messages are ours, and what else is told was checked when it was
