@@ -1,95 +1,91 @@
-//! Tokens of which the authorization server says that they are bound to a key.
+//! Tokens that are bound to a key by what their server says of them.
 
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{Method, Request};
-use serde_json::{Value, json};
+use serde_json::json;
 use tower_auth_core::{
     Clock, DpopKey, DpopProofs, PeerCertificate, RejectionKind, Scheme, TimeSource, Token, Verified, Verifier,
 };
-use tower_auth_testing::TestClock;
+use tower_auth_testing::{TestCa, TestClock};
 
 use super::support::*;
 
-const API: &str = "https://api.example.com";
+const URL: &str = "https://api.example.com/orders";
 
-fn proofs(time: &TestClock) -> DpopProofs {
-    DpopProofs::new(API).unwrap().clock(time.clock())
-}
-
-/// A request with the token `bound` and a new proof of `key`.
-fn request(scheme: &str, key: &DpopKey) -> Request<()> {
-    let token = Token::new("bound").unwrap();
-    let proof = key.proof(&Method::GET, &format!("{API}/orders").parse().unwrap(), Some(&token), None).unwrap();
-    let request = Request::get("/orders").header(AUTHORIZATION, format!("{scheme} bound"));
-    request.header(DpopKey::HEADER, proof).body(()).unwrap()
+fn request(authorization: &str) -> Request<()> {
+    Request::get("/orders").header(AUTHORIZATION, authorization).body(()).unwrap()
 }
 
 async fn check(verifier: &Verifier, request: &Request<()>) -> Result<Verified, RejectionKind> {
     verifier.verify(request).await.map_err(|refusal| refusal.kind())
 }
 
-fn bound_to(cnf: Value) -> Value {
-    with(with(good(), "cnf", cnf), "token_type", "DPoP")
+// R9449-7.2a, R9449-4.3a, THREAT-V9, THREAT-V10, THREAT-K3
+#[tokio::test]
+async fn a_token_of_a_dpop_key_is_accepted_with_its_proof_alone_and_each_proof_once() {
+    let (peer, time) = (Peer::new(), TestClock::new());
+    let key = || DpopKey::generate().unwrap().with_clock(time.clock());
+    let (own, foreign) = (key(), key());
+    let bound = with(good(), "cnf", json!({"jkt": own.thumbprint()}));
+    peer.say("bound", with(bound, "token_type", "DPoP"));
+    peer.say("plain", good());
+    let proofs = DpopProofs::new("https://api.example.com").unwrap().clock(time.clock());
+    let verifier = plain(&peer, &time).cache_for(secs(60)).build().unwrap().with_dpop(proofs).unwrap();
+    let proved = |token: &str, key: &DpopKey| {
+        let held = Token::new(token).unwrap();
+        let proof = key.proof(&Method::GET, &URL.parse().unwrap(), Some(&held), None).unwrap();
+        let mut request = request(&format!("DPoP {token}"));
+        request.headers_mut().insert(DpopKey::HEADER, proof);
+        request
+    };
+    for _ in 0..2 {
+        let once = proved("bound", &own);
+        let caller = check(&verifier, &once).await.unwrap();
+        assert_eq!((caller.scheme(), caller.dpop_thumbprint()), (Scheme::Dpop, Some(own.thumbprint())));
+        assert_eq!(check(&verifier, &once).await.err(), Some(RejectionKind::ReplayedProof), "also a remembered answer");
+    }
+    assert_eq!(peer.count(), 1);
+    assert!(check(&verifier, &proved("bound", &foreign)).await.is_err());
+    assert_eq!(check(&verifier, &request("Bearer bound")).await.err(), Some(RejectionKind::BoundToken));
+    assert!(check(&verifier, &proved("plain", &own)).await.is_err(), "a token without a key has no proof");
+    assert!(check(&verifier, &request("Bearer plain")).await.is_ok());
 }
 
-// R9449-4.3c, R9449-7.2a, THREAT-V9, THREAT-K3
+// R8705-3a, THREAT-V9, THREAT-K3
 #[tokio::test]
-async fn a_token_of_a_dpop_key_needs_a_proof_with_each_request_although_the_answer_is_remembered() {
+async fn a_token_of_a_certificate_is_accepted_from_its_holder_alone() {
     let (peer, time) = (Peer::new(), TestClock::new());
-    let (key, other) = (DpopKey::generate().unwrap(), DpopKey::generate().unwrap());
-    let (key, other) = (key.with_clock(time.clock()), other.with_clock(time.clock()));
-    peer.say("bound", bound_to(json!({ "jkt": key.thumbprint() })));
-    for remembered in [Duration::ZERO, secs(60)] {
-        peer.forget();
-        let plain = plain(&peer, &time).cache_for(remembered).build().unwrap();
-        let verifier = plain.clone().with_dpop(proofs(&time)).unwrap();
-        let good = request("DPoP", &key);
-        let verified = check(&verifier, &good).await.unwrap();
-        assert_eq!((verified.subject(), verified.scheme()), ("alice", Scheme::Dpop));
-        assert_eq!(verified.dpop_thumbprint(), Some(key.thumbprint()));
-        check(&verifier, &request("DPoP", &key)).await.unwrap();
-        let refused = [
-            (good, RejectionKind::ReplayedProof),
-            (request("DPoP", &other), RejectionKind::BoundToken),
-            (request("Bearer", &key), RejectionKind::BoundToken),
-        ];
-        for (request, kind) in refused {
-            assert_eq!(check(&verifier, &request).await.map(drop), Err(kind));
+    let ca = TestCa::new();
+    let (own, foreign) = (ca.client_certificate("orders"), ca.client_certificate("billing"));
+    peer.say("bound", with(good(), "cnf", json!({"x5t#S256": own.thumbprint()})));
+    let verifier = plain(&peer, &time).cache_for(secs(60)).build().unwrap();
+    let showing = |der: &[u8]| {
+        let mut request = request("Bearer bound");
+        request.extensions_mut().insert(PeerCertificate::from_der(der));
+        request
+    };
+    for _ in 0..2 {
+        let caller = check(&verifier, &showing(own.der())).await.unwrap();
+        assert_eq!(caller.certificate_thumbprint(), Some(own.thumbprint().as_str()));
+        for other in [showing(foreign.der()), request("Bearer bound")] {
+            assert_eq!(check(&verifier, &other).await.err(), Some(RejectionKind::WrongCertificate));
         }
-        assert_eq!(peer.count(), if remembered.is_zero() { 5 } else { 1 });
-        peer.forget();
-        let mut bare = request("DPoP", &key);
-        bare.headers_mut().remove(DpopKey::HEADER);
-        assert_eq!(check(&verifier, &bare).await.map(drop), Err(RejectionKind::InvalidProof));
-        assert_eq!(peer.count(), 0, "nobody is asked about a token without its proof");
-        assert_eq!(check(&plain, &request("Bearer", &key)).await.map(drop), Err(RejectionKind::BoundToken));
-        assert_eq!(check(&plain, &request("DPoP", &key)).await.map(drop), Err(RejectionKind::MissingCredential));
     }
+    assert_eq!(peer.count(), 1);
 }
 
-// R8705-3a, THREAT-V9
+// R9449-4.3a, R9449-7.2a
 #[tokio::test]
-async fn a_token_of_a_certificate_needs_it_with_each_request() {
+async fn nobody_is_asked_about_a_token_without_its_proof() {
     let (peer, time) = (Peer::new(), TestClock::new());
-    let certificate = PeerCertificate::from_der(b"certificate");
-    peer.say("bound", with(good(), "cnf", json!({ "x5t#S256": certificate.thumbprint() })));
-    for remembered in [Duration::ZERO, secs(60)] {
-        let verifier = plain(&peer, &time).cache_for(remembered).build().unwrap();
-        for (shown, outcome) in [
-            (Some(certificate.clone()), Ok(())),
-            (Some(PeerCertificate::from_der(b"other")), Err(RejectionKind::WrongCertificate)),
-            (None, Err(RejectionKind::WrongCertificate)),
-            (Some(certificate.clone()), Ok(())),
-        ] {
-            let mut request = Request::get("/").header(AUTHORIZATION, "Bearer bound").body(()).unwrap();
-            if let Some(shown) = shown {
-                request.extensions_mut().insert(shown);
-            }
-            assert_eq!(check(&verifier, &request).await.map(drop), outcome);
-        }
-    }
+    let plain = plain(&peer, &time).build().unwrap();
+    let proofs = DpopProofs::new("https://api.example.com").unwrap().clock(time.clock());
+    let verifier = plain.clone().with_dpop(proofs).unwrap();
+    assert_eq!(check(&verifier, &request("DPoP bound")).await.err(), Some(RejectionKind::InvalidProof));
+    assert_eq!(check(&plain, &request("DPoP bound")).await.err(), Some(RejectionKind::MissingCredential));
+    assert_eq!(peer.count(), 0);
 }
 
 /// A clock that stands at the time of the examples of RFC 9449.
