@@ -130,6 +130,7 @@
 //! | `http` | yes | the HTTP client that fetches an issuer's keys |
 //! | `oauth` | no | in [`core`]: the OAuth client, for services that call others |
 //! | `introspection` | no | in [`core`]: `IntrospectionVerifier`, for tokens that their authorization server is asked about |
+//! | `dpop` | no | in [`core`]: `DpopProofs`, for tokens that are bound to a key of their client |
 //! | `spec` | no | in [`core`]: `VerifierSpec`, a verifier described in a configuration file |
 //! | `metrics` | no | counters of verifications and key fetches |
 #![forbid(unsafe_code)]
