@@ -168,3 +168,31 @@ async fn a_certificate_comes_from_the_extensions_or_from_a_trusted_proxy() {
         assert_eq!(answer.status, status, "{peer}");
     }
 }
+
+// R8705-P1
+#[cfg(feature = "connect-info")]
+#[tokio::test]
+async fn the_address_of_a_connection_is_known_to_extractors_and_told_to_layers() {
+    let client = Client::new();
+    let thumbprint = PeerCertificate::from_der(b"abc").thumbprint();
+    let token = client.issuer.token().claim("cnf", &json!({ "x5t#S256": thumbprint }));
+    let authorization = format!("Bearer {}", token.sign());
+    let header = CertificateHeader::client_cert().trusted_proxy("10.0.0.7").unwrap();
+    let verifier = client.issuer.verifier().with_certificate_header(header).unwrap();
+    let plain: Router = Router::new().route("/me", get(me)).with_state(verifier.clone());
+    let layered = plain.clone().layer(ValidateLayer::new(verifier));
+    let told = layered.clone().layer(axum::middleware::map_request(tower_auth_axum::peer_address));
+    for (app, peer, status) in [
+        (&plain, "10.0.0.7:1", StatusCode::OK),
+        (&plain, "10.0.0.8:1", StatusCode::UNAUTHORIZED),
+        (&layered, "10.0.0.7:1", StatusCode::UNAUTHORIZED),
+        (&told, "10.0.0.7:1", StatusCode::OK),
+        (&told, "10.0.0.8:1", StatusCode::UNAUTHORIZED),
+    ] {
+        // As `into_make_service_with_connect_info` does for each connection.
+        let connected = axum::extract::ConnectInfo(peer.parse::<std::net::SocketAddr>().unwrap());
+        let app = app.clone().layer(axum::Extension(connected));
+        let lines = [("authorization", &*authorization), ("client-cert", ":YWJj:"), ("x-forwarded-for", "10.0.0.7")];
+        assert_eq!(send(&app, "/me", &lines).await.status, status, "{peer}");
+    }
+}
