@@ -128,8 +128,10 @@
 //! |---|---|---|
 //! | `jwt` | yes | [`Bearer`] and [`Scoped`], for access tokens that are JWTs |
 //! | `http` | yes | the HTTP client that fetches an issuer's keys |
+//! | `connect-info` | yes | [`peer_address`], for services behind proxies that end TLS |
 //! | `oauth` | no | in [`core`]: the OAuth client, for services that call others |
 //! | `introspection` | no | in [`core`]: `IntrospectionVerifier`, for tokens that their authorization server is asked about |
+//! | `dpop` | no | in [`core`]: `DpopProofs`, for tokens that are bound to a key of their client |
 //! | `spec` | no | in [`core`]: `VerifierSpec`, a verifier described in a configuration file |
 //! | `metrics` | no | counters of verifications and key fetches |
 #![forbid(unsafe_code)]
@@ -145,6 +147,8 @@ mod basic;
 mod bearer;
 pub mod guide;
 mod identity;
+#[cfg(feature = "connect-info")]
+mod peer_address;
 mod permitted;
 mod rejection;
 mod resource_metadata;
@@ -160,6 +164,8 @@ pub use self::basic::Basic;
 #[cfg(feature = "jwt")]
 pub use self::bearer::Bearer;
 pub use self::identity::Identity;
+#[cfg(feature = "connect-info")]
+pub use self::peer_address::peer_address;
 pub use self::permitted::{Permitted, RequiredPolicy};
 pub use self::rejection::AuthRejection;
 pub use self::resource_metadata::resource_metadata_routes;
