@@ -128,6 +128,9 @@
 //! |---|---|---|
 //! | `jwt` | yes | [`Bearer`] and [`Scoped`], for access tokens that are JWTs |
 //! | `http` | yes | the HTTP client that fetches an issuer's keys |
+//! | `tokio` | yes | the address of the peer, from axum's `ConnectInfo` |
+//! | `dpop` | no | tokens that are bound to a key (RFC 9449) |
+//! | `tls` | no | `TlsListener`: connections over TLS, for tokens that are bound to a client certificate (RFC 8705) |
 //! | `oauth` | no | in [`core`]: the OAuth client, for services that call others |
 //! | `spec` | no | in [`core`]: `VerifierSpec`, a verifier described in a configuration file |
 //! | `metrics` | no | counters of verifications and key fetches |
@@ -144,6 +147,8 @@ mod basic;
 mod bearer;
 pub mod guide;
 mod identity;
+#[cfg(feature = "tokio")]
+mod peer;
 mod permitted;
 mod rejection;
 mod resource_metadata;
@@ -152,6 +157,8 @@ mod scoped;
 mod state;
 #[cfg(feature = "jwt")]
 mod subject_token;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::api_key::ApiKey;
 pub use self::auth::Auth;
@@ -159,6 +166,8 @@ pub use self::basic::Basic;
 #[cfg(feature = "jwt")]
 pub use self::bearer::Bearer;
 pub use self::identity::Identity;
+#[cfg(feature = "tokio")]
+pub use self::peer::with_peer;
 pub use self::permitted::{Permitted, RequiredPolicy};
 pub use self::rejection::AuthRejection;
 pub use self::resource_metadata::resource_metadata_routes;
@@ -167,6 +176,8 @@ pub use self::scoped::{RequiredScope, Scoped};
 pub use self::state::HasVerifier;
 #[cfg(feature = "jwt")]
 pub use self::subject_token::SubjectToken;
+#[cfg(feature = "tls")]
+pub use self::tls::{TlsListener, TlsPeer};
 
 /// The snippets of the README, compiled.
 #[cfg(all(doctest, feature = "http", feature = "jwt"))]
