@@ -214,7 +214,7 @@ fn no_token_that_was_changed_after_it_was_signed_is_accepted() {
         let good = family.good();
         for at in 0..good.len() {
             for bit in 0..7 {
-                let mut bytes = good.clone().into_bytes();
+                let mut bytes = good.to_owned().into_bytes();
                 bytes[at] ^= 1 << bit;
                 corpus.refuse(String::from_utf8(bytes).unwrap());
             }
@@ -419,7 +419,7 @@ fn tokens_that_mean_the_same_as_a_good_one_are_accepted() {
     for family in &WORLD.families {
         let claims = family.claims();
         let mut same = vec![
-            family.good(),
+            family.good().to_owned(),
             family.sign(object(&family.header()), object(&claims).replace(',', " ,\r\n\t")),
             family.with_claims(&claims.iter().rev().cloned().collect()),
             family.with_claims(&with(claims.clone(), "aud", "[\"other\",\"\\u006frders\"]")),
@@ -448,8 +448,10 @@ fn tokens_that_mean_the_same_as_a_good_one_are_accepted() {
             ),
         );
         for token in same {
-            let outcome = WORLD.verifier.verify_credential(IncomingCredential::bearer(&token)).into_result();
-            assert!(outcome.is_ok(), "{outcome:?}: {}", readable(&token));
+            for verifier in &WORLD.verifiers {
+                let outcome = verifier.verify_credential(IncomingCredential::bearer(&token)).into_result();
+                assert!(outcome.is_ok(), "{outcome:?}: {}", readable(&token));
+            }
         }
     }
 }

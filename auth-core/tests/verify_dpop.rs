@@ -215,7 +215,7 @@ fn the_challenges_say_which_scheme_failed_and_how() {
     let scoped = verifier.clone();
     let verified = check(&scoped, &world.request()).unwrap();
     let needed = ["admin"].into_iter().collect::<Vec<_>>();
-    let lacks = scoped.require_scopes(&verified, &tower_auth_core::ScopeSet::new(needed).unwrap()).unwrap_err();
+    let lacks = scoped.require(&verified, &tower_auth_core::ScopeSet::new(needed).unwrap().into()).unwrap_err();
     assert_eq!(lacks.challenges()[0], bearer);
     assert!(lacks.challenges()[1].to_str().unwrap().contains(r#"error="insufficient_scope""#));
 }

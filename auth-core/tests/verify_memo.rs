@@ -4,10 +4,13 @@
 
 mod verify_support;
 
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tower_auth_core::jose::{JwkSet, SigningKey};
-use tower_auth_core::{JwtVerifier, RejectionKind, Verified, Verifier};
+use tower_auth_core::{Clock, JwtVerifier, RejectionKind, TimeSource, Verified, Verifier};
 use tower_auth_testing::TestClock;
 
 use self::verify_support::*;
@@ -127,6 +130,48 @@ fn what_is_forgotten_is_verified_anew() {
     verifier.forget();
     let second = accept(&verifier, &token);
     assert!(!is_remembered(&first, &second) && is_remembered(&second, &accept(&verifier, &token)));
+}
+
+/// A clock that does something whenever it is asked for the time of day, as another thread might in that moment.
+struct Meanwhile(TestClock, std::sync::Mutex<Box<dyn FnMut() + Send>>);
+
+impl TimeSource for Meanwhile {
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn wall(&self) -> std::time::SystemTime {
+        (self.1.lock().unwrap())();
+        self.0.wall()
+    }
+
+    fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.0.sleep(duration)
+    }
+}
+
+// THREAT-K3
+#[test]
+fn a_verdict_that_was_begun_before_everything_was_forgotten_is_not_remembered_after_it() {
+    let (time, key) = (TestClock::new(), es256());
+    let (itself, forgetting) = (Arc::new(OnceLock::<Verifier>::new()), Arc::new(AtomicBool::new(true)));
+    let meanwhile = {
+        let (itself, forgetting) = (Arc::clone(&itself), Arc::clone(&forgetting));
+        Box::new(move || {
+            if forgetting.load(Ordering::SeqCst) {
+                itself.get().unwrap().forget();
+            }
+        })
+    };
+    let clock = Clock::injected(Meanwhile(time.clone(), std::sync::Mutex::new(meanwhile)));
+    let verifier = fixed(&key, &time).clock(clock).build().unwrap();
+    assert!(itself.set(verifier.clone()).is_ok());
+    let token = token(&key, &claims());
+    let first = accept(&verifier, &token);
+    forgetting.store(false, Ordering::SeqCst);
+    let second = accept(&verifier, &token);
+    assert!(!is_remembered(&first, &second), "it was begun before");
+    assert!(is_remembered(&second, &accept(&verifier, &token)));
 }
 
 // THREAT-K4

@@ -132,6 +132,7 @@
 //! | `dpop` | no | tokens that are bound to a key (RFC 9449) |
 //! | `tls` | no | `TlsListener`: connections over TLS, for tokens that are bound to a client certificate (RFC 8705) |
 //! | `oauth` | no | in [`core`]: the OAuth client, for services that call others |
+//! | `introspection` | no | in [`core`]: `IntrospectionVerifier`, for tokens that their authorization server is asked about |
 //! | `spec` | no | in [`core`]: `VerifierSpec`, a verifier described in a configuration file |
 //! | `metrics` | no | counters of verifications and key fetches |
 #![forbid(unsafe_code)]

@@ -22,6 +22,7 @@
 //! | `oauth` (default) | the OAuth 2.0 client |
 //! | `jwt` (default) | verification of JWTs, and `verify` |
 //! | `verify` | `ValidateLayer`, `ResourceMetadataLayer`, `EndAtExpiryLayer`; verification of Basic credentials and API keys |
+//! | `introspection` | verification of tokens by asking their authorization server (RFC 7662) |
 //! | `spec` | verifiers described in TOML or JSON |
 //! | `provider` | `ProviderLayer`: APIs that a file describes |
 //! | `dpop` | tokens that are bound to a key (RFC 9449) |

@@ -11,7 +11,6 @@ mod secret;
 mod toml;
 mod tree;
 
-#[cfg(feature = "provider")]
 pub(crate) use self::duration::parse_duration;
 pub(crate) use self::reader::{At, Notes, Reader, invalid};
 pub(crate) use self::secret::{Lookup, SecretSpec};

@@ -12,6 +12,8 @@ mod claims;
 mod digest;
 mod expiry;
 mod incoming;
+#[cfg(feature = "introspection")]
+mod introspection;
 #[cfg(feature = "jwt")]
 mod jwt;
 #[cfg(feature = "jwt")]
@@ -21,6 +23,8 @@ mod memo;
 mod one;
 mod parts;
 mod policy;
+#[cfg(feature = "jwt")]
+mod preset;
 mod principal;
 mod rejection;
 mod request;
@@ -44,15 +48,21 @@ pub use self::certificate::{CertificateHeader, PeerAddress, PeerCertificate};
 #[cfg(feature = "jwt")]
 pub use self::claim::{Actor, Claim};
 pub use self::incoming::IncomingCredential;
+#[cfg(feature = "introspection")]
+pub use self::introspection::IntrospectionVerifier;
 #[cfg(feature = "jwt")]
-pub use self::jwt::{JwtVerifier, Profile};
+pub use self::jwt::{ClaimedIssuer, JwtVerifier, Profile, TrustedIssuers};
 pub use self::policy::Policy;
+#[cfg(feature = "jwt")]
+pub use self::preset::Preset;
 pub use self::principal::{Method, Principal};
 pub use self::rejection::{Rejection, RejectionBody, RejectionKind, Scheme};
 pub use self::request::IncomingRequest;
 pub use self::resource_metadata::ResourceMetadata;
 #[cfg(feature = "spec")]
 pub use self::spec::VerifierSpec;
+#[cfg(feature = "introspection")]
+pub use self::status::IntrospectionStatus;
 pub use self::status::{KeysState, KeysStatus, VerifierStatus};
 pub use self::verification::Verification;
 pub use self::verified::{Verified, VerifierId};

@@ -14,6 +14,12 @@ use super::{
     IncomingCredential, IncomingRequest, Rejection, Verification, Verified, VerifierId, VerifierStatus, telemetry,
 };
 
+/// Which state of the memo a verification began with, if there is a memo.
+#[cfg(feature = "jwt")]
+type Since = Option<super::memo::Epoch>;
+#[cfg(not(feature = "jwt"))]
+type Since = ();
+
 /// Verifies the one credential of a request.
 #[derive(Clone)]
 pub(super) struct One(Arc<Inner>);
@@ -71,11 +77,12 @@ impl One {
             Ok(presented) => presented,
             Err(fault) => return self.conclude(Err(fault), scheme, &span),
         };
+        let since = self.since();
         let binding = &self.0.parts.binding;
         match self.0.parts.check(&credential) {
             Step::Done(Err(fault)) => self.conclude(Err(fault), scheme, &span),
             Step::Done(Ok(found)) => match binding.judge(&presented, found) {
-                Judgement::Done(judged) => self.remember(credential, judged, &span),
+                Judgement::Done(judged) => self.remember(credential, judged, since, &span),
                 Judgement::Wait { pending, future } => self.wait(pending, scheme, span, future),
             },
             Step::Wait { pending, future } => {
@@ -93,14 +100,19 @@ impl One {
         &self,
         credential: IncomingCredential<'_>,
         judged: Result<Judged, Fault>,
+        since: Since,
         span: &RequestSpan,
     ) -> Verification {
+        #[cfg(not(feature = "jwt"))]
+        let () = since;
         #[cfg(feature = "jwt")]
         let memorable = judged.as_ref().ok().and_then(|judged| judged.finding.memorable.clone());
         let verification = self.conclude(judged, credential.scheme, span);
         #[cfg(feature = "jwt")]
-        if let (Some(memo), Some(memorable), Some(verified)) = (&self.0.memo, memorable, verification.verdict()) {
-            memo.insert(credential.text, memorable, verified);
+        if let (Some(memo), Some(since), Some(memorable), Some(verified)) =
+            (&self.0.memo, since, memorable, verification.verdict())
+        {
+            memo.insert(credential.text, memorable, since, verified);
         }
         verification
     }
@@ -127,11 +139,24 @@ impl One {
         if let Some(memo) = &self.0.memo {
             memo.clear();
         }
+        #[cfg(feature = "introspection")]
+        self.0.parts.opaque.forget();
+    }
+
+    #[cfg(feature = "jwt")]
+    pub(super) fn forget_token(&self, token: &str) {
+        if let Some(memo) = &self.0.memo {
+            memo.remove(token);
+        }
+        #[cfg(feature = "introspection")]
+        self.0.parts.opaque.forget_token(token);
     }
 
     pub(super) fn report(&self, status: &mut VerifierStatus) {
         #[cfg(feature = "jwt")]
         self.0.parts.jwt.report(&mut status.keys);
+        #[cfg(feature = "introspection")]
+        self.0.parts.opaque.report(&mut status.introspection);
         #[cfg(not(feature = "jwt"))]
         let _ = status;
     }
@@ -141,14 +166,26 @@ impl One {
         if let Err(fault) = self.0.parts.jwt.ready().await {
             return Err(self.refuse(fault, None));
         }
+        #[cfg(feature = "introspection")]
+        if let Err(fault) = self.0.parts.opaque.ready().await {
+            return Err(self.refuse(fault, None));
+        }
         Ok(())
     }
 
     pub(super) fn describe(&self, shown: &mut fmt::DebugStruct<'_, '_>) {
         #[cfg(feature = "jwt")]
         shown.field("issuers", &self.0.parts.jwt.names());
+        #[cfg(feature = "introspection")]
+        shown.field("introspection", &self.0.parts.opaque.names());
         shown.field("basic", &self.0.parts.basic.is_some()).field("api_key", &self.0.parts.api_key.is_some());
         shown.field("dpop", &self.0.parts.binding.accepts_proofs());
+    }
+
+    /// When a verification begins: what is forgotten while it goes on stays forgotten.
+    fn since(&self) -> Since {
+        #[cfg(feature = "jwt")]
+        return self.0.memo.as_ref().map(Memo::epoch);
     }
 
     /// Only plain tokens are remembered: a proof is good for one request.

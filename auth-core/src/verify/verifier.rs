@@ -21,16 +21,17 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Checks the credentials of requests. One type for every kind of credential, and for several at once.
 ///
-/// It is made by [`JwtVerifier`](super::JwtVerifier), [`BasicVerifier`](super::BasicVerifier) or
+/// It is made by [`JwtVerifier`](super::JwtVerifier), `IntrospectionVerifier`, [`BasicVerifier`](super::BasicVerifier) or
 /// [`ApiKeyVerifier`](super::ApiKeyVerifier), or of several such by [`any_of`](Self::any_of) and
 /// [`all_of`](Self::all_of). Clones are one verifier, and cheap.
 ///
 /// What happens to a request:
 /// 1. Exactly one credential is taken from it. None, or one of a foreign scheme: refused as missing. More than one:
 ///    refused with 400, none looked at. Tokens in the query are not read.
-/// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer.
+/// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer; any other token is looked up
+///    at the introspection endpoints, if there are any.
 /// 3. The outcome is a [`Verified<Principal>`](Verified), or a [`Rejection`] that knows its answer. When the keys of
-///    the issuer cannot be had it is a 503, never a verdict.
+///    the issuer cannot be had, or the endpoint cannot tell, it is a 503, never a verdict.
 ///
 /// # Remembered verdicts
 /// JWTs that were wholly verified are remembered, for a minute at most and never beyond their `exp`, so that the next
@@ -373,6 +374,16 @@ impl Verifier {
         });
     }
 
+    /// Ends what is remembered of one token, so that it is wholly verified once more: after its authorization server said that it was
+    /// revoked, say. What a request about it that is under way will bring is not remembered either.
+    #[cfg(feature = "jwt")]
+    pub fn forget_token(&self, token: &crate::Secret) {
+        self.any(&mut |one| {
+            one.forget_token(token.expose_secret());
+            false
+        });
+    }
+
     /// How the verifier is doing, for readiness probes and dashboards. It asks nobody.
     ///
     /// ```
@@ -396,11 +407,12 @@ impl Verifier {
         status
     }
 
-    /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this
-    /// the first token of an issuer waits for its keys.
+    /// Waits until the keys of every issuer are there, and it is known where introspection endpoints are, for services that want
+    /// to take no request before. Without this the first token of an issuer waits for its keys.
     ///
     /// # Errors
-    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable), which says why. The next attempt follows with the next
+    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable) or
+    /// [`IntrospectionUnavailable`](RejectionKind::IntrospectionUnavailable), which says why. The next attempt follows with the next
     /// request.
     pub async fn ready(&self) -> Result<(), Rejection> {
         let mut ones = Vec::new();

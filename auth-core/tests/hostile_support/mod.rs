@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::exhaustive_structs, reason = "a test fails by it")]
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,11 +23,14 @@ pub struct Family {
     pub required: &'static [&'static str],
     /// Its keys have ids, and a token without one is ambiguous.
     pub has_kid: bool,
+    /// A good token, the same each time.
+    good: OnceLock<String>,
 }
 
 pub struct World {
     pub families: Vec<Family>,
-    pub verifier: Verifier,
+    /// Accepts the tokens of all of them. One remembers what it has accepted, one does so by digests, one does not.
+    pub verifiers: [Verifier; 3],
 }
 
 /// Names and values of an object, both as JSON text.
@@ -40,7 +44,7 @@ pub const SECRET: &str = "a shared secret of 32 bytes or more";
 pub static WORLD: LazyLock<World> = LazyLock::new(|| {
     let time = TestClock::new();
     let mut families = Vec::new();
-    let mut verifiers = Vec::new();
+    let mut parts = [const { Vec::new() }; 3];
     for (issuer, algorithm, profile) in [
         ("https://es.example.com", Algorithm::Es256, Profile::Rfc9068),
         ("https://ed.example.com", Algorithm::EdDsa, Profile::Rfc9068),
@@ -49,21 +53,52 @@ pub static WORLD: LazyLock<World> = LazyLock::new(|| {
         ("https://ed.example.com/generic", Algorithm::EdDsa, Profile::Generic),
     ] {
         let has_kid = algorithm != Algorithm::Hs256;
-        let (signer, builder) = if has_kid {
-            let [signer, other] = [(); 2].map(|()| SigningKey::generate(algorithm).unwrap());
-            let keys = [("k1", &signer), ("k2", &other)].map(|(kid, key)| key.verifying_key(Some(kid)).unwrap());
-            (signer, JwtVerifier::issuer(issuer).unwrap().jwks(keys.into_iter().collect::<JwkSet>()))
+        let signer = if has_kid {
+            SigningKey::generate(algorithm).unwrap()
         } else {
-            let signer = SigningKey::from_hmac_secret(algorithm, SECRET.as_bytes()).unwrap();
-            (signer, JwtVerifier::shared_secret(issuer, algorithm, &Secret::from(SECRET)).unwrap())
+            SigningKey::from_hmac_secret(algorithm, SECRET.as_bytes()).unwrap()
         };
-        verifiers.push(builder.audience("orders").profile(profile).clock(time.clock()).build().unwrap());
+        let other = SigningKey::generate(if has_kid { algorithm } else { Algorithm::Es256 }).unwrap();
+        let builder = || {
+            let builder = if has_kid {
+                let keys = [("k1", &signer), ("k2", &other)].map(|(kid, key)| key.verifying_key(Some(kid)).unwrap());
+                JwtVerifier::issuer(issuer).unwrap().jwks(keys.into_iter().collect::<JwkSet>())
+            } else {
+                JwtVerifier::shared_secret(issuer, algorithm, &Secret::from(SECRET)).unwrap()
+            };
+            builder.audience("orders").profile(profile).clock(time.clock())
+        };
+        parts[0].push(builder().build().unwrap());
+        parts[1].push(builder().memo_digests_only().build().unwrap());
+        parts[2].push(builder().memo_ttl(Duration::ZERO).build().unwrap());
         let is_generic = profile == Profile::Generic;
         let (typ, required) = if is_generic { ("JWT", GENERIC) } else { ("at+jwt", RFC9068) };
-        families.push(Family { issuer, typ, signer, required, has_kid });
+        families.push(Family { issuer, typ, signer, required, has_kid, good: OnceLock::new() });
     }
-    World { families, verifier: Verifier::any_of(verifiers).unwrap() }
+    World { families, verifiers: parts.map(|parts| Verifier::any_of(parts).unwrap()) }
 });
+
+impl World {
+    /// Has the good token of each family accepted, which those that remember do at no cost.
+    fn accept_good_ones(&self) {
+        for verifier in &self.verifiers[..2] {
+            for family in &self.families {
+                verifier.verify_credential(IncomingCredential::bearer(family.good())).into_result().unwrap();
+            }
+        }
+    }
+
+    /// Whether each verifier remembers the good tokens.
+    fn remembered(&self) -> [bool; 3] {
+        self.verifiers.each_ref().map(|verifier| {
+            self.families.iter().all(|family| {
+                let credential = IncomingCredential::bearer(family.good());
+                let [first, second] = [(); 2].map(|()| verifier.verify_credential(credential).into_result().unwrap());
+                std::ptr::eq(&*first, &*second)
+            })
+        })
+    }
+}
 
 impl Family {
     pub fn header(&self) -> Members {
@@ -103,8 +138,9 @@ impl Family {
         self.sign(object(&self.header()), object(claims))
     }
 
-    pub fn good(&self) -> String {
-        self.with_claims(&self.claims())
+    /// A good token, of which many bad ones are made.
+    pub fn good(&self) -> &str {
+        self.good.get_or_init(|| self.with_claims(&self.claims()))
     }
 }
 
@@ -113,21 +149,26 @@ impl Family {
 pub struct Corpus(HashSet<String>);
 
 impl Corpus {
-    /// The token is refused as a bad token, with a text that can stand in a log.
+    /// The token is refused as a bad token, with a text that can stand in a log, also where the good token that it was made of
+    /// has just been accepted and remembered.
     pub fn refuse(&mut self, token: String) {
         if self.0.contains(&token) {
             return;
         }
-        let outcome = WORLD.verifier.verify_credential(IncomingCredential::bearer(&token)).into_result();
-        let Err(refusal) = outcome else { panic!("accepted: {}", readable(&token)) };
-        assert_eq!(refusal.kind().oauth_error(), Some("invalid_token"), "{refusal}: {}", readable(&token));
-        let text = refusal.to_string();
-        assert!(text.len() < 1_500 && text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{text:?}");
+        WORLD.accept_good_ones();
+        for verifier in &WORLD.verifiers {
+            let outcome = verifier.verify_credential(IncomingCredential::bearer(&token)).into_result();
+            let Err(refusal) = outcome else { panic!("accepted: {}", readable(&token)) };
+            assert_eq!(refusal.kind().oauth_error(), Some("invalid_token"), "{refusal}: {}", readable(&token));
+            let text = refusal.to_string();
+            assert!(text.len() < 1_500 && text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{text:?}");
+        }
         self.0.insert(token);
     }
 
     pub fn has_at_least(&self, tokens: usize) {
         assert!(self.0.len() >= tokens, "only {} tokens were tried", self.0.len());
+        assert_eq!(WORLD.remembered(), [true, true, false]);
     }
 }
 

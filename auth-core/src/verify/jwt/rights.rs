@@ -8,46 +8,45 @@ use crate::verify::span::Text;
 /// Which claims say who a caller is and what it may do.
 #[derive(Debug, Default)]
 pub(super) struct Rights {
-    /// The first of these that is there is the subject. Empty: `sub`.
-    pub(super) subject: Vec<Place>,
-    /// The first of these that is there is the client. Empty: `client_id`, else `azp`.
-    pub(super) client: Vec<Place>,
-    /// The first of these that is there holds the scopes. Empty: `scope`, else `scp`.
-    pub(super) scopes: Vec<Place>,
+    /// The first of these that is there is the subject. `None`: `sub`.
+    pub(super) subject: Option<Vec<Place>>,
+    /// The first of these that is there is the client. `None`: `client_id`, else `azp`.
+    pub(super) client: Option<Vec<Place>>,
+    /// The first of these that is there holds the scopes. `None`: `scope`, else `scp`.
+    pub(super) scopes: Option<Vec<Place>>,
     pub(super) roles: RoleRules,
 }
 
 impl Rights {
     pub(super) fn subject(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<Text, Fault> {
-        let text = if self.subject.is_empty() {
-            claims.sub.as_ref().map(|sub| Text::new(sub, claims.raw))
-        } else {
-            first_text(&self.subject, claims, picked)?
+        let text = match &self.subject {
+            None => claims.sub.as_ref().filter(|sub| !sub.is_empty()).map(|sub| Text::new(sub, claims.raw)),
+            Some(places) => first_text(places, claims, picked)?,
         };
         text.ok_or_else(|| {
-            let names: Vec<_> = self.subject.iter().map(Place::as_str).collect();
+            let names: Vec<_> = self.subject.iter().flatten().map(Place::as_str).collect();
             let names = if names.is_empty() { "sub".to_owned() } else { names.join("` or `") };
             Fault::new(RejectionKind::MissingClaim, format!("the token has no `{names}`"))
         })
     }
 
     pub(super) fn client(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<Option<Text>, Fault> {
-        if self.client.is_empty() {
+        let Some(places) = &self.client else {
             let claim = claims.client_id.as_ref().or(claims.azp.as_ref());
             return Ok(claim.map(|claim| Text::new(claim, claims.raw)));
-        }
-        first_text(&self.client, claims, picked)
+        };
+        first_text(places, claims, picked)
     }
 
     pub(super) fn scope(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<Option<Text>, Fault> {
-        if self.scopes.is_empty() {
+        let Some(places) = &self.scopes else {
             let claim = claims.scope.as_ref().or(claims.scp.as_ref());
             return Ok(claim.map(|claim| match claim {
                 StringOrList::One(text) => Text::new(text, claims.raw),
                 StringOrList::Many(texts) => joined(texts.iter().map(|text| &**text), claims.raw),
             }));
-        }
-        let Some((place, claim)) = first(&self.scopes, picked) else { return Ok(None) };
+        };
+        let Some((place, claim)) = first(places, picked) else { return Ok(None) };
         let texts = claim.texts().ok_or_else(|| no_texts(place))?;
         Ok(Some(joined(texts.iter().map(|text| &**text), claims.raw)))
     }

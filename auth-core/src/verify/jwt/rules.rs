@@ -14,6 +14,8 @@ pub(super) struct Rules {
     wanted: Vec<Wanted>,
     /// The claim that says whom a token is for is the first of these that is there. Empty: `aud`.
     audience: Vec<Place>,
+    /// Whether the subject is looked for elsewhere than in `sub`.
+    subject_elsewhere: bool,
 }
 
 #[derive(Debug)]
@@ -40,8 +42,14 @@ enum Value {
 
 impl Rules {
     /// The rules of a profile.
-    pub(super) fn profile(profile: Profile) -> Self {
-        Self { kind: Kind::Profile(profile), demanded: Vec::new(), wanted: Vec::new(), audience: Vec::new() }
+    pub(super) fn profile(profile: Profile, subject_elsewhere: bool) -> Self {
+        Self {
+            kind: Kind::Profile(profile),
+            demanded: Vec::new(),
+            wanted: Vec::new(),
+            audience: Vec::new(),
+            subject_elsewhere,
+        }
     }
 
     /// The rules of a preset, for an issuer of which this is known.
@@ -52,6 +60,7 @@ impl Rules {
             demanded: Vec::with_capacity(facts.demanded.len()),
             wanted: Vec::new(),
             audience: Vec::new(),
+            subject_elsewhere: true,
         };
         for group in facts.demanded {
             rules.demanded.push(group.iter().map(|name| places.add(name)).collect::<Result<_, _>>()?);
@@ -74,7 +83,10 @@ impl Rules {
                 Texts::Free if known.must_know(text) => {
                     return Err(ConfigError::new(
                         ConfigErrorKind::MissingOption,
-                        format!("the issuer's URL does not tell what the claim `{}` must be: give the parameter of {text}", check.claim),
+                        format!(
+                            "the issuer's URL does not tell what the claim `{}` must be: give the parameter of {text}",
+                            check.claim
+                        ),
                     ));
                 }
                 Texts::Free => {}
@@ -122,10 +134,15 @@ impl Rules {
                     types.contains(&ABSENT)
                 };
                 if !fits {
-                    return Err(wrong_type(format!("the token's `typ` is none that access tokens of the preset {preset} have")));
+                    return Err(wrong_type(format!(
+                        "the token's `typ` is none that access tokens of the preset {preset} have"
+                    )));
                 }
                 if let Some(marker) = foreign.iter().find(|marker| claims.has(**marker)) {
-                    return Err(wrong_type(format!("the token has the claim `{}`, which no access token has", marker.name())));
+                    return Err(wrong_type(format!(
+                        "the token has the claim `{}`, which no access token has",
+                        marker.name()
+                    )));
                 }
             }
         }
@@ -147,7 +164,9 @@ impl Rules {
                 None => Err(no_audience(issuer)),
             };
         }
-        let Some(claim) = self.audience.iter().find_map(|place| picked.get(place)) else { return Err(no_audience(issuer)) };
+        let Some(claim) = self.audience.iter().find_map(|place| picked.get(place)) else {
+            return Err(no_audience(issuer));
+        };
         if own.iter().any(|own| claim.has(own)) {
             return Ok(());
         }
@@ -159,7 +178,7 @@ impl Rules {
     /// checked elsewhere.
     pub(super) fn check_claims(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<(), Fault> {
         if let Kind::Profile(profile) = self.kind {
-            profile.check_claims(claims)?;
+            profile.check_claims(claims, self.subject_elsewhere)?;
         }
         for group in &self.demanded {
             if !group.iter().any(|place| picked.get(place).is_some_and(is_said)) {
@@ -188,7 +207,9 @@ impl Value {
     fn is(&self, claim: Claim<'_>) -> bool {
         match self {
             Self::Text(text) => claim.is(text),
-            Self::Begins(start) => claim.as_text().is_some_and(|text| text.len() > start.len() && text.starts_with(&**start)),
+            Self::Begins(start) => {
+                claim.as_text().is_some_and(|text| text.len() > start.len() && text.starts_with(&**start))
+            }
             Self::True => claim.as_bool() == Some(true),
         }
     }
@@ -223,6 +244,18 @@ impl Value {
     }
 }
 
+/// Checks that who acts for the subject is said by an object (RFC 8693 section 4.1): of another form it would be overlooked.
+pub(super) fn check_actor(claims: &Claims<'_>) -> Result<(), Fault> {
+    if !claims.has(Marker::Act) {
+        return Ok(());
+    }
+    let act = std::str::from_utf8(claims.raw).ok().and_then(|json| Claim::new(json).get(Marker::Act.name()));
+    if act.is_some_and(Claim::is_object) {
+        return Ok(());
+    }
+    Err(Fault::new(RejectionKind::Malformed, "the claim `act` is no object"))
+}
+
 /// Whether a claim that is there says anything.
 fn is_said(claim: Claim<'_>) -> bool {
     !claim.is_null() && claim.as_json() != r#""""#
@@ -242,15 +275,18 @@ fn wrong_audience<'a>(found: impl Iterator<Item = &'a str>, own: &[Box<str>], is
 
 #[cold]
 fn no_audience(issuer: &str) -> Fault {
-    let detail = format!("the token has no `aud` (issuer {issuer}){}", hint(issuer));
+    let detail = match hint(issuer) {
+        hint if hint.is_empty() => format!("the token has no `aud` (issuer {issuer})"),
+        hint => format!("the token has no `aud` (issuer {issuer}: {hint})"),
+    };
     Fault::new(RejectionKind::WrongAudience, detail)
 }
 
-/// What to do about an issuer whose tokens do not fit a profile.
+/// What to do about an issuer whose tokens do not fit a profile; empty if nothing is known.
 #[cold]
 pub(super) fn hint(issuer: &str) -> String {
     match Preset::recognize(issuer) {
-        Some(preset) => format!("; by its URL this issuer is {}: choose the preset {preset}", preset.facts().title),
+        Some(preset) => format!("by its URL it is {}, so choose the preset {preset}", preset.facts().title),
         None => String::new(),
     }
 }

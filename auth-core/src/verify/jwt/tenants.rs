@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::blueprint::Blueprint;
+use super::builder::Blueprint;
 use super::check::JwtCheck;
 use super::trusted::{Answer, ClaimedIssuer, TrustedIssuers};
 use crate::clock::within;
@@ -149,12 +149,6 @@ impl Tenants {
         Fault::new(RejectionKind::LookupUnavailable, detail).retry_after(Duration::from_secs(1))
     }
 
-    /// How many issuers are there.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.live.len()
-    }
-
     /// Makes the rules of a trusted issuer, unless somebody was faster.
     fn admit(&self, issuer: ClaimedIssuer, now: MonotonicTime) -> Result<Arc<JwtCheck>, Fault> {
         if let Some(check) = self.live.pin().get(issuer.url()) {
@@ -250,6 +244,11 @@ impl Tenants {
 }
 
 impl Standing {
+    /// What stands in the open part of the issuer's template.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.issuer.tenant()
+    }
+
     /// Whether the issuer is trusted now, as far as that can be told at once.
     pub(super) fn holds(&self, now: MonotonicTime) -> bool {
         !self.retired.load(Ordering::Relaxed)
@@ -330,7 +329,7 @@ mod tests {
     #[test]
     fn a_hundred_newcomers_at_once_and_ten_in_a_second() {
         let mut newcomers = Newcomers::default();
-        let at = |millis| MonotonicTime::START + Duration::from_millis(1_000_000 + millis);
+        let at = |millis: u64| MonotonicTime::START + Duration::from_millis(1_000_000 + millis);
         let mut count = |millis| (0..1_000).filter(|_| newcomers.take(at(millis))).count();
         assert_eq!(count(0), 100);
         assert_eq!(count(99), 0);

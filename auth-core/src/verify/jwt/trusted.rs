@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::BoxError;
-use crate::error::{ConfigError, ConfigErrorKind};
+use crate::error::{ConfigError, ConfigErrorKind, printable};
 use crate::verify::preset::{Template, is_plain_url};
 
 /// Whose tokens are trusted, where the issuers are known at run time only: the tenants of a service.
@@ -184,11 +184,28 @@ impl TrustedIssuers {
             (Decision::Only(names), _) if names.is_empty() => {
                 mistake(ConfigErrorKind::MissingOption, "no issuer is trusted")
             }
-            _ if self.limit == 0 || self.trusted_for.is_zero() => {
-                mistake(ConfigErrorKind::InvalidOption, "the number of issuers and the time that they are trusted must not be zero")
-            }
+            _ if self.limit == 0 || self.trusted_for.is_zero() => mistake(
+                ConfigErrorKind::InvalidOption,
+                "the number of issuers and the time that they are trusted must not be zero",
+            ),
             _ => Ok(()),
         }
+    }
+
+    /// The URLs of those that are named.
+    pub(super) fn named(&self) -> Result<Vec<String>, ConfigError> {
+        let Decision::Only(names) = &self.decision else { return Ok(Vec::new()) };
+        let url = |name: &str| {
+            let url = match &self.template {
+                Some(template) => template.fill(|_| Some(name)),
+                None => is_plain_url(name).then(|| name.to_owned()),
+            };
+            url.ok_or_else(|| {
+                let what = format!("no issuer of the shape {} is called {:?}", self.shape(), printable(name, 200));
+                ConfigError::new(ConfigErrorKind::InvalidOption, what)
+            })
+        };
+        names.iter().map(|name| url(name)).collect()
     }
 
     /// What the issuers have in common.

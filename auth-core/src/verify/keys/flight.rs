@@ -105,7 +105,7 @@ impl Store {
         let now = self.clock.now();
         let mut flow = self.flow();
         if let Some(flight) = flow.flight.as_ref().filter(|flight| now < flight.lost_at) {
-            return Some(Begin::Join(self.wait(flight.outcome.clone())));
+            return Some(Begin::Join(self.wait(flight.outcome.clone(), true)));
         }
         if let Some(error) = flow.left_alone(now) {
             return Some(Begin::Fail(error));
@@ -123,12 +123,12 @@ impl Store {
         // A runtime that is shutting down drops the task here and now, and that takes the lock.
         drop(flow);
         runtime.spawn(FlightTask { store: Arc::clone(self), id, started: now, outcome: Some(sender) }.run());
-        Some(Begin::Join(self.wait(outcome)))
+        Some(Begin::Join(self.wait(outcome, false)))
     }
 
-    fn wait(&self, outcome: watch::Receiver<Option<Landed>>) -> KeyWait {
+    fn wait(&self, outcome: watch::Receiver<Option<Landed>>, is_earlier: bool) -> KeyWait {
         let limit = self.limits.timeout.saturating_add(GRACE * 2);
-        KeyWait { outcome, issuer: self.issuer.clone(), clock: self.clock.clone(), limit }
+        KeyWait { outcome, issuer: self.issuer.clone(), clock: self.clock.clone(), limit, is_earlier }
     }
 
     /// Takes in what a fetch ended with. Only usable keys replace others.
@@ -145,7 +145,13 @@ impl Store {
                 for skipped in keys.skipped() {
                     telemetry::key_skipped(&self.issuer, skipped);
                 }
-                telemetry::keys_fetched(&self.issuer, keys.keys().len(), keys.skipped().len(), self.clock.wall());
+                telemetry::keys_fetched(
+                    &self.issuer,
+                    self.named,
+                    keys.keys().len(),
+                    keys.skipped().len(),
+                    self.clock.wall(),
+                );
                 let snapshot = Snapshot::new(keys, Generation(id), &self.clock, &self.limits, fastrand::f64());
                 self.snapshot.store(Some(Arc::new(snapshot)));
                 flow.failures = 0;
@@ -156,7 +162,7 @@ impl Store {
             }
             Err(error) => {
                 flow.failures = flow.failures.saturating_add(1);
-                telemetry::keys_failed(&self.issuer, error.code, &error.message, flow.failures);
+                telemetry::keys_failed(&self.issuer, self.named, error.code, &error.message, flow.failures);
                 flow.next_attempt = now + back_off(flow.failures, fastrand::f64(), error.retry_after);
                 flow.last_error = Some(error.clone());
                 self.gate.store(flow.next_attempt.as_nanos(), Ordering::Relaxed);
@@ -189,7 +195,7 @@ impl FlightTask {
             let message = format!("they did not come within {:.1} s", limits.timeout.as_secs_f64());
             Err(KeysError::new("keys.timed_out", message))
         });
-        let landed = Landed { started: self.started, error: self.store.land(self.id, result) };
+        let landed = Landed { started: self.started, error: self.store.land(self.id, result), is_earlier: false };
         if let Some(sender) = self.outcome.take() {
             sender.send_replace(Some(landed));
         }

@@ -11,15 +11,17 @@ use super::limits::Limits;
 use super::snapshot::{Age, Generation, Snapshot};
 use super::source::{Miss, judge};
 use super::wait::{Landed, unavailable};
-use crate::Clock;
 use crate::http::{HttpClient, PlaintextRules};
 use crate::jose::Jws;
 use crate::verify::rejection::{Fault, RejectionKind};
 use crate::verify::{KeysState, KeysStatus};
+use crate::{Clock, MonotonicTime};
 
 /// The fetched keys of one issuer. Readers take no lock while the keys are fresh.
 pub(in crate::verify) struct Store {
     pub(super) issuer: Box<str>,
+    /// Whether somebody named the issuer beforehand.
+    pub(super) named: bool,
     pub(super) snapshot: ArcSwapOption<Snapshot>,
     /// Before this time nobody tries to start a fetch in the background.
     pub(super) gate: AtomicU64,
@@ -32,6 +34,7 @@ pub(in crate::verify) struct Store {
 impl Store {
     pub(in crate::verify) fn new(
         issuer: &str,
+        named: bool,
         place: Place,
         rules: PlaintextRules,
         http: HttpClient,
@@ -40,6 +43,7 @@ impl Store {
     ) -> Arc<Self> {
         Arc::new(Self {
             issuer: issuer.into(),
+            named,
             snapshot: ArcSwapOption::empty(),
             gate: AtomicU64::new(0),
             flow: Mutex::default(),
@@ -49,8 +53,7 @@ impl Store {
         })
     }
 
-    /// Checks a signature with the keys that are there, or says what to wait for. `after` is what came of waiting,
-    /// which happens once for a token.
+    /// Checks a signature with the keys that are there, or says what to wait for. `after` is what came of waiting.
     pub(in crate::verify) fn verify(
         self: &Arc<Self>,
         jws: &Jws<'_>,
@@ -67,7 +70,7 @@ impl Store {
                     return Err(Miss::Wait(wait));
                 }
             }
-            if matches!(age, Age::Due | Age::Old) && now.as_nanos() >= self.gate.load(Ordering::Relaxed) {
+            if matches!(age, Age::Due | Age::Old) && self.may_begin(now) {
                 let _ = self.begin();
             }
             if age != Age::Dead {
@@ -87,11 +90,25 @@ impl Store {
         }
     }
 
-    /// Whether the keys of this generation are those in use.
+    /// Whether the keys of this generation are those in use, and nothing is to be done about their age: that is for
+    /// [`verify`](Self::verify).
     pub(super) fn serves(&self, generation: Generation, wall: SystemTime) -> bool {
-        self.snapshot.load().as_deref().is_some_and(|snapshot| {
-            snapshot.generation == generation && snapshot.age(self.clock.now(), wall, &self.limits) != Age::Dead
-        })
+        let now = self.clock.now();
+        let guard = self.snapshot.load();
+        let Some(snapshot) = guard.as_deref().filter(|snapshot| snapshot.generation == generation) else {
+            return false;
+        };
+        match snapshot.age(now, wall, &self.limits) {
+            Age::Fresh => true,
+            Age::Due => !self.may_begin(now),
+            Age::Old => !self.may_begin(now) && self.flow().has_failed(),
+            Age::Dead => false,
+        }
+    }
+
+    /// Whether a fetch in the background could start: none is under way, and the server is not left alone.
+    fn may_begin(&self, now: MonotonicTime) -> bool {
+        now.as_nanos() >= self.gate.load(Ordering::Relaxed)
     }
 
     pub(super) fn status(&self) -> KeysStatus {
@@ -136,13 +153,14 @@ impl Store {
     #[cold]
     fn unknown(self: &Arc<Self>, refused: Fault, after: Option<&Landed>) -> Miss {
         match after {
-            None => match self.begin_forced() {
+            // An answer that was under way when the token came may be from before its key was published.
+            None | Some(Landed { error: None, is_earlier: true, .. }) => match self.begin_forced() {
                 Some(Begin::Join(wait)) => Miss::Wait(wait),
                 Some(Begin::Fail(error)) => unavailable(&error).into(),
                 None => refused.into(),
             },
             Some(Landed { error: Some(error), .. }) => unavailable(error).into(),
-            Some(Landed { error: None, started }) => {
+            Some(Landed { error: None, started, .. }) => {
                 // The fetch was for this token too, so it counts as one for an unknown key.
                 self.flow().claim_cooldown(*started + self.limits.cooldown);
                 refused.into()
@@ -159,5 +177,57 @@ impl Store {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::http::Endpoint;
+    use crate::jose::{Algorithm, JwkSet, MAX_TOKEN_LEN, SigningKey, TokenHeader};
+
+    const ISSUER: &str = "https://login.example.com";
+
+    /// With fresh keys of one signer, and a server that is never to be asked.
+    fn fresh(signer: &SigningKey) -> Arc<Store> {
+        let rules = PlaintextRules::default();
+        let place = Place::At(Endpoint::parse("key set", ISSUER, &rules).unwrap());
+        let nobody = |_| std::future::ready(Err::<http::Response<bytes::Bytes>, _>(std::io::Error::other("nobody")));
+        let http = HttpClient::new(tower::service_fn(nobody));
+        let store = Store::new(ISSUER, place, rules, http, Clock::system(), Limits::default());
+        let keys: JwkSet = [signer.verifying_key(Some("k1")).unwrap()].into_iter().collect();
+        let snapshot = Snapshot::new(keys, Generation(1), &store.clock, &store.limits, 0.0);
+        store.snapshot.store(Some(Arc::new(snapshot)));
+        store
+    }
+
+    // THREAT-A3
+    #[test]
+    fn fresh_keys_verify_and_uphold_verdicts_while_somebody_else_holds_the_only_lock() {
+        let signer = SigningKey::generate(Algorithm::Es256).unwrap();
+        let store = fresh(&signer);
+        let claims = std::collections::BTreeMap::from([("sub", "alice")]);
+        let token = signer.sign(&TokenHeader::new().kid("k1"), &claims).unwrap();
+        let held = store.flow();
+        let (done, finished) = mpsc::channel();
+        let verifying = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || {
+                let mut buffer = Vec::new();
+                let jws = Jws::parse(&token, MAX_TOKEN_LEN, &mut buffer).unwrap();
+                let wall = store.clock.wall();
+                let generation = store.verify(&jws, wall, None).ok();
+                done.send((generation, store.serves(Generation(1), wall))).unwrap();
+            })
+        };
+        // Long, so that a busy machine fails nobody; whoever wants the lock waits for ever.
+        let outcome = finished.recv_timeout(Duration::from_secs(60));
+        drop(held);
+        assert_eq!(outcome, Ok((Some(Generation(1)), true)));
+        verifying.join().unwrap();
     }
 }

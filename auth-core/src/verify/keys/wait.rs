@@ -12,6 +12,8 @@ use crate::{Clock, MonotonicTime};
 pub(in crate::verify) struct Landed {
     pub(super) started: MonotonicTime,
     pub(super) error: Option<KeysError>,
+    /// It was under way already when it was joined, so its answer may be from before that.
+    pub(super) is_earlier: bool,
 }
 
 /// A fetch to be waited for.
@@ -21,6 +23,7 @@ pub(in crate::verify) struct KeyWait {
     pub(super) clock: Clock,
     /// Longer than the fetch itself may take.
     pub(super) limit: Duration,
+    pub(super) is_earlier: bool,
 }
 
 impl KeyWait {
@@ -31,10 +34,12 @@ impl KeyWait {
             Some(Ok(landed)) => landed.clone(),
             Some(Err(_)) | None => None,
         };
-        landed.unwrap_or_else(|| Landed {
+        let landed = landed.unwrap_or_else(|| Landed {
             started: MonotonicTime::START,
             error: Some(KeysError::new("keys.aborted", "the fetch ended without a result")),
-        })
+            is_earlier: false,
+        });
+        Landed { is_earlier: self.is_earlier, ..landed }
     }
 
     /// What to answer instead of waiting.

@@ -3,6 +3,7 @@ use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
+use super::table::Epoch;
 use crate::MonotonicTime;
 use crate::verify::Verified;
 use crate::verify::digest::Digest;
@@ -31,6 +32,7 @@ pub(super) struct Entry {
     until: MonotonicTime,
     end: SystemTime,
     by: Memorable,
+    since: Epoch,
 }
 
 /// A token, to be compared with another as a whole.
@@ -41,14 +43,21 @@ enum Kept {
 
 impl Entry {
     /// `None` for a token that never ends: nothing would bound the entry but its time.
-    pub(super) fn new(hash: u64, token: &str, digests_only: bool, by: Memorable, verified: &Verified) -> Option<Self> {
+    pub(super) fn new(
+        hash: u64,
+        token: &str,
+        digests_only: bool,
+        by: Memorable,
+        since: Epoch,
+        verified: &Verified,
+    ) -> Option<Self> {
         let token = if digests_only {
             Kept::Digest(Digest::of(&[token.as_bytes()]))
         } else {
             Kept::Whole(Zeroizing::new(token.as_bytes().into()))
         };
         let end = verified.expires_at()?;
-        Some(Self { hash, token, verified: verified.clone(), until: by.check.remember_until(), end, by })
+        Some(Self { hash, token, verified: verified.clone(), until: by.check.remember_until(), end, by, since })
     }
 
     pub(super) fn hash(&self) -> u64 {
@@ -67,11 +76,11 @@ impl Entry {
     }
 
     /// The verdict, while it stands.
-    pub(super) fn verdict(&self) -> Option<&Verified> {
-        self.stands().then_some(&self.verified)
+    pub(super) fn verdict(&self, now: Epoch) -> Option<&Verified> {
+        self.stands(now).then_some(&self.verified)
     }
 
-    pub(super) fn stands(&self) -> bool {
-        self.by.check.upholds(self.by.generation, self.until, self.end)
+    pub(super) fn stands(&self, now: Epoch) -> bool {
+        self.since == now && self.by.check.upholds(self.by.generation, self.until, self.end)
     }
 }

@@ -8,6 +8,7 @@ use foldhash::quality::SeedableRandomState;
 
 use super::entry::Entry;
 use super::{MemoOptions, Memorable};
+use crate::jose::MAX_TOKEN_LEN;
 use crate::verify::Verified;
 
 /// Places that one hash may use. Their hashes share a cache line.
@@ -17,9 +18,15 @@ const WAYS: usize = 8;
 pub(in crate::verify) struct Memo {
     options: MemoOptions,
     hasher: SeedableRandomState,
+    /// How often everything was forgotten.
+    epoch: AtomicU64,
     /// Made for the first verdict: many verifiers never see a JWT.
     sets: OnceLock<Box<[Set]>>,
 }
+
+/// A time between two calls of [`Memo::clear`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::verify) struct Epoch(u64);
 
 #[repr(align(64))]
 struct Tags([AtomicU64; WAYS]);
@@ -31,12 +38,22 @@ struct Set {
 
 impl Memo {
     pub(in crate::verify) fn new(options: MemoOptions) -> Self {
-        Self { options, hasher: hasher(), sets: OnceLock::new() }
+        Self { options, hasher: hasher(), epoch: AtomicU64::new(0), sets: OnceLock::new() }
+    }
+
+    /// To be asked before a token is verified: a verdict that was begun before everything was forgotten is not remembered
+    /// after it.
+    pub(in crate::verify) fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Acquire))
     }
 
     /// The verdict on this very token, if there is one and it stands.
     pub(in crate::verify) fn find(&self, token: &str) -> Option<Verified> {
         let sets = self.sets.get()?;
+        // Nothing so long was ever accepted, and it is not even hashed.
+        if token.len() > MAX_TOKEN_LEN {
+            return None;
+        }
         let hash = self.hash(token);
         let set = &sets[place(hash, sets.len())];
         for (tag, slot) in set.tags.0.iter().zip(&set.entries) {
@@ -45,7 +62,7 @@ impl Memo {
             }
             let entry = slot.load();
             let Some(entry) = entry.as_deref().filter(|entry| entry.is_of(hash, token)) else { continue };
-            match entry.verdict() {
+            match entry.verdict(self.epoch()) {
                 Some(verified) => return Some(verified.clone()),
                 None => {
                     slot.store(None);
@@ -57,18 +74,31 @@ impl Memo {
     }
 
     /// Remembers a verdict. Where all its places are taken by others that stand, one of them makes room.
-    pub(in crate::verify) fn insert(&self, token: &str, by: Memorable, verified: &Verified) {
+    pub(in crate::verify) fn insert(&self, token: &str, by: Memorable, since: Epoch, verified: &Verified) {
         let hash = self.hash(token);
-        let Some(entry) = Entry::new(hash, token, self.options.digests_only, by, verified) else { return };
+        let Some(entry) = Entry::new(hash, token, self.options.digests_only, by, since, verified) else { return };
         let sets = self.sets.get_or_init(|| sets(self.options.capacity));
         let set = &sets[place(hash, sets.len())];
-        let way = set.way_for(hash);
+        let way = set.way_for(hash, self.epoch());
         // Whoever sees one of the two without the other finds an entry that is not about its token, and no verdict.
         set.entries[way].store(Some(Arc::new(entry)));
         set.tags.0[way].store(hash, Ordering::Relaxed);
     }
 
+    /// Ends the verdict on this very token.
+    pub(in crate::verify) fn remove(&self, token: &str) {
+        let Some(sets) = self.sets.get() else { return };
+        let hash = self.hash(token);
+        for slot in &sets[place(hash, sets.len())].entries {
+            if slot.load().as_deref().is_some_and(|entry| entry.is_of(hash, token)) {
+                slot.store(None);
+            }
+        }
+    }
+
+    /// Ends every verdict, also those that are about to be remembered.
     pub(in crate::verify) fn clear(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
         for set in self.sets.get().into_iter().flatten() {
             set.entries.iter().for_each(|slot| slot.store(None));
         }
@@ -81,14 +111,14 @@ impl Memo {
 
 impl Set {
     /// That of the same token, else a free one, else one whose entry has ended, else any.
-    fn way_for(&self, hash: u64) -> usize {
+    fn way_for(&self, hash: u64, now: Epoch) -> usize {
         let entries = || self.entries.iter().map(ArcSwapOption::load);
-        let is = |wanted: fn(&Entry, u64) -> bool| {
-            move |entry: arc_swap::Guard<Option<Arc<Entry>>>| entry.as_deref().is_none_or(|entry| wanted(entry, hash))
+        let is = |wanted: fn(&Entry, Epoch) -> bool| {
+            move |entry: arc_swap::Guard<Option<Arc<Entry>>>| entry.as_deref().is_none_or(|entry| wanted(entry, now))
         };
         let same = entries().position(|entry| entry.as_deref().is_some_and(|entry| entry.hash() == hash));
         same.or_else(|| entries().position(is(|_, _| false)))
-            .or_else(|| entries().position(is(|entry, _| !entry.stands())))
+            .or_else(|| entries().position(is(|entry, now| !entry.stands(now))))
             .unwrap_or_else(|| fastrand::usize(..WAYS))
     }
 }

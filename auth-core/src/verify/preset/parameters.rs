@@ -46,22 +46,19 @@ impl Parameters {
             if let [first, second, ..] = repeated.as_slice() {
                 return Err(invalid(format!("both {first} and {second} are left open: one of them can be")));
             }
-            let url = template.fill(|name| self.values(name).next()).ok_or_else(|| {
+            let url = template.fill(|name| self.first(name)).ok_or_else(|| {
                 invalid(format!("the parameters do not make an issuer of the form {}", template.as_str()))
             })?;
             return JwtVerifier::issuer(url)?.with_parameters(self);
         };
         // The others are filled, and the template of the rest is the shape of the issuers.
-        let text = template.names().iter().filter(|name| *name != open).fold(
-            template.as_str().to_owned(),
-            |text, name| text.replace(&format!("{{{name}}}"), self.values(name).next().unwrap_or_default()),
-        );
+        let text =
+            template.names().iter().filter(|name| *name != open).fold(template.as_str().to_owned(), |text, name| {
+                text.replace(&format!("{{{name}}}"), self.first(name).unwrap_or_default())
+            });
         let issuers = TrustedIssuers::matching(&text)?;
-        let issuers = if self.values(open).any(|value| value == ANY) {
-            issuers.any()
-        } else {
-            issuers.only(self.values(open))
-        };
+        let issuers =
+            if self.values(open).any(|value| value == ANY) { issuers.any() } else { issuers.only(self.values(open)) };
         JwtVerifier::trusted_issuers(issuers).with_parameters(self)
     }
 
@@ -73,7 +70,11 @@ impl Parameters {
         let facts = self.preset.facts();
         for (shape, why) in facts.never {
             if parsed(shape)?.read(url).is_some() {
-                return Err(invalid(format!("the preset {} cannot be used for {:?}: {why}", self.preset, printable(url, 200))));
+                return Err(invalid(format!(
+                    "the preset {} cannot be used for {:?}: {why}",
+                    self.preset,
+                    printable(url, 200)
+                )));
             }
         }
         let mut values = self.given.clone();
@@ -83,7 +84,7 @@ impl Parameters {
             for (name, value) in &filling {
                 let Some(parameter) = facts.parameter(name) else { continue };
                 parameter.check(value)?;
-                if self.values(name).any(|given| given == *value || given == ANY) || self.values(name).next().is_none() {
+                if self.values(name).any(|given| given == *value || given == ANY) || self.first(name).is_none() {
                     values.retain(|(own, _)| *own != parameter.name);
                     values.push((parameter.name, (*value).to_owned()));
                 } else {
@@ -91,7 +92,9 @@ impl Parameters {
                 }
             }
             let keys = match keys {
-                Some(keys) => parsed(keys)?.fill(|name| filling.iter().find(|(own, _)| *own == name).map(|(_, one)| *one)),
+                Some(keys) => {
+                    parsed(keys)?.fill(|name| filling.iter().find(|(own, _)| *own == name).map(|(_, one)| *one))
+                }
                 None => None,
             };
             return Ok(Known { preset: self.preset, values, keys });
@@ -108,10 +111,16 @@ impl Parameters {
         )))
     }
 
+    /// An issuer that this may be about, made of `value`.
+    pub(in crate::verify) fn sample(&self, value: &str) -> Option<String> {
+        let shape = parsed(self.preset.facts().issuers.first()?.issuer).ok()?;
+        shape.fill(|name| self.first(name).filter(|given| *given != ANY).or(Some(value)))
+    }
+
     /// Checks that everything is there that is no part of the URL.
     pub(in crate::verify) fn check_needed(&self) -> Result<(), ConfigError> {
         for group in self.preset.facts().needed {
-            if !group.iter().any(|name| self.values(name).next().is_some()) {
+            if !group.iter().any(|name| self.first(name).is_some()) {
                 return Err(self.missing(group));
             }
         }
@@ -120,6 +129,10 @@ impl Parameters {
 
     fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.given.iter().filter(move |(own, _)| *own == name).map(|(_, value)| value.as_str())
+    }
+
+    fn first(&self, name: &str) -> Option<&str> {
+        self.given.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
     }
 
     /// Whether a parameter has several values, or any.
@@ -135,8 +148,11 @@ impl Parameters {
         for shape in facts.issuers {
             let template = parsed(shape.issuer)?;
             let names = template.names();
-            let missing: Vec<&str> =
-                facts.parameter_names().into_iter().filter(|name| names.contains(name) && !given.contains(name)).collect();
+            let missing: Vec<&str> = facts
+                .parameter_names()
+                .into_iter()
+                .filter(|name| names.contains(name) && !given.contains(name))
+                .collect();
             if missing.is_empty() && given.iter().all(|name| names.contains(name)) {
                 return Ok(template);
             }
@@ -146,7 +162,11 @@ impl Parameters {
         }
         match first_missing.as_deref() {
             Some([name, ..]) => Err(self.missing(&[name])),
-            _ => Err(invalid(format!("the parameters {} of the preset {} do not go together", given.join(", "), self.preset))),
+            _ => Err(invalid(format!(
+                "the parameters {} of the preset {} do not go together",
+                given.join(", "),
+                self.preset
+            ))),
         }
     }
 
@@ -167,7 +187,12 @@ impl Parameters {
 impl Parameter {
     fn check(&self, value: &str) -> Result<(), ConfigError> {
         let wrong = |why: &str| {
-            Err(invalid(format!("the parameter {} is {:?}, and {why}: it is {}", self.name, printable(value, 100), self.what)))
+            Err(invalid(format!(
+                "the parameter {} is {:?}, and {why}: it is {}",
+                self.name,
+                printable(value, 100),
+                self.what
+            )))
         };
         if value.is_empty() {
             return wrong("that is nothing");

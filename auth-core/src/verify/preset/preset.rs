@@ -5,7 +5,7 @@ use super::facts::Facts;
 use super::parameters::Parameters;
 use super::table::TABLE;
 use super::template::Template;
-use crate::error::{ConfigError, ConfigErrorKind, printable};
+use crate::error::{ConfigError, ConfigErrorKind, printable, unknown};
 use crate::verify::JwtVerifier;
 
 /// A kind of issuer whose tokens are known: what its URL looks like, where its keys are, which of its JWTs are access tokens,
@@ -148,8 +148,8 @@ impl Preset {
     /// What is probably the preset for the issuer at `url`, by the look of the URL.
     #[must_use]
     pub fn recognize(url: &str) -> Option<Self> {
-        let looks = |shape: &&str| Template::parse(shape).is_ok_and(|shape| shape.read(url).is_some());
-        TABLE.iter().find(|facts| facts.recognized.iter().any(|shape| looks(&shape))).map(|facts| facts.preset)
+        let looks = |shape: &str| Template::parse(shape).is_ok_and(|shape| shape.read(url).is_some());
+        TABLE.iter().find(|facts| facts.recognized.iter().any(|shape| looks(shape))).map(|facts| facts.preset)
     }
 
     pub(in crate::verify) fn facts(self) -> &'static Facts {
@@ -164,8 +164,8 @@ impl FromStr for Preset {
     /// The preset of this name.
     fn from_str(name: &str) -> Result<Self, ConfigError> {
         TABLE.iter().find(|facts| facts.name == name).map(|facts| facts.preset).ok_or_else(|| {
-            let known = TABLE.iter().map(|facts| facts.name).collect::<Vec<_>>().join(", ");
-            let message = format!("there is no preset {:?}: known are {known}", printable(name, 64));
+            let known: Vec<_> = TABLE.iter().map(|facts| facts.name).collect();
+            let message = unknown(&format!("preset {:?}", printable(name, 64)), name, &known);
             ConfigError::new(ConfigErrorKind::InvalidOption, message)
         })
     }

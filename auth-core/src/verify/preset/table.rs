@@ -6,8 +6,7 @@ use crate::jose::Algorithm::{Es256, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs
 use crate::jose::{Algorithm, Marker};
 
 /// Claims by which ID tokens of OpenID Connect are told from access tokens, and two more kinds of JWT.
-const FOREIGN: &[Marker] =
-    &[Marker::Nonce, Marker::AtHash, Marker::CHash, Marker::Events, Marker::Htm, Marker::Htu];
+const FOREIGN: &[Marker] = &[Marker::Nonce, Marker::AtHash, Marker::CHash, Marker::Events, Marker::Htm, Marker::Htu];
 
 /// What OpenID providers can be told to sign with.
 const COMMON: &[Algorithm] = &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, Es384, Es512];
@@ -135,10 +134,7 @@ pub(in crate::verify) const TABLE: &[Facts] = &[
         algorithms: COMMON,
         types: &["JWT", "at+jwt"],
         foreign: &[Marker::AtHash, Marker::CHash, Marker::Events, Marker::Htm, Marker::Htu],
-        checks: &[
-            check("typ", Is::Text("Bearer"), Tells::Kind),
-            check("typ", Is::Text("DPoP"), Tells::Kind),
-        ],
+        checks: &[check("typ", Is::Text("Bearer"), Tells::Kind), check("typ", Is::Text("DPoP"), Tells::Kind)],
         roles: &["/realm_access/roles", "/resource_access/{client}/roles"],
         ..USUAL
     },
@@ -224,7 +220,11 @@ pub(in crate::verify) const TABLE: &[Facts] = &[
         title: "Google, ID tokens of service accounts",
         issuers: &[with_keys("https://accounts.google.com", "https://www.googleapis.com/oauth2/v3/certs")],
         recognized: &["https://accounts.google.com"],
-        parameters: &[parameter("service_account", Form::Value, "the email address of a service account that may call")],
+        parameters: &[parameter(
+            "service_account",
+            Form::Value,
+            "the email address of a service account that may call",
+        )],
         needed: &[&["service_account"]],
         checks: &[
             check("email_verified", Is::True, Tells::Kind),
@@ -298,7 +298,11 @@ pub(in crate::verify) const TABLE: &[Facts] = &[
         recognized: &["https://gitlab.com"],
         parameters: &[
             parameter("base", Form::Part, "the host of a GitLab of our own"),
-            parameter("namespace", Form::Value, "the path of the group or user whose projects may call; not of its subgroups"),
+            parameter(
+                "namespace",
+                Form::Value,
+                "the path of the group or user whose projects may call; not of its subgroups",
+            ),
             parameter("namespace_id", Form::Value, "the same by its id"),
             parameter("project", Form::Value, "the path of a project that may call: `group/project`"),
         ],

@@ -141,14 +141,14 @@ impl Template {
                     if index > 0 {
                         url.push('.');
                     }
-                    url.push_str(label.text(&value)?);
+                    label.write(&mut url, &value)?;
                 }
                 url.push_str(port);
             }
         }
         for part in &self.path {
             url.push('/');
-            url.push_str(part.text(&value)?);
+            part.write(&mut url, &value)?;
         }
         // What was put in must be read again as the same, or it was more than one part.
         let read = self.read(&url)?;
@@ -158,7 +158,9 @@ impl Template {
 
     /// Whether some URL may have both shapes.
     pub(in crate::verify) fn overlaps(&self, other: &Self) -> bool {
-        let (Host::Labels(own, port), Host::Labels(others, other_port)) = (&self.host, &other.host) else { return true };
+        let (Host::Labels(own, port), Host::Labels(others, other_port)) = (&self.host, &other.host) else {
+            return true;
+        };
         let may_meet = |own: &[Part], others: &[Part]| {
             own.len() == others.len()
                 && own.iter().zip(others).all(|pair| match pair {
@@ -167,11 +169,6 @@ impl Template {
                 })
         };
         self.scheme == other.scheme && port == other_port && may_meet(own, others) && may_meet(&self.path, &other.path)
-    }
-
-    /// Whether `url` may be one that has this shape.
-    pub(in crate::verify) fn fits(&self, url: &str) -> bool {
-        self.read(url).is_some()
     }
 }
 
@@ -215,7 +212,11 @@ impl Part {
     fn parse(text: &str, fits: fn(&str) -> bool) -> Result<Self, &'static str> {
         if let Some(name) = open(text) {
             let good = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-            return if good { Ok(Self::Open(name.into())) } else { Err("has a part whose name is not of letters a-z and _") };
+            return if good {
+                Ok(Self::Open(name.into()))
+            } else {
+                Err("has a part whose name is not of letters a-z and _")
+            };
         }
         if fits(text) { Ok(Self::Fixed(text.into())) } else { Err("has a part that no issuer URL has") }
     }
@@ -227,11 +228,12 @@ impl Part {
         }
     }
 
-    fn text<'v>(&'v self, value: impl Fn(&str) -> Option<&'v str>) -> Option<&'v str> {
-        match self {
-            Self::Fixed(text) => Some(text),
-            Self::Open(name) => value(name),
-        }
+    fn write<'v>(&self, url: &mut String, value: impl Fn(&str) -> Option<&'v str>) -> Option<()> {
+        url.push_str(match self {
+            Self::Fixed(text) => text,
+            Self::Open(name) => value(name)?,
+        });
+        Some(())
     }
 }
 
@@ -296,7 +298,10 @@ mod tests {
         assert_eq!(read(entra, "https://login.microsoftonline.com/a-1/v2.0").unwrap(), "tenant=a-1");
         assert_eq!(read("https://{org}.okta.com/oauth2/{id}", "https://x.okta.com/oauth2/d").unwrap(), "org=x&id=d");
         assert_eq!(read("https://{host}/", "https://a.example:8443/").unwrap(), "host=a.example:8443");
-        assert_eq!(read("https://{base}/realms/{realm}", "https://a/kc/auth/realms/r").unwrap(), "base=a/kc/auth&realm=r");
+        assert_eq!(
+            read("https://{base}/realms/{realm}", "https://a/kc/auth/realms/r").unwrap(),
+            "base=a/kc/auth&realm=r"
+        );
         assert_eq!(read("https://{base}/realms/{realm}", "https://a/realms/r").unwrap(), "base=a&realm=r");
         assert_eq!(read("https://{base}", "https://a.example/b/c").unwrap(), "base=a.example/b/c");
         assert_eq!(read("https://{t}.ciam.example/{t}/v2.0", "https://x.ciam.example/x/v2.0").unwrap(), "t=x&t=x");
@@ -350,7 +355,9 @@ mod tests {
         ] {
             assert_eq!(read(host, odd), None, "{odd}");
         }
-        for odd in ["https://u@a.example", "https://a.example?x", "https://a.example:0", "https://[::1]", "https://a..b"] {
+        for odd in
+            ["https://u@a.example", "https://a.example?x", "https://a.example:0", "https://[::1]", "https://a..b"]
+        {
             assert_eq!(read("https://{base}", odd), None, "{odd}");
         }
         assert_eq!(read("https://{base}/realms/{realm}", "https://a/../realms/r"), None);
@@ -365,9 +372,14 @@ mod tests {
             template.fill(|name| if name == "host" { Some(host) } else { Some(realm) })
         };
         assert_eq!(fill("a.example:8443", "r").unwrap(), "https://a.example:8443/realms/r");
-        for (host, realm) in
-            [("a.example", "r/s"), ("a.example", ""), ("a.example", ".."), ("a.example/x", "r"), ("u@a", "r"), ("", "r")]
-        {
+        for (host, realm) in [
+            ("a.example", "r/s"),
+            ("a.example", ""),
+            ("a.example", ".."),
+            ("a.example/x", "r"),
+            ("u@a", "r"),
+            ("", "r"),
+        ] {
             assert_eq!(fill(host, realm), None, "{host} {realm}");
         }
         assert_eq!(template.fill(|_| None), None);
