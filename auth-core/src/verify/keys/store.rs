@@ -198,7 +198,7 @@ mod tests {
         let place = Place::At(Endpoint::parse("key set", ISSUER, &rules).unwrap());
         let nobody = |_| std::future::ready(Err::<http::Response<bytes::Bytes>, _>(std::io::Error::other("nobody")));
         let http = HttpClient::new(tower::service_fn(nobody));
-        let store = Store::new(ISSUER, place, rules, http, Clock::system(), Limits::default());
+        let store = Store::new(ISSUER, true, place, rules, http, Clock::system(), Limits::default());
         let keys: JwkSet = [signer.verifying_key(Some("k1")).unwrap()].into_iter().collect();
         let snapshot = Snapshot::new(keys, Generation(1), &store.clock, &store.limits, 0.0);
         store.snapshot.store(Some(Arc::new(snapshot)));
