@@ -146,6 +146,7 @@ mod authenticate;
 mod basic;
 #[cfg(feature = "jwt")]
 mod bearer;
+#[cfg(feature = "jwt")]
 pub mod guide;
 mod identity;
 #[cfg(feature = "tokio")]

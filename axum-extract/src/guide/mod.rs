@@ -6,14 +6,14 @@
 //! - [`streams`]: server-sent events and other long answers.
 //! - [`proofs`]: tokens bound to a key, by DPoP or by a client certificate.
 
-#[cfg_attr(feature = "jwt", doc = include_str!("browsers.md"))]
+#[doc = include_str!("browsers.md")]
 pub mod browsers {}
 
-#[cfg_attr(feature = "jwt", doc = include_str!("websockets.md"))]
+#[doc = include_str!("websockets.md")]
 pub mod websockets {}
 
-#[cfg_attr(feature = "jwt", doc = include_str!("streams.md"))]
+#[doc = include_str!("streams.md")]
 pub mod streams {}
 
-#[cfg_attr(feature = "jwt", doc = include_str!("proofs.md"))]
+#[doc = include_str!("proofs.md")]
 pub mod proofs {}
