@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-/// Accepts TLS connections for [`axum::serve`], so that tokens can be bound to the certificates of clients (RFC 8705).
+/// Accepts TLS connections for [`axum::serve()`], so that tokens can be bound to the certificates of clients (RFC 8705).
 ///
 /// ```no_run
 /// use std::sync::Arc;
