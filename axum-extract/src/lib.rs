@@ -128,7 +128,9 @@
 //! |---|---|---|
 //! | `jwt` | yes | [`Bearer`] and [`Scoped`], for access tokens that are JWTs |
 //! | `http` | yes | the HTTP client that fetches an issuer's keys |
-//! | `connect-info` | yes | [`peer_address`], for services behind proxies that end TLS |
+//! | `tokio` | yes | the address of the peer, from axum's `ConnectInfo` |
+//! | `dpop` | no | tokens that are bound to a key (RFC 9449) |
+//! | `tls` | no | `TlsListener`: connections over TLS, for tokens that are bound to a client certificate (RFC 8705) |
 //! | `oauth` | no | in [`core`]: the OAuth client, for services that call others |
 //! | `introspection` | no | in [`core`]: `IntrospectionVerifier`, for tokens that their authorization server is asked about |
 //! | `dpop` | no | in [`core`]: `DpopProofs`, for tokens that are bound to a key of their client |
@@ -145,10 +147,11 @@ mod authenticate;
 mod basic;
 #[cfg(feature = "jwt")]
 mod bearer;
+#[cfg(feature = "jwt")]
 pub mod guide;
 mod identity;
-#[cfg(feature = "connect-info")]
-mod peer_address;
+#[cfg(feature = "tokio")]
+mod peer;
 mod permitted;
 mod rejection;
 mod resource_metadata;
@@ -157,6 +160,8 @@ mod scoped;
 mod state;
 #[cfg(feature = "jwt")]
 mod subject_token;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::api_key::ApiKey;
 pub use self::auth::Auth;
@@ -164,8 +169,8 @@ pub use self::basic::Basic;
 #[cfg(feature = "jwt")]
 pub use self::bearer::Bearer;
 pub use self::identity::Identity;
-#[cfg(feature = "connect-info")]
-pub use self::peer_address::peer_address;
+#[cfg(feature = "tokio")]
+pub use self::peer::with_peer;
 pub use self::permitted::{Permitted, RequiredPolicy};
 pub use self::rejection::AuthRejection;
 pub use self::resource_metadata::resource_metadata_routes;
@@ -174,6 +179,8 @@ pub use self::scoped::{RequiredScope, Scoped};
 pub use self::state::HasVerifier;
 #[cfg(feature = "jwt")]
 pub use self::subject_token::SubjectToken;
+#[cfg(feature = "tls")]
+pub use self::tls::{TlsListener, TlsPeer};
 
 /// The snippets of the README, compiled.
 #[cfg(all(doctest, feature = "http", feature = "jwt"))]
