@@ -38,6 +38,7 @@
 //! | `password-grant` | no | `Password`, the legacy grant |
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `password-hash` | no | `PasswordHash`, and users of `BasicVerifier` with a hash: listed, in htpasswd files, looked up |
+//! | `introspection` | no | `IntrospectionVerifier`: callers whose tokens are looked up at their authorization server (RFC 7662) |
 //! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
 //! | `sign-hmac` | no | `HmacSigner`: an HMAC over parts of the request |
 //! | `sign-aws` | no | `AwsSigner`: AWS Signature Version 4 |
@@ -61,7 +62,9 @@ mod http;
 pub mod jose;
 #[cfg(any(feature = "oauth", feature = "jwt"))]
 mod json;
-#[cfg(any(feature = "oauth", feature = "jwt"))]
+#[cfg(feature = "verify")]
+mod json_writer;
+#[cfg(any(feature = "oauth", feature = "verify"))]
 mod metadata;
 #[cfg(feature = "oauth")]
 mod oauth;
@@ -86,7 +89,7 @@ pub use self::clock::{Clock, MonotonicTime, TimeSource};
 pub use self::credential::BaseUrl;
 pub use self::credential::{Basic, Credential, Placement, RequestSigner, SigningRequest};
 #[cfg(feature = "dpop")]
-pub use self::dpop::{DpopKey, DpopNonces};
+pub use self::dpop::{DpopKey, DpopNonces, DpopProofs, ReplayStore, UsedProof};
 pub use self::error::{
     BoxError, ConfigError, ConfigErrorKind, FailureClass, SigningError, SigningErrorKind, TokenError, TokenErrorKind,
 };
@@ -154,13 +157,22 @@ pub use self::token::SubjectToken;
 pub use self::token::{Expiry, Lifetime, Token, TokenKind, TokenResponse};
 #[cfg(feature = "spec")]
 pub use self::verify::VerifierSpec;
+#[cfg(feature = "jwt")]
+pub use self::verify::{Actor, Claim, ClaimedIssuer, JwtVerifier, Preset, Profile, TrustedIssuers};
 #[cfg(feature = "verify")]
 pub use self::verify::{
     ApiKeyLookup, ApiKeyRecord, ApiKeyVerifier, BasicVerifier, IncomingCredential, IncomingRequest, KeysState,
-    KeysStatus, Method, NewApiKey, Principal, Rejection, RejectionKind, Scheme, Verification, Verified, Verifier,
-    VerifierId, VerifierStatus,
+    KeysStatus, Method, NewApiKey, Policy, Principal, Rejection, RejectionBody, RejectionKind, ResourceMetadata,
+    Scheme, Verification, Verified, Verifier, VerifierId, VerifierStatus,
 };
-#[cfg(feature = "jwt")]
-pub use self::verify::{JwtVerifier, Profile};
+#[cfg(feature = "verify")]
+pub use self::verify::{CertificateHeader, PeerAddress, PeerCertificate};
+#[cfg(feature = "introspection")]
+pub use self::verify::{IntrospectionStatus, IntrospectionVerifier};
 #[cfg(feature = "password-hash")]
 pub use self::verify::{PasswordCost, PasswordHash, StrongerHash, UserAccount, UserLookup};
+
+/// The examples of `docs/presets.md`, compiled.
+#[cfg(all(doctest, feature = "http", feature = "jwt"))]
+#[doc = include_str!("../../docs/presets.md")]
+struct PresetsPage;

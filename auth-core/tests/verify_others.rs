@@ -7,7 +7,8 @@ mod verify_support;
 use http::{HeaderMap, HeaderName, Response};
 use tower_auth_core::jose::JwkSet;
 use tower_auth_core::{
-    ApiKeyVerifier, Basic, BasicVerifier, Challenge, JwtVerifier, Method, RejectionKind, Secret, Verified, Verifier,
+    ApiKeyVerifier, Basic, BasicVerifier, Challenge, JwtVerifier, Method, Policy, RejectionKind, Secret, Verified,
+    Verifier,
 };
 use tower_auth_testing::TestClock;
 
@@ -181,8 +182,8 @@ fn a_refused_token_is_answered_with_the_registered_error_in_the_bearer_challenge
 fn a_caller_that_lacks_a_scope_is_told_which_are_needed() {
     let (verifier, good) = all();
     let verified = verifier.try_verify(&bearer(&good)).unwrap();
-    assert!(verifier.require_scopes(&verified, &"orders:read".parse().unwrap()).is_ok());
-    let refusal = verifier.require_scopes(&verified, &"orders:read orders:admin".parse().unwrap()).unwrap_err();
+    assert!(verifier.require(&verified, &Policy::new().scope("orders:read")).is_ok());
+    let refusal = verifier.require(&verified, &Policy::new().scope("orders:read orders:admin")).unwrap_err();
     assert_eq!(
         (refusal.kind(), refusal.status().as_u16(), refusal.grpc_code()),
         (RejectionKind::InsufficientScope, 403, 7)
@@ -193,7 +194,7 @@ fn a_caller_that_lacks_a_scope_is_told_which_are_needed() {
             && challenge.contains(r#"scope="orders:admin orders:read""#)
     );
     let user = verifier.try_verify(&pair("batch", "s3:cret")).unwrap();
-    let refusal = verifier.require_scopes(&user, &"a".parse().unwrap()).unwrap_err();
+    let refusal = verifier.require(&user, &Policy::new().scope("a")).unwrap_err();
     assert!(!refusal.challenges()[0].to_str().unwrap().contains("error"));
 }
 

@@ -53,7 +53,7 @@ fn wrong_audience() {
 fn wrong_type() {
     assert_eq!(
         refusal(|good| good.typ("JWT")),
-        "the token's `typ` is not `at+jwt`: it is no access token, or this issuer does not use RFC 9068 (choose the generic profile) [rejection.wrong_type]"
+        "the token's `typ` is not `at+jwt`: it is no access token, or this issuer (https://login.test) does not use RFC 9068: choose the generic profile or a preset [rejection.wrong_type]"
     );
 }
 

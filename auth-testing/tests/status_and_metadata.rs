@@ -41,6 +41,34 @@ async fn introspection_tells_active_from_expired_revoked_and_unknown() {
 }
 
 #[tokio::test]
+async fn a_token_of_the_right_scope_introspects_others_while_it_lives() {
+    let time = TestClock::new();
+    let server = server(|builder| builder.clock(time.clock()).introspection_scope("introspect"));
+    let issue =
+        async |scope: &str| text(&token(&server, &format!("{CC}&scope={scope}")).await.1, "access_token").to_owned();
+    let (allowed, other) = (issue("introspect").await, issue("a").await);
+    let ask = async |by: &str| {
+        let request = form(&server.introspection_url(), &format!("Bearer {by}"), &format!("token={other}"));
+        let answer = send_raw(&server, request).await;
+        (answer.status().as_u16(), answer.headers().contains_key("www-authenticate"))
+    };
+    assert_eq!(ask(&allowed).await, (200, false));
+    for by in [other.as_str(), "unknown"] {
+        assert_eq!(ask(by).await, (401, true), "{by}");
+    }
+    time.advance(Duration::from_secs(24 * 3600)).await;
+    assert_eq!(ask(&allowed).await, (401, true));
+}
+
+#[tokio::test]
+async fn a_terse_server_says_neither_about_whom_nor_for_whom() {
+    let server = server(|builder| builder.quirk(Quirk::TerseIntrospection));
+    let (_, answer) = token(&server, CC).await;
+    let status = introspect(&server, text(&answer, "access_token")).await;
+    assert_eq!(status.as_object().unwrap().keys().collect::<Vec<_>>(), ["active", "client_id", "exp"]);
+}
+
+#[tokio::test]
 async fn a_client_revokes_its_own_tokens_only() {
     let server = server(|builder| builder.client("other", "secret"));
     let (_, answer) = token(&server, CC).await;

@@ -1,7 +1,8 @@
+use axum::extract::OriginalUri;
 use axum::http::request::Parts;
 
 use crate::AuthRejection;
-use crate::core::{Rejection, RejectionKind, Scheme, Verified, Verifier};
+use crate::core::{IncomingRequest, Rejection, RejectionKind, Scheme, Verified, Verifier};
 
 /// The caller of a request; with a `scheme`, only one who was verified by such a credential.
 pub(crate) async fn required(
@@ -43,17 +44,26 @@ async fn verdict(parts: &mut Parts, verifier: &Verifier, scheme: Option<Scheme>)
     if let Some(verified) = known(parts, verifier) {
         return if is_other(verified.scheme()) { Err(another_kind(verifier)) } else { Ok(verified.clone()) };
     }
-    let verification = match verifier.credential(&*parts) {
+    let verification = match verifier.credential(incoming(parts)) {
         // Told before it is verified: no password is hashed for a route that takes none.
         Ok(credential) if is_other(credential.scheme()) => return Err(another_kind(verifier)),
         Ok(credential) => verifier.verify_credential(credential),
         // Refused once more, by the method that logs and counts.
-        Err(_) => verifier.verify(&*parts),
+        Err(_) => verifier.verify(incoming(parts)),
     };
     let verified = verification.await?;
     // For the extractors after this one. What a layer has put there stays.
     parts.extensions.get_or_insert_with(|| verified.clone());
     Ok(verified)
+}
+
+/// The request as its client sent it: a nested router takes a part of the path, and proofs of possession are about the whole.
+fn incoming(parts: &Parts) -> IncomingRequest<'_> {
+    let request = IncomingRequest::from(parts);
+    match parts.extensions.get::<OriginalUri>() {
+        Some(OriginalUri(uri)) => request.with_uri(uri),
+        None => request,
+    }
 }
 
 #[cold]

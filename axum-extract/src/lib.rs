@@ -28,6 +28,7 @@
 //! | [`ApiKey`] | one with an API key |
 //! | [`Auth`] | one with any credential that the verifier accepts |
 //! | [`Scoped`] | one of these, if it was granted the scopes that a type of yours names |
+//! | [`Permitted`] | one of these, if it has what a policy of yours demands: roles, claims, a recent login |
 //! | [`SubjectToken`] | as [`Bearer`], with the token itself, to be exchanged for calls on the caller's behalf |
 //! | [`Identity`] | whoever a layer around the route has verified |
 //!
@@ -79,7 +80,7 @@
 //! `ValidateLayer` of the crate `tower-auth` does the same for services of any kind, gRPC among them.
 //!
 //! Put layers that answer for themselves, such as one for CORS, around it: a preflight request has no credential. Body
-//! limits and timeouts belong outside as well.
+//! limits and timeouts belong outside as well. [`guide`] has more: browsers, WebSockets, streams of events, proofs.
 //!
 //! # Who it was, in spans and logs
 //!
@@ -128,6 +129,7 @@
 //! | `jwt` | yes | [`Bearer`] and [`Scoped`], for access tokens that are JWTs |
 //! | `http` | yes | the HTTP client that fetches an issuer's keys |
 //! | `oauth` | no | in [`core`]: the OAuth client, for services that call others |
+//! | `introspection` | no | in [`core`]: `IntrospectionVerifier`, for tokens that their authorization server is asked about |
 //! | `spec` | no | in [`core`]: `VerifierSpec`, a verifier described in a configuration file |
 //! | `metrics` | no | counters of verifications and key fetches |
 #![forbid(unsafe_code)]
@@ -141,8 +143,11 @@ mod authenticate;
 mod basic;
 #[cfg(feature = "jwt")]
 mod bearer;
+pub mod guide;
 mod identity;
+mod permitted;
 mod rejection;
+mod resource_metadata;
 #[cfg(feature = "jwt")]
 mod scoped;
 mod state;
@@ -155,7 +160,9 @@ pub use self::basic::Basic;
 #[cfg(feature = "jwt")]
 pub use self::bearer::Bearer;
 pub use self::identity::Identity;
+pub use self::permitted::{Permitted, RequiredPolicy};
 pub use self::rejection::AuthRejection;
+pub use self::resource_metadata::resource_metadata_routes;
 #[cfg(feature = "jwt")]
 pub use self::scoped::{RequiredScope, Scoped};
 pub use self::state::HasVerifier;

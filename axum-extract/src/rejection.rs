@@ -1,8 +1,7 @@
 use std::fmt;
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::core::{Rejection, RejectionKind};
@@ -11,7 +10,8 @@ use crate::core::{Rejection, RejectionKind};
 ///
 /// The answer has the status, a `WWW-Authenticate` for each kind of credential that the route takes (RFC 9110 section
 /// 11.6.1), `Retry-After` with a 503, `Cache-Control: no-store`, and a short text that is the same for many causes.
-/// Nothing of the credential is in it.
+/// Nothing of the credential is in it. For a problem as RFC 9457 describes it, or no body, tell the verifier
+/// ([`Verifier::with_rejection_body`](crate::core::Verifier::with_rejection_body)).
 ///
 /// | kind | status | `error` of the Bearer challenge |
 /// |---|---|---|
@@ -20,6 +20,8 @@ use crate::core::{Rejection, RejectionKind};
 /// | a token that is not valid | 401 | `invalid_token` |
 /// | a password or API key that is not valid | 401 | none |
 /// | a scope is missing | 403 | `insufficient_scope`, with `scope` |
+/// | a stronger or newer login is needed | 401 | `insufficient_user_authentication`, with `acr_values` and `max_age` |
+/// | a role or a claim is not what it must be | 403 | none |
 /// | the keys of the issuer cannot be had | 503 | no challenge |
 /// | a mistake of this service | 500 | no challenge |
 ///
@@ -82,13 +84,7 @@ impl From<AuthRejection> for Rejection {
 
 impl IntoResponse for AuthRejection {
     fn into_response(self) -> Response {
-        let mut response = self.0.to_response::<Body>();
-        *response.body_mut() = Body::from(self.0.message());
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        // What is refused to one caller must not be served to the next.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+        self.0.to_full_response::<Body>()
     }
 }
 

@@ -6,11 +6,13 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 
 use crate::core::{Rejection, RejectionKind, ScopeSet, Verified, Verifier};
+use crate::permitted::require;
 use crate::{AuthRejection, Bearer, HasVerifier};
 
 /// Names the scopes that a route needs; see [`Scoped`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` names no scopes",
+    label = "`Scoped` needs a type that says which scopes callers must have",
     note = "write `impl RequiredScope for {Self} {{ const SCOPES: &'static [&'static str] = &[\"orders:read\"]; }}`"
 )]
 pub trait RequiredScope {
@@ -59,7 +61,7 @@ pub trait RequiredScope {
 /// let routes: Router<Verifier> = Router::new().route("/orders", get(orders));
 /// ```
 ///
-/// Where one of several scopes will do, look at [`has_scope`](crate::core::Principal::has_scope) in the handler.
+/// Where one of several scopes will do, or roles matter too, name a policy: [`Permitted`](crate::Permitted).
 pub struct Scoped<R, T = Bearer> {
     caller: T,
     required: PhantomData<fn() -> R>,
@@ -77,18 +79,12 @@ impl<R: RequiredScope, T: AsRef<Verified>> Scoped<R, T> {
     fn new(caller: T, verifier: &Verifier) -> Result<Self, Rejection> {
         const { assert_are_scopes(R::SCOPES) };
         let verified = caller.as_ref();
-        if !verifier.has_verified(verified) {
-            return Err(verifier.refusal(
-                RejectionKind::Misconfigured,
-                "the caller was verified by another verifier than the one whose scopes are asked for",
-            ));
+        let is_granted = verifier.has_verified(verified) && R::SCOPES.iter().all(|scope| verified.has_scope(scope));
+        if !is_granted {
+            let needed = ScopeSet::new(R::SCOPES)
+                .map_err(|error| verifier.refusal(RejectionKind::Misconfigured, error.to_string()))?;
+            require(verified, verifier, &needed.into()).map_err(|refusal| refusal.only_scheme(verified.scheme()))?;
         }
-        if R::SCOPES.iter().all(|scope| verified.has_scope(scope)) {
-            return Ok(Self { caller, required: PhantomData });
-        }
-        let needed = ScopeSet::new(R::SCOPES)
-            .map_err(|error| verifier.refusal(RejectionKind::Misconfigured, error.to_string()))?;
-        verifier.require_scopes(verified, &needed).map_err(|refusal| refusal.only_scheme(verified.scheme()))?;
         Ok(Self { caller, required: PhantomData })
     }
 }

@@ -12,7 +12,7 @@ use axum::response::Response;
 use axum::{Router, routing};
 use serde::Deserialize;
 use tower_auth::ValidateLayer;
-use tower_auth_axum::core::{RejectionKind, ScopeSet, Verifier};
+use tower_auth_axum::core::{Policy, RejectionKind, Verifier};
 use tower_auth_axum::{
     ApiKey, Auth, AuthRejection, Basic, Bearer, HasVerifier, Identity, RequiredScope, Scoped, SubjectToken,
 };
@@ -118,8 +118,7 @@ async fn a_handler_can_decide_itself_by_kind_code_and_status() {
 #[tokio::test]
 async fn a_handler_refuses_with_a_question_mark() {
     async fn handler(State(verifier): State<Verifier>, caller: Auth) -> Result<(), AuthRejection> {
-        let needed: ScopeSet = "orders:admin".parse().unwrap();
-        verifier.require_scopes(&caller, &needed)?;
+        verifier.require(&caller, &Policy::new().scope("orders:admin"))?;
         Ok(())
     }
     let issuer = Issuer::new();

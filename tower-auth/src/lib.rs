@@ -21,7 +21,8 @@
 //! | `http` (default) | the transport on hyper and rustls to token endpoints and key sets |
 //! | `oauth` (default) | the OAuth 2.0 client |
 //! | `jwt` (default) | verification of JWTs, and `verify` |
-//! | `verify` | `ValidateLayer`; verification of Basic credentials and API keys |
+//! | `verify` | `ValidateLayer`, `ResourceMetadataLayer`, `EndAtExpiryLayer`; verification of Basic credentials and API keys |
+//! | `introspection` | verification of tokens by asking their authorization server (RFC 7662) |
 //! | `spec` | verifiers described in TOML or JSON |
 //! | `provider` | `ProviderLayer`: APIs that a file describes |
 //! | `dpop` | tokens that are bound to a key (RFC 9449) |
@@ -35,11 +36,15 @@
 pub use tower_auth_core as core;
 
 mod auth;
+#[cfg(feature = "verify")]
+mod expiry;
 mod inspect;
 #[cfg(feature = "provider")]
 mod provider;
 #[cfg(feature = "reqwest")]
 mod reqwest_client;
+#[cfg(feature = "verify")]
+mod resource_metadata;
 #[cfg(feature = "verify")]
 mod validate;
 
@@ -47,10 +52,14 @@ pub use self::auth::{
     Auth, AuthError, AuthErrorKind, AuthLayer, Credentials, ExistingCredential, InsufficientScope, NotRecovered,
     ReplayBody, RequestCredentials, ResponseFuture, SkipAuth, StepUpRequired, TokenRefused, asks_for_a_new_token,
 };
+#[cfg(feature = "verify")]
+pub use self::expiry::{EndAtExpiry, EndAtExpiryFuture, EndAtExpiryLayer, ExpiringBody};
 pub use self::inspect::{BodyRefusal, BodyRefusalFuture, BodyRefusalLayer, InspectedBody};
 #[cfg(feature = "provider")]
 pub use self::provider::{
     BodyCredential, BodyCredentialFuture, BodyCredentialLayer, Provider, ProviderFuture, ProviderLayer,
 };
 #[cfg(feature = "verify")]
-pub use self::validate::{Validate, ValidateFuture, ValidateLayer};
+pub use self::resource_metadata::{ResourceMetadataLayer, ServeResourceMetadata, ServeResourceMetadataFuture};
+#[cfg(feature = "verify")]
+pub use self::validate::{EmptyBodies, RefusalBodies, Validate, ValidateFuture, ValidateLayer, WrittenBodies};

@@ -6,16 +6,14 @@
 
 mod duration;
 mod json;
-mod nearest;
 mod reader;
 mod secret;
 mod toml;
 mod tree;
 
-#[cfg(feature = "provider")]
 pub(crate) use self::duration::parse_duration;
-#[cfg(feature = "provider")]
-pub(crate) use self::reader::unknown;
 pub(crate) use self::reader::{At, Notes, Reader, invalid};
 pub(crate) use self::secret::{Lookup, SecretSpec};
 pub(crate) use self::tree::{Node, Value};
+#[cfg(feature = "provider")]
+pub(crate) use crate::error::unknown;

@@ -1,12 +1,10 @@
 use std::cell::RefCell;
 use std::sync::Arc;
-#[cfg(feature = "provider")]
 use std::time::Duration;
 
-use super::nearest::nearest;
 use super::secret::SecretSpec;
 use super::tree::{Node, Value};
-use crate::error::{ConfigError, ConfigErrorKind, ConfigMistake, printable};
+use crate::error::{ConfigError, ConfigErrorKind, ConfigMistake, printable, unknown};
 
 /// The mistakes found so far. Reading goes on after each, so that all of them are reported at once.
 #[derive(Default)]
@@ -142,6 +140,49 @@ impl<'a> Reader<'a> {
         readers.collect()
     }
 
+    pub(crate) fn boolean(&self, name: &'static str) -> Option<bool> {
+        let node = self.get(name)?;
+        match node.value {
+            Value::Bool(value) => Some(value),
+            _ => self.fail(name, node, wrong("true or false")),
+        }
+    }
+
+    /// A whole number that is not negative.
+    pub(crate) fn integer(&self, name: &'static str) -> Option<u64> {
+        let node = self.get(name)?;
+        match node.value {
+            Value::Integer(value) if value >= 0 => u64::try_from(value).ok(),
+            _ => self.fail(name, node, wrong("a whole number")),
+        }
+    }
+
+    /// A number of seconds, or a text such as `"90s"`, `"5m"`, `"24h"`.
+    pub(crate) fn duration(&self, name: &'static str, zero: bool) -> Option<Duration> {
+        let node = self.get(name)?;
+        let parsed = match &node.value {
+            Value::Text(text) => super::parse_duration(text),
+            Value::Integer(value) => super::parse_duration(&value.to_string()),
+            _ => None,
+        };
+        match parsed {
+            Some(duration) if zero || !duration.is_zero() => Some(duration),
+            _ => self.fail(name, node, wrong(r#"a duration such as 90, "90s", "5m" or "24h""#)),
+        }
+    }
+
+    /// One of a fixed set of words.
+    pub(crate) fn word<T: Copy>(&self, name: &'static str, words: &[(&'static str, T)]) -> Option<T> {
+        let text = self.text(name)?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            let what = format!("value {:?}", printable(&text, 64));
+            self.mistake(name, invalid(&unknown(&what, &text, &known)));
+        }
+        found
+    }
+
     /// Takes note of a mistake at a key of this table.
     pub(crate) fn mistake(&self, name: &'static str, error: ConfigError) {
         self.notes.push(&self.at_key(name), error);
@@ -203,49 +244,6 @@ impl<'a> Reader<'a> {
         Reader::new(self.at.below(name, node), node, self.notes)
     }
 
-    pub(crate) fn boolean(&self, name: &'static str) -> Option<bool> {
-        let node = self.get(name)?;
-        match node.value {
-            Value::Bool(value) => Some(value),
-            _ => self.fail(name, node, wrong("true or false")),
-        }
-    }
-
-    /// A whole number that is not negative.
-    pub(crate) fn integer(&self, name: &'static str) -> Option<u64> {
-        let node = self.get(name)?;
-        match node.value {
-            Value::Integer(value) if value >= 0 => u64::try_from(value).ok(),
-            _ => self.fail(name, node, wrong("a whole number")),
-        }
-    }
-
-    /// A number of seconds, or a text such as `"90s"`, `"5m"`, `"24h"`.
-    pub(crate) fn duration(&self, name: &'static str, zero: bool) -> Option<Duration> {
-        let node = self.get(name)?;
-        let parsed = match &node.value {
-            Value::Text(text) => super::parse_duration(text),
-            Value::Integer(value) => super::parse_duration(&value.to_string()),
-            _ => None,
-        };
-        match parsed {
-            Some(duration) if zero || !duration.is_zero() => Some(duration),
-            _ => self.fail(name, node, wrong(r#"a duration such as 90, "90s", "5m" or "24h""#)),
-        }
-    }
-
-    /// One of a fixed set of words.
-    pub(crate) fn word<T: Copy>(&self, name: &'static str, words: &[(&'static str, T)]) -> Option<T> {
-        let text = self.text(name)?;
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-        if found.is_none() {
-            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            let what = format!("value {:?}", printable(&text, 64));
-            self.mistake(name, invalid(&unknown(&what, &text, &known)));
-        }
-        found
-    }
-
     /// The names that were asked for.
     pub(crate) fn known(&self) -> Vec<&'static str> {
         self.known.borrow().clone()
@@ -264,15 +262,6 @@ impl<'a> Reader<'a> {
             };
             self.notes.push(&at, invalid(&text));
         }
-    }
-}
-
-/// Says that nobody knows the thing called `name`, and what was probably meant, or else what there is.
-pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    match nearest(name, known) {
-        Some(near) => format!("unknown {what}; did you mean {near:?}?"),
-        None if known.is_empty() => format!("unknown {what}; there is none"),
-        None => format!("unknown {what}; known are {}", known.join(", ")),
     }
 }
 

@@ -6,6 +6,8 @@
 mod config;
 #[cfg(any(feature = "spec", feature = "provider"))]
 mod config_errors;
+#[cfg(feature = "jwt")]
+mod nearest;
 mod signing;
 mod text;
 mod token;
@@ -16,6 +18,8 @@ pub use self::config_errors::{ConfigErrors, ConfigMistake};
 pub use self::signing::{SigningError, SigningErrorKind};
 pub use self::token::{FailureClass, TokenError, TokenErrorKind};
 
+#[cfg(feature = "jwt")]
+pub(crate) use self::nearest::unknown;
 pub(crate) use self::text::printable;
 
 /// Any error, boxed: the shape in which tower middleware passes errors on.

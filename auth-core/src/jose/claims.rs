@@ -124,6 +124,20 @@ impl fmt::Debug for Claims<'_> {
 }
 
 impl Marker {
+    /// The name of the claim.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nonce => "nonce",
+            Self::AtHash => "at_hash",
+            Self::CHash => "c_hash",
+            Self::Events => "events",
+            Self::Htm => "htm",
+            Self::Htu => "htu",
+            Self::Act => "act",
+        }
+    }
+
     /// The discriminants count from zero, and there are fewer than sixteen of them.
     fn bit(self) -> u16 {
         1 << (self as u16)
@@ -358,6 +372,7 @@ mod tests {
             ("htu", Marker::Htu),
             ("act", Marker::Act),
         ] {
+            assert_eq!(marker.name(), name);
             for value in ["null", "\"x\"", "{\"a\":1}"] {
                 let json = format!("{{\"{name}\":{value}}}");
                 assert!(parse(&json).unwrap().has(marker), "{json}");

@@ -5,6 +5,8 @@ use serde::de::MapAccess;
 use super::algorithm::Algorithm;
 use super::error::JoseError;
 use super::json::{Level, Members, read_object};
+#[cfg(feature = "dpop")]
+use super::jwk::{Jwk, RawJwk};
 use super::text::Text;
 
 /// Longest `kid` that is looked at, in bytes.
@@ -35,7 +37,19 @@ impl<'a> Header<'a> {
     /// When it is not strict JSON, has no known `alg`, has a registered member of the wrong type, a `kid` over
     /// 256 bytes, any critical extension (RFC 7515 section 4.1.11; we understand none), or `b64` false (RFC 7797).
     pub fn parse(json: &'a [u8]) -> Result<Self, JoseError> {
-        let mut raw = RawHeader::default();
+        Self::read::<NoKey>(json).map(|(header, NoKey)| header)
+    }
+
+    /// Reads a decoded header and the key in its `jwk`: for proofs of possession, which are about that key. No other
+    /// kind of token is ever checked with it.
+    #[cfg(feature = "dpop")]
+    pub(super) fn parse_with_key(json: &'a [u8]) -> Result<(Self, Option<Jwk>), JoseError> {
+        let (header, EmbeddedKey(key)) = Self::read::<EmbeddedKey<'a>>(json)?;
+        Ok((header, key.map(Jwk::from_raw).transpose()?))
+    }
+
+    fn read<K: KeyMember<'a>>(json: &'a [u8]) -> Result<(Self, K), JoseError> {
+        let mut raw = RawHeader::<K>::default();
         read_object(json, &mut raw)?;
         match raw.crit.as_deref() {
             None => {}
@@ -49,7 +63,8 @@ impl<'a> Header<'a> {
             return Err(JoseError::KidTooLong);
         }
         let alg = Algorithm::from_name(&raw.alg.ok_or(JoseError::MissingMember("alg"))?)?;
-        Ok(Self { alg, kid: raw.kid, typ: raw.typ, cty: raw.cty, names_key: raw.names_key })
+        let header = Self { alg, kid: raw.kid, typ: raw.typ, cty: raw.cty, names_key: raw.names_key };
+        Ok((header, raw.key))
     }
 
     /// Whether `typ` is the media type `short`, given without `application/`. Compared without regard to case,
@@ -65,18 +80,46 @@ impl<'a> Header<'a> {
     }
 }
 
+/// What becomes of `jwk`.
+trait KeyMember<'de>: Default {
+    fn read<A: MapAccess<'de>>(&mut self, map: &mut A, level: Level<'_>) -> Result<(), A::Error>;
+}
+
+/// It is checked for well-formedness and skipped.
 #[derive(Default)]
-struct RawHeader<'a> {
+struct NoKey;
+
+impl<'de> KeyMember<'de> for NoKey {
+    fn read<A: MapAccess<'de>>(&mut self, map: &mut A, level: Level<'_>) -> Result<(), A::Error> {
+        map.next_value_seed(level.skip())
+    }
+}
+
+/// It is read as a key.
+#[cfg(feature = "dpop")]
+#[derive(Default)]
+struct EmbeddedKey<'a>(Option<RawJwk<'a>>);
+
+#[cfg(feature = "dpop")]
+impl<'de> KeyMember<'de> for EmbeddedKey<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, map: &mut A, level: Level<'_>) -> Result<(), A::Error> {
+        map.next_value_seed(level.object(self.0.insert(RawJwk::default())))
+    }
+}
+
+#[derive(Default)]
+struct RawHeader<'a, K> {
     alg: Option<Cow<'a, str>>,
     kid: Option<Cow<'a, str>>,
     typ: Option<Cow<'a, str>>,
     cty: Option<Cow<'a, str>>,
     crit: Option<Vec<Text<'a>>>,
     b64: Option<bool>,
+    key: K,
     names_key: bool,
 }
 
-impl<'de> Members<'de> for RawHeader<'de> {
+impl<'de, K: KeyMember<'de>> Members<'de> for RawHeader<'de, K> {
     const NAMES: &'static [&'static str] = &["alg", "kid", "typ", "cty", "crit", "b64", "jwk", "jku", "x5u", "x5c"];
 
     fn slot(&self, name: &str) -> Option<usize> {
@@ -91,6 +134,10 @@ impl<'de> Members<'de> for RawHeader<'de> {
             3 => self.cty = Some(map.next_value::<Text<'de>>()?.0),
             4 => self.crit = Some(map.next_value()?),
             5 => self.b64 = Some(map.next_value()?),
+            6 => {
+                self.names_key = true;
+                self.key.read(map, level)?;
+            }
             _ => {
                 self.names_key = true;
                 map.next_value_seed(level.skip())?;
@@ -208,8 +255,8 @@ mod tests {
 
     #[test]
     fn each_known_name_has_its_own_slot() {
-        for (slot, name) in RawHeader::NAMES.iter().enumerate() {
-            assert_eq!(RawHeader::default().slot(name), Some(slot));
+        for (slot, name) in RawHeader::<NoKey>::NAMES.iter().enumerate() {
+            assert_eq!(RawHeader::<NoKey>::default().slot(name), Some(slot));
         }
     }
 }

@@ -70,6 +70,10 @@ impl Jwk {
     pub fn parse(json: &[u8]) -> Result<Self, JoseError> {
         let mut raw = RawJwk::default();
         read_object(json, &mut raw)?;
+        Self::from_raw(raw)
+    }
+
+    pub(super) fn from_raw(raw: RawJwk<'_>) -> Result<Self, JoseError> {
         let material = raw.material()?;
         let alg = raw.alg.as_deref().map(Algorithm::from_name).transpose()?;
         if alg.is_some_and(|alg| !material.algorithms().contains(alg)) {
@@ -89,6 +93,23 @@ impl Jwk {
             material,
             kid: raw.kid.map(|kid| kid.into()),
         })
+    }
+
+    /// The numbers of a key that may check signatures, and by which algorithms.
+    ///
+    /// # Errors
+    /// When `use` or `key_ops` forbid that, or the key is a secret.
+    pub(super) fn public_part(&self) -> Result<(&PublicNumbers, AlgorithmSet), JoseError> {
+        if !self.may_verify {
+            return Err(JoseError::UseNotAllowed);
+        }
+        match &self.material {
+            Material::Symmetric(_) => Err(JoseError::SymmetricKey),
+            Material::Asymmetric { has_private: true, .. } => Err(JoseError::PrivateKey),
+            Material::Asymmetric { public, .. } => {
+                Ok((public, self.alg.map_or_else(|| public.algorithms(), AlgorithmSet::from)))
+            }
+        }
     }
 
     /// The key id: case-sensitive, at most 256 bytes.
@@ -139,8 +160,9 @@ impl Material {
     }
 }
 
+/// The members of a key as they stand in the JSON.
 #[derive(Default)]
-struct RawJwk<'a> {
+pub(super) struct RawJwk<'a> {
     kty: Option<Cow<'a, str>>,
     kid: Option<Cow<'a, str>>,
     alg: Option<Cow<'a, str>>,

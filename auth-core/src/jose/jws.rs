@@ -1,16 +1,13 @@
 use std::fmt;
 
-use super::base64url;
 use super::claims::Claims;
+use super::compact::Compact;
 use super::error::JoseError;
 use super::header::Header;
 use super::verifying_key::VerifyingKey;
 
 /// Longest token to verify by default, in bytes: 8 KiB.
 pub const MAX_TOKEN_LEN: usize = 8 * 1024;
-
-/// Longest decoded header, in bytes.
-const MAX_HEADER_LEN: usize = 2 * 1024;
 
 /// A token in JWS compact form (RFC 7515 section 7.1), taken apart but not yet verified.
 ///
@@ -36,34 +33,8 @@ impl<'a> Jws<'a> {
     /// # Errors
     /// When a rule above is broken; the error names it.
     pub fn parse(token: &'a str, max_len: usize, buffer: &'a mut Vec<u8>) -> Result<Self, JoseError> {
-        if token.len() > max_len {
-            return Err(JoseError::TooLong);
-        }
-        // The first dot and the last one: a dot between them is no base64url, so there are exactly three parts
-        // or an error, however many dots there are.
-        let (header, rest) = token.split_once('.').ok_or(JoseError::NotCompact)?;
-        let (payload, signature) = rest.rsplit_once('.').ok_or(JoseError::NotCompact)?;
-        let signing_input = &token[..header.len() + 1 + payload.len()];
-        if header.len() * 3 / 4 > MAX_HEADER_LEN {
-            return Err(JoseError::HeaderTooLong);
-        }
-
-        let sizes = [header, payload, signature].map(|part| base64url::decoded_len(part.len()));
-        buffer.clear();
-        buffer.resize(sizes.iter().sum(), 0);
-        let header_end = base64url::decode_into(header, buffer)?;
-        let payload_end = header_end
-            + base64url::decode_into(payload, &mut buffer[header_end..])
-                .map_err(|error| if payload.contains('.') { JoseError::NotCompact } else { error })?;
-        let signature_end = payload_end + base64url::decode_into(signature, &mut buffer[payload_end..])?;
-        let decoded: &'a [u8] = buffer;
-
-        Ok(Self {
-            header: Header::parse(&decoded[..header_end])?,
-            signing_input,
-            payload: &decoded[header_end..payload_end],
-            signature: &decoded[payload_end..signature_end],
-        })
+        let Compact { header, signing_input, payload, signature } = Compact::decode(token, max_len, buffer)?;
+        Ok(Self { header: Header::parse(header)?, signing_input, payload, signature })
     }
 
     /// The protected header.
@@ -118,6 +89,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::jose::base64url;
 
     const HEADER: &str = "eyJhbGciOiJIUzI1NiJ9";
 

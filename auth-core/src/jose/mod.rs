@@ -9,7 +9,8 @@
 //!   the wrong type is an error, never "absent" (RFC 7515 section 4, RFC 7519 section 4).
 //! - The set of algorithms is closed and has no `none`. A key carries its algorithms; a token only names one
 //!   of them (RFC 8725 sections 3.1 and 3.2).
-//! - Keys found in a token (`jwk`, `jku`, `x5u`, `x5c`) are never used (RFC 8725 section 3.10).
+//! - Keys found in a token (`jwk`, `jku`, `x5u`, `x5c`) are never used (RFC 8725 section 3.10). A DPoP proof is no token:
+//!   it proves the possession of the key in it, and is read by code of its own.
 //!
 //! All cryptography is done by aws-lc-rs. Nothing here decides who may call: issuer, audience and lifetime are
 //! the business of whoever uses this module.
@@ -32,9 +33,12 @@ mod algorithm;
 mod algorithm_set;
 mod base64url;
 mod claims;
+mod compact;
 mod confirmation;
 mod curve;
 mod der;
+#[cfg(feature = "dpop")]
+mod dpop_proof;
 mod error;
 mod header;
 mod hmac_secret;
@@ -66,3 +70,6 @@ pub use self::signing_key::SigningKey;
 pub use self::text::StringOrList;
 pub use self::token_header::TokenHeader;
 pub use self::verifying_key::VerifyingKey;
+
+#[cfg(feature = "dpop")]
+pub(crate) use self::dpop_proof::DpopProof;

@@ -37,17 +37,18 @@ impl VerifyingKey {
     /// When `use` or `key_ops` forbid verification, the key has private members or is symmetric, or its numbers
     /// are no safe key: RSA 2048 to 8192 bits with an odd exponent of at most 64 bits, EC on its curve.
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, JoseError> {
-        if !jwk.may_verify {
-            return Err(JoseError::UseNotAllowed);
+        let (public, algorithms) = jwk.public_part()?;
+        Self::public(jwk.kid.clone(), algorithms, public)
+    }
+
+    /// As [`from_jwk`](Self::from_jwk), for `algorithm` alone: an RSA key is parsed once and not for each algorithm.
+    #[cfg(feature = "dpop")]
+    pub(super) fn from_jwk_for(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, JoseError> {
+        let (public, algorithms) = jwk.public_part()?;
+        if !algorithms.contains(algorithm) {
+            return Err(JoseError::AlgorithmMismatch);
         }
-        match &jwk.material {
-            Material::Symmetric(_) => Err(JoseError::SymmetricKey),
-            Material::Asymmetric { has_private: true, .. } => Err(JoseError::PrivateKey),
-            Material::Asymmetric { public, .. } => {
-                let algorithms = jwk.alg.map_or_else(|| public.algorithms(), AlgorithmSet::from);
-                Self::public(jwk.kid.clone(), algorithms, public)
-            }
-        }
+        Self::public(jwk.kid.clone(), algorithm.into(), public)
     }
 
     /// Makes a symmetric key (`kty` `oct`) ready for the HMAC `algorithm`: for callers who share the secret with

@@ -44,6 +44,29 @@ impl OAuthClient {
         IntrospectionResponse::read(&answered.reader(), &answered.response)
     }
 
+    /// Finds the introspection endpoint, which asks the issuer for its metadata if that is not known. Nothing is asked of the endpoint.
+    #[cfg(feature = "introspection")]
+    pub(crate) async fn find_introspection(&self) -> Result<(), TokenError> {
+        self.0.endpoint(Target::Introspection).await.map(|_| ())
+    }
+
+    #[cfg(feature = "introspection")]
+    pub(crate) fn own_clock(&self) -> crate::Clock {
+        self.clock()
+    }
+
+    /// Host, and port if it is not the scheme's own, of the introspection endpoint if it was configured.
+    #[cfg(feature = "introspection")]
+    pub(crate) fn introspection_site(&self) -> &str {
+        self.0.endpoints.get(Target::Introspection).map_or(self.site(), Endpoint::site)
+    }
+
+    /// Whose tokens the server issues, if that is known.
+    #[cfg(feature = "introspection")]
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.0.issuer.as_deref()
+    }
+
     /// Asks how long `token` lives. `None` if the answer does not say.
     #[cfg(feature = "provider")]
     pub(crate) async fn introspected_lifetime(

@@ -1,7 +1,8 @@
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
-use super::binding::Presented;
+use super::binding::{Judged, Judgement, Presented};
 use super::incoming::{Accepted, extract};
 #[cfg(feature = "jwt")]
 use super::memo::Memo;
@@ -12,6 +13,12 @@ use super::telemetry::RequestSpan;
 use super::{
     IncomingCredential, IncomingRequest, Rejection, Verification, Verified, VerifierId, VerifierStatus, telemetry,
 };
+
+/// Which state of the memo a verification began with, if there is a memo.
+#[cfg(feature = "jwt")]
+type Since = Option<super::memo::Epoch>;
+#[cfg(not(feature = "jwt"))]
+type Since = ();
 
 /// Verifies the one credential of a request.
 #[derive(Clone)]
@@ -66,39 +73,65 @@ impl One {
         if let Some(verified) = self.remembered(&credential) {
             return Verification::done(telemetry::remembered(verified, &span));
         }
-        let presented = match Presented::new(&credential) {
+        let presented = match Presented::with(credential) {
             Ok(presented) => presented,
             Err(fault) => return self.conclude(Err(fault), scheme, &span),
         };
-        #[cfg(feature = "jwt")]
-        let epoch = self.0.memo.as_ref().map(Memo::epoch);
+        let since = self.since();
+        let binding = &self.0.parts.binding;
         match self.0.parts.check(&credential) {
-            Step::Done(found) => {
-                let suited = found.and_then(|found| presented.suits(&found.principal).map(|()| found));
-                #[cfg(feature = "jwt")]
-                let memorable = suited.as_ref().ok().and_then(|found| found.memorable.clone());
-                let verification = self.conclude(suited, scheme, &span);
-                #[cfg(feature = "jwt")]
-                if let (Some(memo), Some(since), Some(memorable), Some(verified)) =
-                    (&self.0.memo, epoch, memorable, verification.verdict())
-                {
-                    memo.insert(credential.text, memorable, since, verified);
-                }
-                verification
-            }
+            Step::Done(Err(fault)) => self.conclude(Err(fault), scheme, &span),
+            Step::Done(Ok(found)) => match binding.judge(&presented, found) {
+                Judgement::Done(judged) => self.remember(credential, judged, since, &span),
+                Judgement::Wait { pending, future } => self.wait(pending, scheme, span, future),
+            },
             Step::Wait { pending, future } => {
-                let pending = self.refuse(pending, Some(scheme));
-                let one = self.clone();
-                Verification::waiting(pending, async move {
-                    let suited = future.await.and_then(|found| presented.suits(&found.principal).map(|()| found));
-                    one.conclude(suited, scheme, &span).await
+                let (one, presented) = (self.clone(), presented.into_owned(binding));
+                self.wait(pending, scheme, span, async move {
+                    let found = future.await?;
+                    one.0.parts.binding.judge(&presented, found).outcome().await
                 })
             }
         }
     }
 
+    /// The verdict that is there at once, kept for the next request with this token where that is allowed.
+    fn remember(
+        &self,
+        credential: IncomingCredential<'_>,
+        judged: Result<Judged, Fault>,
+        since: Since,
+        span: &RequestSpan,
+    ) -> Verification {
+        #[cfg(not(feature = "jwt"))]
+        let () = since;
+        #[cfg(feature = "jwt")]
+        let memorable = judged.as_ref().ok().and_then(|judged| judged.finding.memorable.clone());
+        let verification = self.conclude(judged, credential.scheme, span);
+        #[cfg(feature = "jwt")]
+        if let (Some(memo), Some(since), Some(memorable), Some(verified)) =
+            (&self.0.memo, since, memorable, verification.verdict())
+        {
+            memo.insert(credential.text, memorable, since, verified);
+        }
+        verification
+    }
+
+    fn wait(
+        &self,
+        pending: Fault,
+        scheme: Scheme,
+        span: RequestSpan,
+        judged: impl Future<Output = Result<Judged, Fault>> + Send + 'static,
+    ) -> Verification {
+        let pending = self.refuse(pending, Some(scheme));
+        let one = self.clone();
+        Verification::waiting(pending, async move { one.conclude(judged.await, scheme, &span).await })
+    }
+
     pub(super) fn refuse(&self, fault: Fault, tried: Option<Scheme>) -> Rejection {
-        Rejection::from_fault(fault, tried, &self.0.parts.challenges)
+        let parts = &self.0.parts;
+        Rejection::from_fault(fault, tried, &parts.challenges).with_body(parts.body.unwrap_or_default())
     }
 
     pub(super) fn forget(&self) {
@@ -106,11 +139,24 @@ impl One {
         if let Some(memo) = &self.0.memo {
             memo.clear();
         }
+        #[cfg(feature = "introspection")]
+        self.0.parts.opaque.forget();
+    }
+
+    #[cfg(feature = "jwt")]
+    pub(super) fn forget_token(&self, token: &str) {
+        if let Some(memo) = &self.0.memo {
+            memo.remove(token);
+        }
+        #[cfg(feature = "introspection")]
+        self.0.parts.opaque.forget_token(token);
     }
 
     pub(super) fn report(&self, status: &mut VerifierStatus) {
         #[cfg(feature = "jwt")]
         self.0.parts.jwt.report(&mut status.keys);
+        #[cfg(feature = "introspection")]
+        self.0.parts.opaque.report(&mut status.introspection);
         #[cfg(not(feature = "jwt"))]
         let _ = status;
     }
@@ -120,13 +166,26 @@ impl One {
         if let Err(fault) = self.0.parts.jwt.ready().await {
             return Err(self.refuse(fault, None));
         }
+        #[cfg(feature = "introspection")]
+        if let Err(fault) = self.0.parts.opaque.ready().await {
+            return Err(self.refuse(fault, None));
+        }
         Ok(())
     }
 
     pub(super) fn describe(&self, shown: &mut fmt::DebugStruct<'_, '_>) {
         #[cfg(feature = "jwt")]
         shown.field("issuers", &self.0.parts.jwt.names());
+        #[cfg(feature = "introspection")]
+        shown.field("introspection", &self.0.parts.opaque.names());
         shown.field("basic", &self.0.parts.basic.is_some()).field("api_key", &self.0.parts.api_key.is_some());
+        shown.field("dpop", &self.0.parts.binding.accepts_proofs());
+    }
+
+    /// When a verification begins: what is forgotten while it goes on stays forgotten.
+    fn since(&self) -> Since {
+        #[cfg(feature = "jwt")]
+        return self.0.memo.as_ref().map(Memo::epoch);
     }
 
     /// Only plain tokens are remembered: a proof is good for one request.
@@ -136,11 +195,11 @@ impl One {
         memo.find(credential.text)
     }
 
-    fn conclude(&self, found: Result<Finding, Fault>, tried: Scheme, span: &RequestSpan) -> Verification {
-        let result = match found {
-            Ok(Finding { mut principal, subject_token, .. }) => {
+    fn conclude(&self, judged: Result<Judged, Fault>, tried: Scheme, span: &RequestSpan) -> Verification {
+        let result = match judged {
+            Ok(Judged { finding: Finding { mut principal, subject_token, .. }, nonce }) => {
                 principal.scheme = tried;
-                Ok(Verified::new(principal, self.0.id).with_subject_token(subject_token))
+                Ok(Verified::new(principal, self.0.id).with_subject_token(subject_token).with_nonce(nonce))
             }
             Err(fault) => Err(self.refuse(fault, Some(tried))),
         };

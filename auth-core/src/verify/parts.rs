@@ -3,10 +3,13 @@ use std::sync::Arc;
 use super::IncomingCredential;
 use super::api_key::{ApiKeys, Place};
 use super::basic::BasicUsers;
+use super::binding::Binding;
 use super::incoming::Accepted;
+#[cfg(feature = "introspection")]
+use super::introspection::Introspection;
 #[cfg(feature = "jwt")]
 use super::jwt::Issuers;
-use super::rejection::{Challenges, Fault, RejectionKind, Scheme};
+use super::rejection::{Challenges, Fault, RejectionBody, RejectionKind, Scheme};
 use super::step::Step;
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -15,9 +18,14 @@ use crate::error::{ConfigError, ConfigErrorKind};
 pub(super) struct Parts {
     #[cfg(feature = "jwt")]
     pub(super) jwt: Issuers,
+    #[cfg(feature = "introspection")]
+    pub(super) opaque: Introspection,
     pub(super) basic: Option<Arc<BasicUsers>>,
     pub(super) api_key: Option<Arc<ApiKeys>>,
+    pub(super) binding: Binding,
     pub(super) challenges: Arc<Challenges>,
+    /// What stands in refusals, if that was said.
+    pub(super) body: Option<RejectionBody>,
 }
 
 pub(super) const NO_CREDENTIAL: &str = "the request has no credential of an accepted kind";
@@ -28,9 +36,13 @@ impl Parts {
         Self {
             #[cfg(feature = "jwt")]
             jwt: Issuers::default(),
+            #[cfg(feature = "introspection")]
+            opaque: Introspection::default(),
             basic: None,
             api_key: None,
+            binding: Binding::default(),
             challenges: Arc::new(challenges),
+            body: None,
         }
     }
 
@@ -43,6 +55,8 @@ impl Parts {
             |what: &str| Err(ConfigError::new(ConfigErrorKind::InvalidOption, format!("{what}: make one of them")));
         #[cfg(feature = "jwt")]
         self.jwt.merge(&other.jwt)?;
+        #[cfg(feature = "introspection")]
+        self.opaque.merge(&other.opaque)?;
         if self.basic.is_some() && other.basic.is_some() {
             return twice("there are two lists of users");
         }
@@ -51,7 +65,9 @@ impl Parts {
         }
         self.basic = self.basic.take().or_else(|| other.basic.clone());
         self.api_key = self.api_key.take().or_else(|| other.api_key.clone());
+        self.binding.merge(&other.binding)?;
         Arc::make_mut(&mut self.challenges).merge(&other.challenges);
+        self.body = self.body.or(other.body);
         Ok(())
     }
 
@@ -59,11 +75,8 @@ impl Parts {
     pub(super) fn accepted(&self) -> Accepted<'_> {
         let place = self.api_key.as_ref().map(|keys| keys.place());
         Accepted {
-            #[cfg(feature = "jwt")]
-            bearer: !self.jwt.is_empty(),
-            #[cfg(not(feature = "jwt"))]
-            bearer: false,
-            dpop: false,
+            bearer: self.takes_tokens(),
+            dpop: self.binding.accepts_proofs(),
             basic: self.basic.is_some(),
             api_key_scheme: place.and_then(|place| match place {
                 Place::Scheme(scheme) => Some(scheme.as_str()),
@@ -86,8 +99,22 @@ impl Parts {
         }
     }
 
-    /// `None` if no token is accepted.
+    #[allow(clippy::needless_return, unreachable_code, reason = "which checks there are depends on the features")]
+    fn takes_tokens(&self) -> bool {
+        #[cfg(feature = "introspection")]
+        return !self.jwt.is_empty() || !self.opaque.is_empty();
+        #[cfg(feature = "jwt")]
+        return !self.jwt.is_empty();
+        false
+    }
+
+    /// A JWT of an issuer that is known here is that issuer's business alone. Whatever else comes is asked about, if there is
+    /// somebody to ask. `None` if no token is accepted.
     fn check_token(&self, token: &str) -> Option<Step> {
+        #[cfg(feature = "introspection")]
+        if !self.opaque.is_empty() && (self.jwt.is_empty() || !self.jwt.is_of_known_issuer(token)) {
+            return Some(self.opaque.verify(token));
+        }
         #[cfg(feature = "jwt")]
         if !self.jwt.is_empty() {
             return Some(self.jwt.verify(token));

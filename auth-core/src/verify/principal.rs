@@ -35,8 +35,10 @@ pub struct Principal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Method {
-    /// A Bearer token that is a JWT.
+    /// A token that is a JWT.
     Jwt,
+    /// A token that its authorization server was asked about (RFC 7662).
+    Introspection,
     /// A user-id and password.
     Basic,
     /// An API key.
@@ -187,7 +189,7 @@ impl Method {
     #[must_use]
     pub fn scheme(self) -> Scheme {
         match self {
-            Self::Jwt => Scheme::Bearer,
+            Self::Jwt | Self::Introspection => Scheme::Bearer,
             Self::Basic => Scheme::Basic,
             Self::ApiKey => Scheme::ApiKey,
         }
@@ -198,6 +200,7 @@ impl Method {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jwt => "jwt",
+            Self::Introspection => "introspection",
             Self::Basic => "basic",
             Self::ApiKey => "api_key",
         }

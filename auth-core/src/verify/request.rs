@@ -45,6 +45,20 @@ impl<'a> IncomingRequest<'a> {
         self.uri
     }
 
+    /// The same request with this target: the one that the client asked for, where a router has taken a prefix from the path.
+    #[must_use]
+    pub fn with_uri(mut self, uri: &'a Uri) -> Self {
+        self.uri = Some(uri);
+        self
+    }
+
+    /// The same request with what was put beside it.
+    #[must_use]
+    pub fn with_extensions(mut self, extensions: &'a Extensions) -> Self {
+        self.extensions = Some(extensions);
+        self
+    }
+
     /// What layers and servers have put beside the request.
     #[must_use]
     pub fn extensions(&self) -> Option<&'a Extensions> {

@@ -6,6 +6,26 @@ use std::time::Duration;
 pub struct VerifierStatus {
     /// The keys of each issuer.
     pub keys: Vec<KeysStatus>,
+    /// The introspection endpoints.
+    #[cfg(feature = "introspection")]
+    pub introspection: Vec<IntrospectionStatus>,
+}
+
+/// How one introspection endpoint is.
+#[cfg(feature = "introspection")]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IntrospectionStatus {
+    /// Host and port of the endpoint, or of the server whose metadata names it.
+    pub host: String,
+    /// How many requests are under way.
+    pub in_flight: usize,
+    /// The code of what the last request failed with, if it did: one of `docs/errors.md`.
+    pub last_failure: Option<&'static str>,
+    /// How many requests in a row failed.
+    pub consecutive_failures: u32,
+    /// How long the endpoint is left alone after failures. Tokens that are not remembered are refused with 503 until then.
+    pub next_attempt_in: Option<Duration>,
 }
 
 /// How the keys of one issuer are.
@@ -47,9 +67,14 @@ pub enum KeysState {
 }
 
 impl VerifierStatus {
-    /// Whether there are keys of every issuer, so that a request would be served at once.
+    /// Whether there are keys of every issuer, and no introspection endpoint is left alone after failures: so that a request
+    /// would be served at once.
     #[must_use]
     pub fn is_ready(&self) -> bool {
+        #[cfg(feature = "introspection")]
+        if self.introspection.iter().any(|endpoint| endpoint.next_attempt_in.is_some()) {
+            return false;
+        }
         self.keys.iter().all(|keys| matches!(keys.state, KeysState::Fixed | KeysState::Fresh | KeysState::Stale))
     }
 }

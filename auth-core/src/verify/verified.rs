@@ -3,7 +3,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderValue};
+
 use super::Principal;
+use super::rejection::DPOP_NONCE;
 use crate::SubjectToken;
 
 /// A value that a [`Verifier`](super::Verifier) has checked. To hold one is the proof: nothing but a verifier makes it.
@@ -14,13 +18,15 @@ use crate::SubjectToken;
 ///
 /// ```compile_fail,E0451
 /// fn forge(principal: std::sync::Arc<tower_auth_core::Principal>) -> tower_auth_core::Verified {
-///     tower_auth_core::Verified { value: principal, by: todo!(), subject_token: None }
+///     tower_auth_core::Verified { value: principal, by: todo!(), subject_token: None, nonce: None }
 /// }
 /// ```
 pub struct Verified<T = Principal> {
     value: Arc<T>,
     by: VerifierId,
     subject_token: Option<SubjectToken>,
+    /// Behind a pointer, since hardly any verdict has one.
+    nonce: Option<Arc<HeaderValue>>,
 }
 
 /// Which verifier: unique in the process, the same for all clones of one verifier.
@@ -29,11 +35,16 @@ pub struct VerifierId(u64);
 
 impl<T> Verified<T> {
     pub(super) fn new(value: T, by: VerifierId) -> Self {
-        Self { value: Arc::new(value), by, subject_token: None }
+        Self { value: Arc::new(value), by, subject_token: None, nonce: None }
     }
 
     pub(super) fn with_subject_token(mut self, token: Option<SubjectToken>) -> Self {
         self.subject_token = token;
+        self
+    }
+
+    pub(super) fn with_nonce(mut self, nonce: Option<HeaderValue>) -> Self {
+        self.nonce = nonce.map(Arc::new);
         self
     }
 
@@ -48,6 +59,22 @@ impl<T> Verified<T> {
     #[must_use]
     pub fn subject_token(&self) -> Option<&SubjectToken> {
         self.subject_token.as_ref()
+    }
+
+    /// The nonce that the client shall put into its next DPoP proof, since the one that it used ends soon (RFC 9449 section
+    /// 8.2).
+    #[must_use]
+    pub fn dpop_nonce(&self) -> Option<&HeaderValue> {
+        self.nonce.as_deref()
+    }
+
+    /// Puts into the header of the response what the client has to be told: the [nonce](Self::dpop_nonce), if there is one, and then
+    /// that the response is not to be kept by caches. Layers do this.
+    pub fn tell_client(&self, headers: &mut HeaderMap) {
+        if let Some(nonce) = &self.nonce {
+            headers.insert(DPOP_NONCE, HeaderValue::clone(nonce));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
     }
 
     /// The verifier that accepted the credential.
@@ -66,7 +93,12 @@ impl VerifierId {
 
 impl<T> Clone for Verified<T> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), by: self.by, subject_token: self.subject_token.clone() }
+        Self {
+            value: Arc::clone(&self.value),
+            by: self.by,
+            subject_token: self.subject_token.clone(),
+            nonce: self.nonce.clone(),
+        }
     }
 }
 

@@ -2,33 +2,36 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Uri};
 
 use super::all::All;
 use super::incoming::Accepted;
 use super::one::One;
 use super::parts::Parts;
-use super::rejection::{Challenges, Fault, RejectionKind, Scheme};
+use super::policy::{Policy, Shortfall};
+use super::rejection::{Challenges, Fault, RejectionBody, RejectionKind, Scheme};
+use super::resource_metadata::check_url;
 use super::{
     IncomingCredential, IncomingRequest, Principal, Rejection, Verification, Verified, VerifierId, VerifierStatus,
     telemetry,
 };
+use crate::ScopeSet;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::{Origin, ScopeSet};
 
 /// Checks the credentials of requests. One type for every kind of credential, and for several at once.
 ///
-/// It is made by [`JwtVerifier`](super::JwtVerifier), [`BasicVerifier`](super::BasicVerifier) or
+/// It is made by [`JwtVerifier`](super::JwtVerifier), `IntrospectionVerifier`, [`BasicVerifier`](super::BasicVerifier) or
 /// [`ApiKeyVerifier`](super::ApiKeyVerifier), or of several such by [`any_of`](Self::any_of) and
 /// [`all_of`](Self::all_of). Clones are one verifier, and cheap.
 ///
 /// What happens to a request:
 /// 1. Exactly one credential is taken from it. None, or one of a foreign scheme: refused as missing. More than one:
 ///    refused with 400, none looked at. Tokens in the query are not read.
-/// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer.
+/// 2. The scheme says who checks it. A JWT is then checked by the verifier of its issuer; any other token is looked up
+///    at the introspection endpoints, if there are any.
 /// 3. The outcome is a [`Verified<Principal>`](Verified), or a [`Rejection`] that knows its answer. When the keys of
-///    the issuer cannot be had it is a 503, never a verdict.
+///    the issuer cannot be had, or the endpoint cannot tell, it is a 503, never a verdict.
 ///
 /// # Remembered verdicts
 /// JWTs that were wholly verified are remembered, for a minute at most and never beyond their `exp`, so that the next
@@ -133,40 +136,93 @@ impl Verifier {
     /// # Ok::<(), tower_auth_core::ConfigError>(())
     /// ```
     ///
-    /// The URL is the one that clients know this service by. It is never made of what a request says of itself.
+    /// The document itself is a [`ResourceMetadata`](crate::ResourceMetadata), whose `url` this takes. It is the URL that clients
+    /// know this service by, and never made of what a request says of itself.
     ///
     /// # Errors
     /// When the URL is not an absolute one with `https` (or `http` to a literal loopback address, for tests), or is there already.
-    pub fn with_resource_metadata(self, url: &str) -> Result<Self, ConfigError> {
-        let invalid = |why: &str| {
-            ConfigError::new(
-                ConfigErrorKind::InvalidUrl,
-                format!("the URL of the resource's metadata cannot be used: {why}"),
-            )
-        };
-        let uri: Uri = url.parse().map_err(|_| invalid("it is not a URL"))?;
-        let origin = Origin::of(&uri).ok_or_else(|| invalid("it is not absolute, or has user information"))?;
-        if !origin.is_https() && !origin.is_loopback() {
-            return Err(invalid("it is not https"));
-        }
-        if url.contains('#') {
-            return Err(invalid("it has a fragment"));
-        }
+    pub fn with_resource_metadata(self, url: impl AsRef<str>) -> Result<Self, ConfigError> {
+        let url = url.as_ref();
+        check_url("the URL of the resource's metadata", url)?;
         self.map_challenges(&|challenges| challenges.add_to_tokens("resource_metadata", url))
     }
 
+    /// A verifier like this one, whose challenges for tokens name the scopes that a client should ask for at first (RFC 6750
+    /// section 3), parted by spaces. A refusal for want of others names those.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "jwt", feature = "http"))] {
+    /// use http::HeaderMap;
+    /// use tower_auth_core::JwtVerifier;
+    ///
+    /// let verifier =
+    ///     JwtVerifier::issuer("https://login.example.com")?.audience("notes").build()?.with_challenge_scope("notes:read")?;
+    /// let refusal = verifier.try_verify(&HeaderMap::new()).unwrap_err();
+    /// assert_eq!(refusal.challenges(), [r#"Bearer realm="api", scope="notes:read""#]);
+    /// # }
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When one of them has a character that scopes must not have, there is none, or the challenges name scopes already.
+    pub fn with_challenge_scope(self, scopes: impl AsRef<str>) -> Result<Self, ConfigError> {
+        let scopes: ScopeSet = scopes.as_ref().parse()?;
+        if scopes.is_empty() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::MissingOption,
+                "there is no scope for the challenges to name",
+            ));
+        }
+        self.map_challenges(&|challenges| challenges.add_to_tokens("scope", &scopes.to_string()))
+    }
+
+    /// A verifier like this one, whose refusals have this body where they have one: in the answers of extractors, and in those
+    /// of layers that were told to write bodies. Default: a short text.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_auth_core::{BasicVerifier, RejectionBody};
+    ///
+    /// let verifier = BasicVerifier::new().user("batch", "s3cret").build()?.with_rejection_body(RejectionBody::Problem);
+    /// let response: http::Response<String> = verifier.try_verify(&HeaderMap::new()).unwrap_err().to_full_response();
+    /// assert_eq!(response.headers()["content-type"], "application/problem+json");
+    /// assert_eq!(response.body(), r#"{"title":"Unauthorized","status":401,"detail":"Authentication is required"}"#);
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn with_rejection_body(self, body: RejectionBody) -> Self {
+        let changed = self.map_parts(&|parts| {
+            parts.body = Some(body);
+            Ok(())
+        });
+        // Nothing of it can fail.
+        changed.unwrap_or(self)
+    }
+
     fn map_challenges(&self, change: &dyn Fn(&mut Challenges) -> Result<(), ConfigError>) -> Result<Self, ConfigError> {
+        self.map_parts(&|parts| change(Arc::make_mut(&mut parts.challenges)))
+    }
+
+    fn map_parts(&self, change: &dyn Fn(&mut Parts) -> Result<(), ConfigError>) -> Result<Self, ConfigError> {
         match &self.0.kind {
             Kind::One(one) => {
                 let mut parts = one.parts().clone();
-                change(Arc::make_mut(&mut parts.challenges))?;
+                change(&mut parts)?;
                 Ok(Self::new(parts))
             }
             Kind::All(all) => {
                 let changed: Result<Vec<_>, _> =
-                    all.verifiers().iter().map(|verifier| verifier.map_challenges(change)).collect();
+                    all.verifiers().iter().map(|verifier| verifier.map_parts(change)).collect();
                 Self::all_of(changed?)
             }
+        }
+    }
+
+    /// What this verifier is made of, unless it is several that all have to accept.
+    pub(super) fn single_parts(&self) -> Option<&Parts> {
+        match &self.0.kind {
+            Kind::One(one) => Some(one.parts()),
+            Kind::All(_) => None,
         }
     }
 
@@ -240,17 +296,38 @@ impl Verifier {
         self.verify(request).into_result()
     }
 
-    /// Checks that a caller has every scope of `needed`.
+    /// Checks that a caller that this verifier accepted has what `policy` demands.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_auth_core::{Basic, BasicVerifier, Policy};
+    ///
+    /// let verifier = BasicVerifier::new().user("batch", "s3cret").build()?;
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("authorization", Basic::new("batch", "s3cret")?.header_text().expose_secret().parse()?);
+    /// let caller = verifier.try_verify(&headers)?;
+    /// assert!(verifier.require(&caller, &Policy::new()).is_ok());
+    /// assert_eq!(verifier.require(&caller, &Policy::new().role("admin")).unwrap_err().status(), 403);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// [`InsufficientScope`](RejectionKind::InsufficientScope) (403), which tells the client the scopes needed.
-    pub fn require_scopes(&self, principal: &Principal, needed: &ScopeSet) -> Result<(), Rejection> {
-        if principal.has_scopes(needed) {
-            return Ok(());
+    /// The refusal, which tells the client what to do: see [`Policy`].
+    pub fn require(&self, principal: &Principal, policy: &Policy) -> Result<(), Rejection> {
+        if policy.allows(principal) { Ok(()) } else { self.denied(principal, policy) }
+    }
+
+    #[cold]
+    fn denied(&self, principal: &Principal, policy: &Policy) -> Result<(), Rejection> {
+        let Some(mut lacking) = Shortfall::of(policy, principal) else { return Ok(()) };
+        let fault = Fault::new(lacking.kind(), lacking.detail());
+        let mut refusal = self.first().refuse(fault, Some(principal.scheme())).telling(lacking.parameters());
+        if let Some(scopes) = lacking.scopes() {
+            refusal = refusal.with_scope(scopes);
         }
-        let tried = principal.scheme();
-        let fault = Fault::new(RejectionKind::InsufficientScope, format!("the request needs the scopes {needed}"));
-        let refusal = self.first().refuse(fault, Some(tried)).with_scope(needed.clone());
+        if let Some(schemes) = lacking.schemes() {
+            refusal = refusal.only_schemes(schemes);
+        }
         telemetry::denied(&refusal, Some(principal));
         Err(refusal)
     }
@@ -274,12 +351,16 @@ impl Verifier {
         refusal
     }
 
-    /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the field of API keys if
-    /// this verifier looks for them.
+    /// Takes credentials out of a request: the `Authorization` field, whatever is in it, and the fields of API keys and of DPoP
+    /// proofs if this verifier looks for them.
     pub fn strip_credential(&self, headers: &mut HeaderMap) {
         headers.remove(AUTHORIZATION);
         self.any(&mut |one| {
-            one.accepted().api_key_header.and_then(|name| headers.remove(name));
+            let accepted = one.accepted();
+            accepted.api_key_header.and_then(|name| headers.remove(name));
+            if accepted.dpop {
+                headers.remove("dpop");
+            }
             false
         });
     }
@@ -289,6 +370,16 @@ impl Verifier {
     pub fn forget(&self) {
         self.any(&mut |one| {
             one.forget();
+            false
+        });
+    }
+
+    /// Ends what is remembered of one token, so that it is wholly verified once more: after its authorization server said that it was
+    /// revoked, say. What a request about it that is under way will bring is not remembered either.
+    #[cfg(feature = "jwt")]
+    pub fn forget_token(&self, token: &crate::Secret) {
+        self.any(&mut |one| {
+            one.forget_token(token.expose_secret());
             false
         });
     }
@@ -316,11 +407,12 @@ impl Verifier {
         status
     }
 
-    /// Waits until the keys of every issuer are there, for services that want to take no request before. Without this
-    /// the first token of an issuer waits for its keys.
+    /// Waits until the keys of every issuer are there, and it is known where introspection endpoints are, for services that want
+    /// to take no request before. Without this the first token of an issuer waits for its keys.
     ///
     /// # Errors
-    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable), which says why. The next attempt follows with the next
+    /// [`KeysUnavailable`](RejectionKind::KeysUnavailable) or
+    /// [`IntrospectionUnavailable`](RejectionKind::IntrospectionUnavailable), which says why. The next attempt follows with the next
     /// request.
     pub async fn ready(&self) -> Result<(), Rejection> {
         let mut ones = Vec::new();

@@ -21,6 +21,7 @@ pub(crate) fn expected(way: Way, answer: &Answer) -> Expected {
     let base = by_timing(answer).unwrap_or_else(|| match way {
         Way::Push => of_push(answer),
         Way::Revoke => of_revocation(answer),
+        Way::Introspect => of_introspection(answer),
         _ => of_token(answer),
     });
     // A refresh token that may be spent needs somebody to look, since it must not be sent again.
@@ -78,6 +79,18 @@ fn of_push(answer: &Answer) -> Expected {
 fn of_revocation(answer: &Answer) -> Expected {
     match answer.status.as_u16() {
         200 | 204 => Success,
+        _ => of_refusal(answer),
+    }
+}
+
+/// RFC 7662 section 2.2: 200 and a JSON object.
+fn of_introspection(answer: &Answer) -> Expected {
+    match (answer.status.as_u16(), answer.meaning) {
+        (200, Meaning::Token) => Success,
+        (200, Meaning::FormToken) => Failure(Unparsable),
+        (200, Meaning::Error(code)) if answer.body.trim_ascii_start().starts_with(b"{") => Failure(by_code(code)),
+        (200, Meaning::Error(_)) => Failure(Unparsable),
+        (200, Meaning::Junk | Meaning::Anything) => Open,
         _ => of_refusal(answer),
     }
 }

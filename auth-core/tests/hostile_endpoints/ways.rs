@@ -33,6 +33,7 @@ pub(crate) enum Way {
     TokenExchange,
     Push,
     Revoke,
+    Introspect,
 }
 
 impl Way {
@@ -52,6 +53,7 @@ impl Way {
         Self::TokenExchange,
         Self::Push,
         Self::Revoke,
+        Self::Introspect,
     ];
 
     /// How many requests it may send: only a client that tries out how to authenticate sends a second one.
@@ -114,6 +116,7 @@ impl Place {
             .authorization_endpoint(format!("{base}/authorize"))
             .pushed_authorization_request_endpoint(format!("{base}/par"))
             .revocation_endpoint(format!("{base}/revoke"))
+            .introspection_endpoint(format!("{base}/introspect"))
             .allow_loopback_http()
             .http_client(http.clone())
             .clock(clock.clone())
@@ -189,6 +192,13 @@ impl Place {
                 let token = Secret::from("r3voked-0123456789-0123");
                 match confidential.build().unwrap().revoke(&token, Some(TokenTypeHint::RefreshToken)).await {
                     Ok(()) => Outcome::Done,
+                    Err(error) => Outcome::Failed(Failed { shown: everything(&error), error }),
+                }
+            }
+            Way::Introspect => {
+                let token = Secret::from("c4ller-0123456789-0123");
+                match confidential.build().unwrap().introspect(&token, Some(TokenTypeHint::AccessToken)).await {
+                    Ok(_) => Outcome::Done,
                     Err(error) => Outcome::Failed(Failed { shown: everything(&error), error }),
                 }
             }

@@ -27,7 +27,7 @@ impl Provider {
     }
 
     /// The client `id`, whose certificate stands at `place`.
-    fn with_certificate(&self, id: &str, method: ClientAuth, place: &str) -> OAuthClientBuilder {
+    pub(crate) fn with_certificate(&self, id: &str, method: ClientAuth, place: &str) -> OAuthClientBuilder {
         let shown = &self.about()["tls"][place];
         let (chain, key) = (shown["cert"].as_str().unwrap(), shown["key"].as_str().unwrap());
         let http = self.transport().client_certificate(chain, key).build().unwrap();

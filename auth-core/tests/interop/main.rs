@@ -18,6 +18,8 @@ mod discovery;
 mod faults;
 #[cfg(feature = "loopback")]
 mod grants;
+#[cfg(feature = "introspection")]
+mod introspection;
 mod provider;
 mod revocation;
 mod tokens;

@@ -11,12 +11,12 @@ pub(super) struct Refusal {
     status: StatusCode,
     code: Cow<'static, str>,
     description: String,
-    challenge: bool,
+    challenge: Option<&'static str>,
 }
 
 impl Refusal {
     pub(super) fn new(code: impl Into<Cow<'static, str>>, description: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: code.into(), description: description.into(), challenge: false }
+        Self { status: StatusCode::BAD_REQUEST, code: code.into(), description: description.into(), challenge: None }
     }
 
     pub(super) fn invalid_request(description: impl Into<String>) -> Self {
@@ -29,7 +29,17 @@ impl Refusal {
             status: StatusCode::UNAUTHORIZED,
             code: "invalid_client".into(),
             description: description.into(),
-            challenge: by_header,
+            challenge: by_header.then_some("Basic realm=\"token endpoint\""),
+        }
+    }
+
+    /// The token that the request came with is not good enough (RFC 6750 section 3.1).
+    pub(super) fn invalid_token(description: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            code: "invalid_token".into(),
+            description: description.into(),
+            challenge: Some("Bearer error=\"invalid_token\""),
         }
     }
 
@@ -46,9 +56,8 @@ impl Refusal {
     pub(super) fn response(self) -> Response<Bytes> {
         let body = json!({ "error": self.code, "error_description": self.description });
         let mut response = json_response(self.status, body.to_string());
-        if self.challenge {
-            let challenge = HeaderValue::from_static("Basic realm=\"token endpoint\"");
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }

@@ -114,6 +114,12 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// Lets whoever has an access token with this scope introspect others by it, beside the confidential clients (RFC 7662 section 2.1).
+    pub fn introspection_scope(mut self, scope: impl Into<String>) -> Self {
+        self.policy.introspection_scope = Some(scope.into());
+        self
+    }
+
     /// How long authorization codes are good, in place of a minute.
     pub fn code_lifetime(mut self, lifetime: Duration) -> Self {
         self.policy.code_lifetime = lifetime;

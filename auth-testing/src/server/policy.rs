@@ -26,6 +26,8 @@ pub(super) struct Policy {
     pub(super) dpop_nonce: DpopNonce,
     /// How long a refresh token may come again after its rotation.
     pub(super) reuse_grace: Duration,
+    /// The scope of tokens that may introspect others.
+    pub(super) introspection_scope: Option<String>,
 }
 
 impl Default for Policy {
@@ -43,6 +45,7 @@ impl Default for Policy {
             users: BTreeMap::new(),
             dpop_nonce: DpopNonce::Off,
             reuse_grace: Duration::ZERO,
+            introspection_scope: None,
         }
     }
 }

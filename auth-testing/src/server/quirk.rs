@@ -32,6 +32,8 @@ pub enum Quirk {
     InsertedOpenIdMetadataOnly,
     /// Access tokens cannot be revoked: `unsupported_token_type` (RFC 7009 section 2.2.1).
     KeepsAccessTokens,
+    /// Introspection says no more than `active`, `client_id` and `exp`: neither for whom the token is nor about whom.
+    TerseIntrospection,
 }
 
 /// Which quirks are on.

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{Response, StatusCode};
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use super::shared::Shared;
 use crate::token::seconds;
 
 impl Shared {
-    /// Introspection (RFC 7662), for authenticated clients only.
+    /// Introspection (RFC 7662), for authenticated clients, and holders of a token for it where there are such.
     pub(super) fn introspection(&self, request: &Received) -> Response<Bytes> {
         if !request.is_post() {
             return wrong_method("POST");
@@ -30,15 +31,16 @@ impl Shared {
 
     fn introspect(&self, request: &Received) -> Result<Response<Bytes>, Refusal> {
         request.check(false, false)?;
-        let asking = self.authenticate(request)?;
-        if !asking.is_confidential() {
-            return Err(Refusal::invalid_client("introspection is for confidential clients", false));
-        }
+        self.check_introspector(request)?;
         let token = request.param("token").ok_or_else(|| Refusal::invalid_request("token is missing"))?;
         let now = self.clock().wall();
         let grants = self.grants();
         let answer = if let Some(grant) = grants.access(token).filter(|grant| grant.is_active(now)) {
             let basis = &grant.basis;
+            if self.quirks.has(Quirk::TerseIntrospection) {
+                let answer = json!({ "active": true, "client_id": basis.client_id, "exp": seconds(grant.expires()) });
+                return Ok(json_response(StatusCode::OK, answer.to_string()));
+            }
             let mut answer = json!({
                 "active": true,
                 "iss": self.minter.issuer(),
@@ -70,6 +72,27 @@ impl Shared {
             json!({ "active": false })
         };
         Ok(json_response(StatusCode::OK, answer.to_string()))
+    }
+
+    /// Whether whoever asks may know.
+    fn check_introspector(&self, request: &Received) -> Result<(), Refusal> {
+        let header = request.head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token =
+            header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        if let (Some(scope), Some((_, token))) = (&self.parts.policy.introspection_scope, token) {
+            let now = self.clock().wall();
+            let grants = self.grants();
+            let grant = grants.access(token).filter(|grant| grant.is_active(now));
+            return match grant {
+                Some(grant) if grant.basis.scope.contains(scope) => Ok(()),
+                _ => Err(Refusal::invalid_token("the token does not allow introspection")),
+            };
+        }
+        if self.authenticate(request)?.is_confidential() {
+            Ok(())
+        } else {
+            Err(Refusal::invalid_client("introspection is for confidential clients", false))
+        }
     }
 
     fn revoke_for(&self, request: &Received) -> Result<(), Refusal> {

@@ -47,6 +47,7 @@ impl Issuer {
             .unwrap()
             .audience("orders")
             .realm("orders")
+            .roles_claim("roles")
             .clock(self.time.clock())
             .jwks(JwkSet::parse(self.minter.jwks().as_bytes()).unwrap())
     }

@@ -1,15 +1,17 @@
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tower_auth_core::Verification;
+use tower_auth_core::{Verification, Verified};
 use tower_service::Service;
 
 use super::admission::Refused;
+use super::bodies::{EmptyBodies, RefusalBodies};
 use super::layer::Config;
 
 pin_project! {
@@ -17,12 +19,13 @@ pin_project! {
     ///
     /// # Cancel safety
     /// Dropping it cancels the request, never a fetch of keys.
-    pub struct ValidateFuture<S, B>
+    pub struct ValidateFuture<S, B, A = EmptyBodies>
     where
         S: Service<Request<B>>,
     {
         #[pin]
         state: State<S, B>,
+        bodies: PhantomData<fn() -> A>,
     }
 }
 
@@ -33,7 +36,7 @@ pin_project! {
         S: Service<Request<B>>,
     {
         /// With the inner service.
-        Admitted { #[pin] response: S::Future },
+        Admitted { #[pin] response: S::Future, told: Option<Box<Verified>> },
         /// Waiting for keys. The request is boxed so that the usual case does not carry its size.
         Waiting { verification: Verification, held: Option<Box<Held<S, B>>> },
         /// To be answered by us.
@@ -48,27 +51,29 @@ pub(super) struct Held<S, B> {
     pub(super) config: Arc<Config>,
 }
 
-impl<S, B> ValidateFuture<S, B>
+impl<S, B, A> ValidateFuture<S, B, A>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn admitted(response: S::Future) -> Self {
-        Self { state: State::Admitted { response } }
+    /// `told` is the verdict if the client has to be told something of it.
+    pub(super) fn admitted(response: S::Future, told: Option<Box<Verified>>) -> Self {
+        Self { state: State::Admitted { response, told }, bodies: PhantomData }
     }
 
     pub(super) fn refused(refused: Refused) -> Self {
-        Self { state: State::Refused { refused: Some(refused) } }
+        Self { state: State::Refused { refused: Some(refused) }, bodies: PhantomData }
     }
 
     pub(super) fn waiting(verification: Verification, held: Held<S, B>) -> Self {
-        Self { state: State::Waiting { verification, held: Some(Box::new(held)) } }
+        Self { state: State::Waiting { verification, held: Some(Box::new(held)) }, bodies: PhantomData }
     }
 }
 
-impl<S, B, R> Future for ValidateFuture<S, B>
+impl<S, B, R, A> Future for ValidateFuture<S, B, A>
 where
     S: Service<Request<B>, Response = Response<R>>,
     R: Default,
+    A: RefusalBodies<R>,
 {
     type Output = Result<Response<R>, S::Error>;
 
@@ -76,13 +81,21 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Admitted { response } => return response.poll(context),
-                StateProjection::Refused { refused } => return Poll::Ready(Ok(take(refused).into_response())),
+                StateProjection::Admitted { response, told } => {
+                    let mut response = ready!(response.poll(context));
+                    if let (Ok(response), Some(verified)) = (&mut response, told) {
+                        verified.tell_client(response.headers_mut());
+                    }
+                    return Poll::Ready(response);
+                }
+                StateProjection::Refused { refused } => {
+                    return Poll::Ready(Ok(take(refused).into_response::<A, R>()));
+                }
                 StateProjection::Waiting { verification, held } => {
                     let verdict = ready!(Pin::new(verification).poll(context));
                     let Held { mut service, mut request, config } = *take(held);
                     match config.admit(&mut request, verdict) {
-                        Ok(()) => State::Admitted { response: service.call(request) },
+                        Ok(told) => State::Admitted { response: service.call(request), told },
                         Err(refusal) => State::Refused { refused: Some(Refused::new(refusal, &request)) },
                     }
                 }
@@ -97,7 +110,7 @@ fn take<T>(slot: &mut Option<T>) -> T {
     slot.take().expect("a future is not polled after it is done, and a state not after it was left")
 }
 
-impl<S, B> fmt::Debug for ValidateFuture<S, B>
+impl<S, B, A> fmt::Debug for ValidateFuture<S, B, A>
 where
     S: Service<Request<B>>,
 {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::marker::PhantomData;
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -7,6 +8,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::admission::Refused;
+use super::bodies::{EmptyBodies, RefusalBodies};
 use super::future::{Held, ValidateFuture};
 use super::layer::Config;
 
@@ -14,32 +16,33 @@ use super::layer::Config;
 ///
 /// # Clone
 /// A clone shares the verifier and holds nothing of this one's readiness.
-#[derive(Clone)]
-pub struct Validate<S> {
+pub struct Validate<S, A = EmptyBodies> {
     inner: S,
     config: Arc<Config>,
+    bodies: PhantomData<fn() -> A>,
 }
 
-impl<S> Validate<S> {
+impl<S, A> Validate<S, A> {
     pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
-        Self { inner, config }
+        Self { inner, config, bodies: PhantomData }
     }
 }
 
-impl<S, B, R> Service<Request<B>> for Validate<S>
+impl<S, B, R, A> Service<Request<B>> for Validate<S, A>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     R: Default,
+    A: RefusalBodies<R>,
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = ValidateFuture<S, B>;
+    type Future = ValidateFuture<S, B, A>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> ValidateFuture<S, B> {
+    fn call(&mut self, mut request: Request<B>) -> ValidateFuture<S, B, A> {
         let verdict = match self.config.known(&mut request) {
             Some(verified) => Ok(verified),
             None => {
@@ -55,14 +58,20 @@ where
             }
         };
         match self.config.admit(&mut request, verdict) {
-            Ok(()) => ValidateFuture::admitted(self.inner.call(request)),
+            Ok(told) => ValidateFuture::admitted(self.inner.call(request), told),
             // The inner service stays ready for the next request.
             Err(refusal) => ValidateFuture::refused(Refused::new(refusal, &request)),
         }
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Validate<S> {
+impl<S: Clone, A> Clone for Validate<S, A> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), Arc::clone(&self.config))
+    }
+}
+
+impl<S: fmt::Debug, A> fmt::Debug for Validate<S, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Validate").field("inner", &self.inner).field("verifier", &self.config.verifier).finish()
     }

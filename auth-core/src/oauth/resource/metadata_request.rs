@@ -4,12 +4,10 @@ use super::ProtectedResourceMetadata;
 use super::guarded_http::GuardedHttp;
 use crate::error::{ConfigError, printable};
 use crate::http::{Endpoint, HttpClient, PlaintextOptions, PlaintextRules};
+use crate::metadata::resource_address;
 use crate::oauth::limit::Limit;
 use crate::oauth::metadata::DocumentRequest;
 use crate::{Clock, TokenError, TokenErrorKind};
-
-/// Where metadata is, between host and path (RFC 9728 section 3).
-const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// A fetch of a protected resource's metadata, described. Made by [`ProtectedResourceMetadata::request`].
 #[derive(Clone)]
@@ -135,7 +133,7 @@ impl ResourceMetadataRequest {
         Endpoint::parse("resource (its identifier)", self.expected(), &rules)?;
         match &self.announced {
             Some(url) => Endpoint::parse("resource metadata (resource_metadata of the challenge)", url, &rules),
-            None => Endpoint::parse("resource metadata", &well_known(self.expected()), &rules),
+            None => Endpoint::parse("resource metadata", &resource_address(self.expected()), &rules),
         }
     }
 
@@ -153,20 +151,6 @@ impl ResourceMetadataRequest {
     }
 }
 
-/// Where the metadata of `identifier` is: the well-known part goes behind the host, in place of a slash that stands there alone
-/// (RFC 9728 section 3.1).
-fn well_known(identifier: &str) -> String {
-    let after_scheme = identifier.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = identifier.split_at(after_scheme);
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (host, path) = rest.split_at(end);
-    let path = match path.strip_prefix('/') {
-        Some(bare) if bare.is_empty() || bare.starts_with('?') => bare,
-        _ => path,
-    };
-    format!("{scheme}{host}{WELL_KNOWN}{path}")
-}
-
 impl std::fmt::Debug for ResourceMetadataRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResourceMetadataRequest")
@@ -174,26 +158,5 @@ impl std::fmt::Debug for ResourceMetadataRequest {
             .field("identifier", &self.identifier)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // R9728-3.3a
-    #[test]
-    fn the_well_known_part_goes_between_host_and_path() {
-        for (identifier, expected) in [
-            ("https://a", "https://a/.well-known/oauth-protected-resource"),
-            ("https://a/", "https://a/.well-known/oauth-protected-resource"),
-            ("https://a:8443/mcp", "https://a:8443/.well-known/oauth-protected-resource/mcp"),
-            ("https://a/mcp/", "https://a/.well-known/oauth-protected-resource/mcp/"),
-            ("https://a/mcp?x=/y", "https://a/.well-known/oauth-protected-resource/mcp?x=/y"),
-            ("https://a?x", "https://a/.well-known/oauth-protected-resource?x"),
-            ("https://a/?x", "https://a/.well-known/oauth-protected-resource?x"),
-        ] {
-            assert_eq!(well_known(identifier), expected);
-        }
     }
 }

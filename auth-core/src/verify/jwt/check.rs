@@ -1,9 +1,12 @@
 use std::time::{Duration, SystemTime};
 
-use super::caller::{Caller, Rights};
-use super::{Profile, times};
-use crate::error::printable;
+use super::caller::Caller;
+use super::rights::Rights;
+use super::rules::{Rules, check_actor};
+use super::tenants::Standing;
+use super::times;
 use crate::jose::{AlgorithmSet, Claims, Jws};
+use crate::verify::claim::Places;
 use crate::verify::keys::{Generation, KeySource, Landed, Miss};
 use crate::verify::memo::MemoOptions;
 use crate::verify::rejection::{Fault, RejectionKind};
@@ -14,7 +17,9 @@ use crate::{Clock, MonotonicTime};
 pub(in crate::verify) struct JwtCheck {
     pub(super) issuer: Box<str>,
     pub(super) audiences: Box<[Box<str>]>,
-    pub(super) profile: Profile,
+    pub(super) rules: Rules,
+    /// What rules and rights look at.
+    pub(super) places: Places,
     pub(super) algorithms: AlgorithmSet,
     pub(super) leeway: Duration,
     pub(super) rights: Rights,
@@ -24,6 +29,8 @@ pub(in crate::verify) struct JwtCheck {
     pub(super) memo: MemoOptions,
     pub(super) clock: Clock,
     pub(super) keys: KeySource,
+    /// `None` for an issuer that was named beforehand.
+    pub(super) standing: Option<Standing>,
 }
 
 impl JwtCheck {
@@ -41,20 +48,13 @@ impl JwtCheck {
                 format!("the token's algorithm {} is not among those accepted of this issuer", header.alg)
             }));
         }
-        self.profile.check_kind(header, claims)?;
-        match &claims.aud {
-            Some(aud) if self.audiences.iter().any(|own| aud.contains(own)) => {}
-            Some(aud) => {
-                return Err(self.fault(RejectionKind::WrongAudience, || {
-                    let shown: Vec<_> = aud.iter().take(4).map(|one| printable(one, 100)).collect();
-                    format!("the token is for {shown:?}, and we are {:?}", self.audiences)
-                }));
-            }
-            None => return Err(Fault::new(RejectionKind::WrongAudience, "the token has no `aud`").into()),
-        }
+        let picked = self.places.pick(claims.raw);
+        self.rules.check_kind(header, claims, &picked, &self.issuer)?;
+        self.rules.check_audience(claims, &picked, &self.audiences, &self.issuer)?;
         let wall = self.clock.wall();
         times::check(claims, wall, self.leeway)?;
-        self.profile.check_claims(claims)?;
+        self.rules.check_claims(claims, &picked)?;
+        check_actor(claims)?;
         if claims.cnf.as_ref().is_some_and(|cnf| cnf.has_unknown || (cnf.jkt.is_none() && cnf.x5t_s256.is_none())) {
             return Err(Fault::new(
                 RejectionKind::BoundToken,
@@ -63,13 +63,25 @@ impl JwtCheck {
             .into());
         }
         let generation = self.keys.verify(jws, wall, after)?;
-        Ok((Caller::new(claims, &self.rights)?, generation))
+        if let Some(standing) = &self.standing {
+            standing.prove();
+        }
+        Ok((Caller::new(claims, &picked, &self.rights)?, generation))
+    }
+
+    /// What is known of an issuer that was not named beforehand.
+    pub(super) fn standing(&self) -> Option<&Standing> {
+        self.standing.as_ref()
     }
 
     /// Whether a verdict that was made with keys of this generation still stands.
     pub(in crate::verify) fn upholds(&self, generation: Generation, until: MonotonicTime, end: SystemTime) -> bool {
         let wall = self.clock.wall();
-        self.clock.now() < until && wall < end && self.keys.serves(generation, wall)
+        let now = self.clock.now();
+        now < until
+            && wall < end
+            && self.keys.serves(generation, wall)
+            && self.standing.as_ref().is_none_or(|standing| standing.holds(now))
     }
 
     /// Whether verdicts may be remembered.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::check::JwtCheck;
+use super::tenants::{Known, Tenants};
+use super::trusted::ClaimedIssuer;
 use crate::SubjectToken;
 use crate::error::{ConfigError, ConfigErrorKind, printable};
 use crate::jose::{JoseError, Jws, MAX_TOKEN_LEN};
@@ -15,73 +17,136 @@ use crate::verify::step::{Finding, Step};
 
 /// The issuers whose tokens are accepted, each with its own rules and keys.
 #[derive(Clone, Debug, Default)]
-pub(in crate::verify) struct Issuers(Vec<Arc<JwtCheck>>);
+pub(in crate::verify) struct Issuers {
+    /// Those that were named beforehand. One of them is never one of the others too.
+    named: Vec<Arc<JwtCheck>>,
+    tenants: Vec<Arc<Tenants>>,
+}
+
+/// Why a token is not verified at once.
+enum Pause {
+    Fault(Fault),
+    /// For keys.
+    Keys(KeyWait),
+    /// For the user to say whether an issuer is trusted.
+    Trust(Arc<Tenants>, ClaimedIssuer),
+}
+
+/// What was waited for. Nothing is waited for twice.
+#[derive(Default)]
+struct Waited {
+    keys: Option<Landed>,
+    issuer: Option<Arc<JwtCheck>>,
+}
 
 impl Issuers {
     pub(super) fn one(check: JwtCheck) -> Self {
-        Self(vec![Arc::new(check)])
+        Self { named: vec![Arc::new(check)], tenants: Vec::new() }
+    }
+
+    pub(super) fn tenants(tenants: Tenants) -> Self {
+        Self { named: Vec::new(), tenants: vec![Arc::new(tenants)] }
     }
 
     pub(in crate::verify) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.named.is_empty() && self.tenants.is_empty()
     }
 
-    /// Tells how the keys of each issuer are.
+    /// Tells how the keys of each issuer are that was named. Those of tenants do not count: strangers could bring them into any
+    /// state.
     pub(in crate::verify) fn report(&self, keys: &mut Vec<KeysStatus>) {
-        keys.extend(self.0.iter().map(|check| check.keys.status(&check.issuer)));
+        keys.extend(self.named.iter().map(|check| check.keys.status(&check.issuer)));
     }
 
+    /// What they are called, or what their names look like.
     pub(in crate::verify) fn names(&self) -> Vec<&str> {
-        self.0.iter().map(|check| &*check.issuer).collect()
+        let shapes = self.tenants.iter().map(|tenants| tenants.trusted().shape());
+        self.named.iter().map(|check| &*check.issuer).chain(shapes).collect()
     }
 
+    /// Takes others in. No issuer may have two sets of rules, since it could not be told which of them holds.
     pub(in crate::verify) fn merge(&mut self, other: &Self) -> Result<(), ConfigError> {
-        for check in &other.0 {
-            if self.0.iter().any(|own| own.issuer == check.issuer) {
-                return Err(ConfigError::new(
-                    ConfigErrorKind::InvalidOption,
-                    format!("the issuer {} is there twice: give one verifier both audiences", check.issuer),
+        let twice = |what: String| Err(ConfigError::new(ConfigErrorKind::InvalidOption, what));
+        for check in &other.named {
+            if self.named.iter().any(|own| own.issuer == check.issuer) {
+                return twice(format!("the issuer {} is there twice: give one verifier both audiences", check.issuer));
+            }
+            self.named.push(Arc::clone(check));
+        }
+        for tenants in &other.tenants {
+            if let Some(own) = self.tenants.iter().find(|own| own.trusted().overlaps(tenants.trusted())) {
+                return twice(format!(
+                    "trusted issuers of the shape {} may be of the shape {} too: make one of them",
+                    own.trusted().shape(),
+                    tenants.trusted().shape()
                 ));
             }
-            self.0.push(Arc::clone(check));
+            self.tenants.push(Arc::clone(tenants));
         }
         Ok(())
     }
 
+    /// Whether `token` is a JWT that names one of these issuers, or one of the shape of those that may be trusted. Nothing of it
+    /// is verified.
+    #[cfg(feature = "introspection")]
+    pub(in crate::verify) fn is_of_known_issuer(&self, token: &str) -> bool {
+        let mut buffer = Vec::new();
+        let Ok(jws) = Jws::parse(token, MAX_TOKEN_LEN, &mut buffer) else { return false };
+        let Ok(claims) = jws.claims() else { return false };
+        claims.iss.is_some_and(|issuer| {
+            self.named.iter().any(|check| *check.issuer == *issuer)
+                || self.tenants.iter().any(|tenants| tenants.trusted().claimed(&issuer).is_some())
+        })
+    }
+
     /// Verifies a token; the order of the rules is documented at [`JwtVerifier`](super::JwtVerifier).
     pub(in crate::verify) fn verify(&self, token: &str) -> Step {
-        match self.attempt(token, None) {
+        match self.attempt(token, &Waited::default()) {
             Ok(found) => Step::Done(Ok(found)),
-            Err(Miss::Fault(fault)) => fault.into(),
-            Err(Miss::Wait(wait)) => Step::wait(wait.pending(), self.resume(wait, token)),
+            Err(Pause::Fault(fault)) => fault.into(),
+            Err(pause) => Step::wait(pause.pending(), self.resume(pause, token)),
         }
     }
 
     /// What verdicts may be remembered, if any.
     pub(in crate::verify) fn memo_options(&self) -> Option<MemoOptions> {
-        self.0.iter().filter(|check| !check.memo_ttl.is_zero()).map(|check| check.memo).reduce(MemoOptions::and)
+        let named = self.named.iter().filter(|check| check.is_remembered()).map(|check| check.memo);
+        let tenants = self.tenants.iter().filter_map(|tenants| tenants.blueprint().memo_options());
+        named.chain(tenants).reduce(MemoOptions::and)
     }
 
-    /// Verifies a token again after the keys have come, or not.
-    fn resume(&self, wait: KeyWait, token: &str) -> impl Future<Output = Result<Finding, Fault>> + Send + 'static {
+    /// Verifies a token again after what it needs has come, or not.
+    fn resume(&self, mut pause: Pause, token: &str) -> impl Future<Output = Result<Finding, Fault>> + Send + 'static {
         let issuers = self.clone();
         let token = Zeroizing::new(token.to_owned());
         async move {
-            let landed = wait.landed().await;
-            let again = match issuers.attempt(&token, Some(&landed)) {
-                Err(Miss::Wait(again)) => again,
-                other => return other.map_err(Miss::into_fault),
-            };
-            // The first fetch was somebody else's, from before; nobody waits for a third.
-            let landed = again.landed().await;
-            issuers.attempt(&token, Some(&landed)).map_err(Miss::into_fault)
+            let mut waited = Waited::default();
+            // A first fetch that was under way already may be from before the token's key; nobody waits for a third.
+            let mut fetches = 0;
+            loop {
+                match pause {
+                    Pause::Keys(wait) if fetches < 2 => {
+                        fetches += 1;
+                        waited.keys = Some(wait.landed().await);
+                    }
+                    Pause::Trust(tenants, issuer) if waited.issuer.is_none() => {
+                        let found = tenants.ask(issuer.clone()).await?;
+                        waited.issuer = Some(found.ok_or_else(|| unknown_issuer(issuer.url()))?);
+                    }
+                    other => return Err(other.pending()),
+                }
+                pause = match issuers.attempt(&token, &waited) {
+                    Ok(found) => return Ok(found),
+                    Err(pause) => pause,
+                };
+            }
         }
     }
 
-    /// Waits for the keys of every issuer.
+    /// Waits for the keys of every issuer that was named.
     pub(in crate::verify) async fn ready(&self) -> Result<(), Fault> {
         // The fetches are tasks of their own, so they run at the same time.
-        let begun: Vec<_> = self.0.iter().map(|check| (check, check.keys.ready())).collect();
+        let begun: Vec<_> = self.named.iter().map(|check| (check, check.keys.ready())).collect();
         for (check, state) in begun {
             let state = match state {
                 Err(Miss::Wait(wait)) => {
@@ -96,8 +161,9 @@ impl Issuers {
         Ok(())
     }
 
-    fn attempt(&self, token: &str, after: Option<&Landed>) -> Result<Finding, Miss> {
+    fn attempt(&self, token: &str, waited: &Waited) -> Result<Finding, Pause> {
         let mut buffer = Vec::new();
+        let found;
         let (check, caller, generation) = {
             let jws = Jws::parse(token, MAX_TOKEN_LEN, &mut buffer).map_err(not_a_token)?;
             let claims = jws.claims().map_err(not_a_token)?;
@@ -105,8 +171,15 @@ impl Issuers {
                 return Err(Fault::new(RejectionKind::UnknownIssuer, "the token has no `iss`").into());
             };
             // Not verified yet, so it only chooses whose rules and keys the token must satisfy.
-            let check = self.0.iter().find(|check| *check.issuer == *issuer).ok_or_else(|| unknown_issuer(issuer))?;
-            let (caller, generation) = check.check(&jws, &claims, after)?;
+            let check = match (self.named.iter().find(|check| *check.issuer == *issuer), &waited.issuer) {
+                (Some(named), _) => named,
+                (None, Some(waited_for)) => waited_for,
+                (None, None) => {
+                    found = self.tenant(issuer)?;
+                    &found
+                }
+            };
+            let (caller, generation) = check.check(&jws, &claims, waited.keys.as_ref())?;
             (check, caller, generation)
         };
         let principal = caller
@@ -115,6 +188,44 @@ impl Issuers {
         let subject_token = check.keep_subject_token.then(|| SubjectToken::new(token, principal.expires_at));
         let memorable = if principal.is_bound() { None } else { Memorable::new(check, generation) };
         Ok(Finding { principal, subject_token, memorable })
+    }
+
+    /// Who checks tokens of an issuer that was not named.
+    fn tenant(&self, issuer: &str) -> Result<Arc<JwtCheck>, Pause> {
+        for tenants in &self.tenants {
+            match tenants.find(issuer)? {
+                Some(Known::Check(check)) => return Ok(check),
+                Some(Known::Ask(claimed)) => return Err(Pause::Trust(Arc::clone(tenants), claimed)),
+                None => {}
+            }
+        }
+        Err(unknown_issuer(issuer).into())
+    }
+}
+
+impl Pause {
+    /// What to answer instead of waiting.
+    fn pending(&self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault.clone(),
+            Self::Keys(wait) => wait.pending(),
+            Self::Trust(_, issuer) => Tenants::pending(issuer),
+        }
+    }
+}
+
+impl From<Fault> for Pause {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Miss> for Pause {
+    fn from(miss: Miss) -> Self {
+        match miss {
+            Miss::Fault(fault) => Self::Fault(fault),
+            Miss::Wait(wait) => Self::Keys(wait),
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use super::rules::hint;
 use crate::jose::{Claims, Header, Marker};
 use crate::verify::rejection::{Fault, RejectionKind};
 
@@ -20,15 +21,10 @@ pub enum Profile {
 
 impl Profile {
     /// Checks what kind of token it is.
-    pub(super) fn check_kind(self, header: &Header<'_>, claims: &Claims<'_>) -> Result<(), Fault> {
+    pub(super) fn check_kind(self, header: &Header<'_>, claims: &Claims<'_>, issuer: &str) -> Result<(), Fault> {
         let wrong = |detail: &'static str| Err(Fault::new(RejectionKind::WrongType, detail));
         match self {
-            Self::Rfc9068 if !header.typ_is("at+jwt") => {
-                return wrong(
-                    "the token's `typ` is not `at+jwt`: it is no access token, or this issuer does not use RFC 9068 (choose the \
-                     generic profile)",
-                );
-            }
+            Self::Rfc9068 if !header.typ_is("at+jwt") => return Err(not_rfc_9068(issuer)),
             Self::Generic if header.typ_is("at+jwt") => {
                 return wrong("the token's `typ` is `at+jwt`: this issuer uses RFC 9068 (choose that profile)");
             }
@@ -49,9 +45,10 @@ impl Profile {
 
     /// Checks that what the profile demands is there; issuer, audience and expiry are demanded by all and checked
     /// elsewhere.
-    pub(super) fn check_claims(self, claims: &Claims<'_>) -> Result<(), Fault> {
+    pub(super) fn check_claims(self, claims: &Claims<'_>, subject_elsewhere: bool) -> Result<(), Fault> {
         let missing = |detail: &'static str| Err(Fault::new(RejectionKind::MissingClaim, detail));
-        if claims.sub.as_deref().is_none_or(str::is_empty) {
+        let free = self == Self::Generic && subject_elsewhere;
+        if !free && claims.sub.as_deref().is_none_or(str::is_empty) {
             return missing("the token has no `sub`");
         }
         if self == Self::Rfc9068 {
@@ -67,4 +64,17 @@ impl Profile {
         }
         Ok(())
     }
+}
+
+/// The commonest mistake of all, explained.
+#[cold]
+fn not_rfc_9068(issuer: &str) -> Fault {
+    let what = match hint(issuer) {
+        hint if hint.is_empty() => "choose the generic profile or a preset".to_owned(),
+        hint => hint,
+    };
+    let detail = format!(
+        "the token's `typ` is not `at+jwt`: it is no access token, or this issuer ({issuer}) does not use RFC 9068: {what}"
+    );
+    Fault::new(RejectionKind::WrongType, detail)
 }

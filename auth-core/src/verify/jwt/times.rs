@@ -5,14 +5,20 @@ use crate::verify::rejection::{Fault, RejectionKind};
 
 /// Checks `exp`, `nbf` and `iat` (RFC 7519 section 4.1): now is before the first and not before the others, give or
 /// take the leeway. All numbers are bounded when they are parsed, so nothing overflows.
-pub(super) fn check(claims: &Claims<'_>, now: SystemTime, leeway: Duration) -> Result<(), Fault> {
+pub(in crate::verify) fn check(claims: &Claims<'_>, now: SystemTime, leeway: Duration) -> Result<(), Fault> {
     let Some(exp) = claims.exp else {
         return Err(Fault::new(RejectionKind::MissingClaim, "the token has no `exp`"));
     };
-    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    if now >= exp.since_epoch() + leeway {
-        return Err(fault(RejectionKind::Expired, "exp", exp, now, leeway));
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    if since >= exp.since_epoch() + leeway {
+        return Err(fault(RejectionKind::Expired, "exp", exp, since, leeway));
     }
+    check_begun(claims, now, leeway)
+}
+
+/// Checks `nbf` and `iat` alone.
+pub(in crate::verify) fn check_begun(claims: &Claims<'_>, now: SystemTime, leeway: Duration) -> Result<(), Fault> {
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     for (name, date) in [("nbf", claims.nbf), ("iat", claims.iat)] {
         match date {
             Some(date) if now + leeway < date.since_epoch() => {

@@ -145,7 +145,13 @@ impl Store {
                 for skipped in keys.skipped() {
                     telemetry::key_skipped(&self.issuer, skipped);
                 }
-                telemetry::keys_fetched(&self.issuer, keys.keys().len(), keys.skipped().len(), self.clock.wall());
+                telemetry::keys_fetched(
+                    &self.issuer,
+                    self.named,
+                    keys.keys().len(),
+                    keys.skipped().len(),
+                    self.clock.wall(),
+                );
                 let snapshot = Snapshot::new(keys, Generation(id), &self.clock, &self.limits, fastrand::f64());
                 self.snapshot.store(Some(Arc::new(snapshot)));
                 flow.failures = 0;
@@ -156,7 +162,7 @@ impl Store {
             }
             Err(error) => {
                 flow.failures = flow.failures.saturating_add(1);
-                telemetry::keys_failed(&self.issuer, error.code, &error.message, flow.failures);
+                telemetry::keys_failed(&self.issuer, self.named, error.code, &error.message, flow.failures);
                 flow.next_attempt = now + back_off(flow.failures, fastrand::f64(), error.retry_after);
                 flow.last_error = Some(error.clone());
                 self.gate.store(flow.next_attempt.as_nanos(), Ordering::Relaxed);

@@ -38,7 +38,7 @@ impl Default for Limits {
 
 /// How long to leave a server alone after `failures` failures in a row: full jitter between one second and a bound that
 /// doubles up to thirty; longer if the server asked for it.
-pub(super) fn back_off(failures: u32, random: f64, asked: Option<Duration>) -> Duration {
+pub(in crate::verify) fn back_off(failures: u32, random: f64, asked: Option<Duration>) -> Duration {
     let bound = f64::from(1_u32 << failures.min(5)).min(30.0);
     Duration::from_secs_f64(1.0 + (bound - 1.0) * random).max(asked.unwrap_or_default())
 }

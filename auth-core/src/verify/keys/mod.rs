@@ -17,6 +17,8 @@ mod wait;
 
 pub(super) use self::fetch::Place;
 pub(super) use self::limits::Limits;
+#[cfg(feature = "introspection")]
+pub(super) use self::limits::back_off;
 pub(super) use self::snapshot::Generation;
 pub(super) use self::source::{KeySource, Miss};
 pub(super) use self::store::Store;

@@ -20,6 +20,8 @@ use crate::{Clock, MonotonicTime};
 /// The fetched keys of one issuer. Readers take no lock while the keys are fresh.
 pub(in crate::verify) struct Store {
     pub(super) issuer: Box<str>,
+    /// Whether somebody named the issuer beforehand.
+    pub(super) named: bool,
     pub(super) snapshot: ArcSwapOption<Snapshot>,
     /// Before this time nobody tries to start a fetch in the background.
     pub(super) gate: AtomicU64,
@@ -32,6 +34,7 @@ pub(in crate::verify) struct Store {
 impl Store {
     pub(in crate::verify) fn new(
         issuer: &str,
+        named: bool,
         place: Place,
         rules: PlaintextRules,
         http: HttpClient,
@@ -40,6 +43,7 @@ impl Store {
     ) -> Arc<Self> {
         Arc::new(Self {
             issuer: issuer.into(),
+            named,
             snapshot: ArcSwapOption::empty(),
             gate: AtomicU64::new(0),
             flow: Mutex::default(),

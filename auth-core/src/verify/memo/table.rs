@@ -85,6 +85,17 @@ impl Memo {
         set.tags.0[way].store(hash, Ordering::Relaxed);
     }
 
+    /// Ends the verdict on this very token.
+    pub(in crate::verify) fn remove(&self, token: &str) {
+        let Some(sets) = self.sets.get() else { return };
+        let hash = self.hash(token);
+        for slot in &sets[place(hash, sets.len())].entries {
+            if slot.load().as_deref().is_some_and(|entry| entry.is_of(hash, token)) {
+                slot.store(None);
+            }
+        }
+    }
+
     /// Ends every verdict, also those that are about to be remembered.
     pub(in crate::verify) fn clear(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);

@@ -20,9 +20,9 @@ pub enum RejectionKind {
     UnknownIssuer,
     /// The token is meant for somebody else.
     WrongAudience,
-    /// A JWT, but not an access token of the accepted profile: by its type, or by claims that only others have.
+    /// A JWT, but not an access token of the accepted profile or preset: by its type, or by claims that only others have.
     WrongType,
-    /// A claim that the profile demands is absent.
+    /// A claim that the profile or the preset demands is absent, or has not the value that it must have.
     MissingClaim,
     /// The token has expired.
     Expired,

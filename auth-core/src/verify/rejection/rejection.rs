@@ -7,10 +7,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::challenges::Challenges;
-use super::{Fault, RejectionKind, Scheme};
+use super::{Fault, RejectionBody, RejectionKind, Scheme};
 use crate::ScopeSet;
 
-const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+/// Where a client is told the nonce for its next DPoP proof.
+pub(in crate::verify) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// A refused request: what to answer over HTTP and over gRPC, and what to tell the operator.
 ///
@@ -45,6 +46,7 @@ struct Inner {
     nonce: Option<HeaderValue>,
     tried: Option<Scheme>,
     challenges: Arc<Challenges>,
+    body: RejectionBody,
 }
 
 impl Rejection {
@@ -64,6 +66,7 @@ impl Rejection {
             nonce: fault.nonce,
             tried,
             challenges: Arc::clone(challenges),
+            body: RejectionBody::default(),
         }))
     }
 
@@ -72,6 +75,18 @@ impl Rejection {
             self.0.told.push(("scope", needed.to_string()));
         }
         self.0.scope = Some(needed);
+        self
+    }
+
+    /// Tells more in the challenge that was tried.
+    pub(in crate::verify) fn telling(mut self, parameters: Vec<(&'static str, String)>) -> Self {
+        self.0.told.extend(parameters);
+        self
+    }
+
+    /// The same refusal with the challenges of these schemes alone.
+    pub(in crate::verify) fn only_schemes(mut self, schemes: &[Scheme]) -> Self {
+        self.0.challenges = Arc::new(self.0.challenges.among(schemes));
         self
     }
 
@@ -147,8 +162,8 @@ impl Rejection {
         self.0.challenges.values(self.0.kind, self.0.tried, &self.0.told)
     }
 
-    /// The header fields of the answer: the challenges, `Retry-After` with a 503, and `DPoP-Nonce` with a challenge that
-    /// asks for one. A nonce is for one client, so such an answer must not be cached (RFC 9449 section 8.2).
+    /// The header fields of the answer: the challenges, `Retry-After` with a 503, `DPoP-Nonce` with a challenge that asks for
+    /// one, and `Cache-Control: no-store`, since what is refused to one caller must not be served to the next.
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -162,8 +177,8 @@ impl Rejection {
         }
         if let Some(nonce) = &self.0.nonce {
             headers.insert(DPOP_NONCE, nonce.clone());
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers
     }
 
@@ -181,6 +196,25 @@ impl Rejection {
         *response.headers_mut() = self.headers();
         response.extensions_mut().insert(self.clone());
         response
+    }
+
+    /// The answer over HTTP with the body that its verifier was told of (`Verifier::with_rejection_body`): a short text,
+    /// if nothing else was said.
+    #[must_use]
+    pub fn to_full_response<B: Default + From<String>>(&self) -> Response<B> {
+        let mut response = self.to_response::<B>();
+        if let Some((content_type, text)) = self.0.body.write(self.0.kind, &self.0.told) {
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            *response.body_mut() = text.into_owned().into();
+        }
+        response
+    }
+
+    /// The same refusal with another kind of body.
+    #[must_use]
+    pub fn with_body(mut self, body: RejectionBody) -> Self {
+        self.0.body = body;
+        self
     }
 
     /// The answer over gRPC: status 200 with the outcome in the headers, and no body ("trailers-only"). The refusal itself is

@@ -1,5 +1,7 @@
 //! Descriptions of the callers that a service accepts, as its operator writes them.
 
+#[cfg(feature = "introspection")]
+mod introspection;
 mod sections;
 mod verifier_spec;
 

@@ -4,6 +4,8 @@ use std::path::Path;
 use http::HeaderName;
 use serde::de::{Deserialize, Deserializer};
 
+#[cfg(feature = "introspection")]
+use super::introspection::IntrospectionSpec;
 use super::sections::{ApiKeySpec, BasicSpec, IssuerSpec};
 use crate::Clock;
 use crate::config::{At, Lookup, Node, Notes, Reader};
@@ -50,6 +52,20 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, JwtVerifier, Verifier};
 /// | `issuer[].algorithms` | default: every asymmetric one |
 /// | `issuer[].scope_claims` | which claims may hold the scopes; default `scope`, then `scp` |
 /// | `issuer[].roles_claim` | which claim holds the roles: a name or a JSON pointer |
+/// | `introspection[]` | where tokens are looked up that are no JWTs of these issuers (RFC 7662); feature `introspection` |
+/// | `.url` | the endpoint |
+/// | `.issuer` | whose metadata names the endpoint if there is no `url`, and whose tokens it knows |
+/// | `.auth` | how requests are authenticated: `basic` (default), `basic_raw`, `body`, `both`, `auto`, `none`, `client_secret_jwt`, `private_key_jwt`, `bearer` |
+/// | `.client_id`, `.client_secret` | the client that asks, and where its secret is; a file is read again when it changes |
+/// | `.private_key`, `.algorithm`, `.key_id` | of `private_key_jwt`: a PKCS#8 key in PEM, what it signs with, how the server knows it |
+/// | `.bearer_token` | of `bearer`: a token that does not end, or a file whose token somebody else replaces |
+/// | `.audience` | our names, a text or a list |
+/// | `.allow_missing_audience` | true: accepts answers that do not say for whom the token is |
+/// | `.dangerous_any_audience` | true, in place of `audience`: accepts tokens for whomever they are |
+/// | `.scope_claims`, `.roles_claim`, `.subject_claim` | which members hold the scopes, the roles, the subject |
+/// | `.token_prefix` | how the tokens begin that it is asked about, a text or a list |
+/// | `.cache`, `.refusal_cache` | how long what was accepted (default: not at all) and refused (default 3 s) is remembered |
+/// | `.timeout`, `.leeway`, `.max_in_flight`, `.max_per_second` | as the options of `IntrospectionVerifier` |
 /// | `basic[].user`, `.password` | a user, and where the password is: `{ env = … }`, `{ file = … }` or `{ value = … }` |
 /// | `api_key[].id`, `.digest` | an API key by its SHA-256, see [`ApiKeyVerifier::digest`] |
 /// | `api_key_header` | the header that API keys are in; default `X-API-Key` |
@@ -73,6 +89,8 @@ pub struct VerifierSpec {
 struct Sections {
     realm: Option<String>,
     issuers: Vec<IssuerSpec>,
+    #[cfg(feature = "introspection")]
+    introspection: Vec<IntrospectionSpec>,
     users: Vec<BasicSpec>,
     api_keys: Vec<ApiKeySpec>,
     api_key_header: Option<String>,
@@ -165,6 +183,13 @@ impl VerifierSpec {
                 Err(error) => mistakes.push(issuer.at.mistake(error)),
             }
         }
+        #[cfg(feature = "introspection")]
+        for endpoint in &self.read.introspection {
+            match self.introspection(endpoint) {
+                Ok(verifier) => verifiers.push(verifier),
+                Err(error) => mistakes.push(endpoint.at.mistake(error)),
+            }
+        }
         verifiers.extend(self.users(&mut mistakes));
         verifiers.extend(self.api_keys(&mut mistakes));
         let error = match Verifier::any_of(verifiers) {
@@ -207,6 +232,24 @@ impl VerifierSpec {
             builder = builder.dangerous().allow_plaintext(origin);
         }
         builder.build()
+    }
+
+    #[cfg(feature = "introspection")]
+    fn introspection(&self, spec: &IntrospectionSpec) -> Result<Verifier, ConfigError> {
+        let verifier = spec.describe(self.env.as_deref(), |mut client| {
+            if let Some(http) = &self.http {
+                client = client.http_client(http.clone());
+            }
+            if self.loopback {
+                client = client.allow_loopback_http();
+            }
+            self.plaintext.iter().fold(client, |client, origin| client.dangerous().allow_plaintext(origin))
+        })?;
+        let verifier = verifier.clock(self.clock.clone());
+        match &self.read.realm {
+            Some(realm) => verifier.realm(realm).build(),
+            None => verifier.build(),
+        }
     }
 
     fn users(&self, mistakes: &mut Vec<ConfigMistake>) -> Option<Verifier> {
@@ -267,8 +310,13 @@ impl VerifierSpec {
             read.users = each(&reader, "basic", BasicSpec::read);
             read.api_keys = each(&reader, "api_key", ApiKeySpec::read);
             read.api_key_header = reader.text("api_key_header");
+            #[cfg(feature = "introspection")]
+            {
+                read.introspection = each(&reader, "introspection", IntrospectionSpec::read);
+            }
+            #[cfg(not(feature = "introspection"))]
             if reader.has("introspection") {
-                let message = "introspection of opaque tokens is not available in this version";
+                let message = "this program was built without introspection (the feature `introspection`)";
                 reader.mistake("introspection", ConfigError::new(ConfigErrorKind::InvalidOption, message));
             }
             for other in others {

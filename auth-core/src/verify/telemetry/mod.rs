@@ -1,11 +1,15 @@
 //! Events, spans and metrics of verification. Nothing of a credential is in them.
 
 mod audit;
+#[cfg(feature = "introspection")]
+mod introspection;
 #[cfg(feature = "jwt")]
 mod keys;
 mod outcome;
 
 pub(super) use self::audit::denied;
+#[cfg(feature = "introspection")]
+pub(super) use self::introspection::{introspected, not_introspected};
 #[cfg(feature = "jwt")]
 pub(super) use self::keys::{key_skipped, keys_failed, keys_fetched};
 #[cfg(feature = "jwt")]

@@ -3,21 +3,22 @@ use std::time::Duration;
 
 use http::Uri;
 
-use super::Profile;
-use super::caller::Rights;
-use super::check::JwtCheck;
-use super::issuers::Issuers;
+use super::blueprint::Blueprint;
+use super::claim_options::ClaimOptions;
+use super::key_options::{KeyOptions, Keys};
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::http::{Dangerous, Endpoint, HttpClient, PlaintextOptions};
-use crate::jose::{Algorithm, AlgorithmSet, JwkSet, VerifyingKey};
+use crate::jose::{Algorithm, VerifyingKey};
 use crate::verify::Verifier;
-use crate::verify::keys::{KeySource, Limits, Place, Store};
+use crate::verify::jwt::issuers::Issuers;
+use crate::verify::jwt::tenants::Tenants;
+use crate::verify::jwt::{Profile, TrustedIssuers};
 use crate::verify::memo::MemoOptions;
 use crate::verify::parts::Parts;
+use crate::verify::preset::{Parameters, Preset};
 use crate::verify::rejection::{Challenges, DEFAULT_REALM, Scheme};
 use crate::{Clock, Secret};
 
-/// Accepts the JWT access tokens of one issuer.
+/// Accepts the JWT access tokens of one issuer, or of [trusted ones](Self::trusted_issuers).
 ///
 /// ```
 /// use tower_auth_core::{ConfigError, JwtVerifier};
@@ -35,10 +36,11 @@ use crate::{Clock, Secret};
 ///    [`UnsupportedAlgorithm`](crate::RejectionKind::UnsupportedAlgorithm).
 /// 2. `iss` is the issuer, code point by code point. It chooses rules and keys before it is verified, and nothing else.
 /// 3. `alg` is among the accepted ones: by default every asymmetric one.
-/// 4. The [profile](Profile): the type of the token, and no claims of another kind of JWT.
+/// 4. The [profile](Profile) or the [preset](Preset): the type of the token, and no claims of another kind of JWT.
 /// 5. `aud` has one of our audiences, exactly.
 /// 6. Now is before `exp` and not before `nbf` and `iat`, give or take the leeway.
-/// 7. The claims that the profile demands.
+/// 7. The claims that the profile or the preset demands, and those that were [required](Self::require_claim). If there is an
+///    `act`, it is an object (RFC 8693 section 4.1).
 /// 8. A token that is bound to a key (`cnf`) comes with the proof of it, and in no way that is not understood (RFC 9449
 ///    section 7.2, RFC 8705 section 3).
 /// 9. A key of this issuer with the token's `kid` and for its `alg` (without `kid`: the only one for its `alg`) matches
@@ -56,28 +58,31 @@ use crate::{Clock, Secret};
 /// [leeway](Self::leeway), plain http, and an HTTP client that follows redirects.
 #[must_use = "a description does nothing before `build`"]
 pub struct JwtVerifier {
-    issuer: String,
-    audiences: Vec<String>,
-    profile: Profile,
-    algorithms: Vec<Algorithm>,
-    leeway: Duration,
-    rights: Rights,
+    pub(super) whose: Whose,
+    pub(super) manner: Manner,
+    pub(super) audiences: Vec<String>,
+    pub(super) algorithms: Option<Vec<Algorithm>>,
+    pub(super) leeway: Duration,
+    pub(super) claims: ClaimOptions,
+    pub(super) keep_subject_token: bool,
+    pub(super) memo_ttl: Duration,
+    pub(super) memo: MemoOptions,
+    pub(super) clock: Clock,
+    pub(super) keys: KeyOptions,
     realm: String,
-    keep_subject_token: bool,
-    memo_ttl: Duration,
-    memo: MemoOptions,
-    clock: Clock,
-    plaintext: PlaintextOptions,
-    keys: Keys,
-    limits: Limits,
-    http: Option<HttpClient>,
 }
 
-enum Keys {
-    Discover,
-    At(String),
-    Fixed(JwkSet),
-    Shared(Box<VerifyingKey>),
+/// Whose tokens.
+pub(super) enum Whose {
+    One(String),
+    Trusted(TrustedIssuers),
+}
+
+/// Which JWTs are access tokens.
+#[derive(Clone, Debug)]
+pub(super) enum Manner {
+    Profile(Profile),
+    Preset(Parameters),
 }
 
 /// The longest that a verdict can be remembered.
@@ -111,7 +116,23 @@ impl JwtVerifier {
         {
             return Err(invalid("it has no host, or user information before it"));
         }
-        Ok(Self::new(issuer, Keys::Discover))
+        Ok(Self::new(Whose::One(issuer), Keys::Discover))
+    }
+
+    /// Accepts tokens of every issuer that turns out to be trusted, each with keys of its own: for tenants that are known at run
+    /// time only.
+    ///
+    /// ```
+    /// use tower_auth_core::{ConfigError, JwtVerifier, TrustedIssuers};
+    ///
+    /// # #[cfg(feature = "http")] {
+    /// let tenants = TrustedIssuers::matching("https://{tenant}.login.example.com")?.only(["acme", "umbrella"]);
+    /// let verifier = JwtVerifier::trusted_issuers(tenants).audience("orders").build()?;
+    /// # }
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    pub fn trusted_issuers(trusted: TrustedIssuers) -> Self {
+        Self::new(Whose::Trusted(trusted), Keys::Discover)
     }
 
     /// Accepts tokens that were signed with a shared secret by an HMAC `algorithm`, and by no other. Whoever holds the
@@ -131,26 +152,23 @@ impl JwtVerifier {
         let key = VerifyingKey::hmac(algorithm, secret.expose_secret().as_bytes()).map_err(|error| {
             ConfigError::new(ConfigErrorKind::InvalidCredential, "the shared secret cannot be used").with_source(error)
         })?;
-        Ok(Self { algorithms: vec![algorithm], ..Self::new(issuer, Keys::Shared(Box::new(key))) })
+        Ok(Self { algorithms: Some(vec![algorithm]), ..Self::new(Whose::One(issuer), Keys::Shared(Box::new(key))) })
     }
 
-    fn new(issuer: String, keys: Keys) -> Self {
+    fn new(whose: Whose, keys: Keys) -> Self {
         Self {
-            issuer,
+            whose,
+            manner: Manner::Profile(Profile::default()),
             audiences: Vec::new(),
-            profile: Profile::default(),
-            algorithms: AlgorithmSet::asymmetric().iter().collect(),
+            algorithms: None,
             leeway: Duration::from_secs(60),
-            rights: Rights { scope_claims: Vec::new(), roles_claim: None },
-            realm: DEFAULT_REALM.to_owned(),
+            claims: ClaimOptions::default(),
             keep_subject_token: false,
             memo_ttl: Duration::from_secs(60),
             memo: MemoOptions::default(),
             clock: Clock::system(),
-            plaintext: PlaintextOptions::default(),
-            keys,
-            limits: Limits::default(),
-            http: None,
+            keys: KeyOptions::new(keys),
+            realm: DEFAULT_REALM.to_owned(),
         }
     }
 
@@ -162,36 +180,38 @@ impl JwtVerifier {
 
     /// Which JWTs are access tokens. Default [`Profile::Rfc9068`].
     pub fn profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
+        self.manner = Manner::Profile(profile);
         self
     }
 
-    /// Accepts these algorithms only. Default: every asymmetric one.
+    /// Which JWTs are access tokens, as the preset for this kind of issuer has it. `parameters` are those of the
+    /// [preset](Preset) that are no part of the issuer's URL.
+    ///
+    /// # Errors
+    /// When the issuer does not look like those of the preset, or a parameter does not exist, is missing or has a value that it
+    /// cannot have. On a loopback address, where tests have their servers, every URL is accepted.
+    pub fn preset(self, preset: Preset, parameters: &[(&str, &str)]) -> Result<Self, ConfigError> {
+        self.with_parameters(Parameters::read(preset, parameters)?)
+    }
+
+    pub(in crate::verify) fn with_parameters(mut self, parameters: Parameters) -> Result<Self, ConfigError> {
+        parameters.check_needed()?;
+        if let Whose::One(issuer) = &self.whose {
+            parameters.for_issuer(issuer)?;
+        }
+        self.manner = Manner::Preset(parameters);
+        Ok(self)
+    }
+
+    /// Accepts these algorithms only. Default: those of the preset, or every asymmetric one.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.algorithms = algorithms.into_iter().collect();
+        self.algorithms = Some(algorithms.into_iter().collect());
         self
     }
 
     /// How far the clocks may be apart. Default 60 s, at most 300 s.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
-        self
-    }
-
-    /// The claims that may hold the scopes; the first that is there counts. Default `scope`, then `scp`.
-    pub fn scope_claims<I>(mut self, names: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        self.rights.scope_claims = names.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// The claim that holds the roles: a name, or a JSON pointer such as `/realm_access/roles`. Default: no roles are
-    /// read.
-    pub fn roles_claim(mut self, name: impl Into<String>) -> Self {
-        self.rights.roles_claim = Some(name.into());
         self
     }
 
@@ -236,63 +256,10 @@ impl JwtVerifier {
         self
     }
 
-    /// Fetches the key set from this URL, without looking for the issuer's metadata. It may be on another origin.
-    pub fn jwks_uri(mut self, url: impl Into<String>) -> Self {
-        self.keys = Keys::At(url.into());
-        self
-    }
-
-    /// Uses these keys, and fetches none.
-    pub fn jwks(mut self, keys: JwkSet) -> Self {
-        self.keys = Keys::Fixed(keys);
-        self
-    }
-
-    /// Fetches metadata and keys by `http`. Default: a default transport of its own (feature `http`).
-    pub fn http_client(mut self, http: HttpClient) -> Self {
-        self.http = Some(http);
-        self
-    }
-
     /// Takes the time from `clock`.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
-    }
-
-    /// The age at which fetched keys are fetched again. Default 10 minutes.
-    pub fn jwks_max_age(mut self, age: Duration) -> Self {
-        self.limits.max_age = age;
-        self
-    }
-
-    /// How long keys older than that serve on while they cannot be fetched. Default 1 hour.
-    pub fn jwks_stale_limit(mut self, limit: Duration) -> Self {
-        self.limits.stale = limit;
-        self
-    }
-
-    /// The shortest time between two fetches for an unknown `kid`, whatever they bring. Default 30 s.
-    pub fn jwks_cooldown(mut self, cooldown: Duration) -> Self {
-        self.limits.cooldown = cooldown;
-        self
-    }
-
-    /// How long a fetch may take, discovery included. Default 15 s.
-    pub fn jwks_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.timeout = timeout;
-        self
-    }
-
-    /// Allows an issuer over plain `http` on a literal loopback address (`127.0.0.0/8`, `[::1]`).
-    pub fn allow_loopback_http(mut self) -> Self {
-        self.plaintext.loopback = true;
-        self
-    }
-
-    /// Options that weaken the protection.
-    pub fn dangerous(self) -> Dangerous<Self> {
-        Dangerous::new(self)
     }
 
     /// The verifier.
@@ -320,110 +287,37 @@ impl JwtVerifier {
                 "the number of verdicts to remember is zero or over 4,194,304 (to remember none set `memo_ttl` to zero)",
             ));
         }
-        let algorithms = self.checked_algorithms()?;
         let challenges = Challenges::one(Scheme::Bearer, "Bearer", &self.realm)?;
-        let keys = self.key_source()?;
-        let check = JwtCheck {
-            issuer: self.issuer.into(),
-            audiences: self.audiences.into_iter().map(Into::into).collect(),
-            profile: self.profile,
-            algorithms,
-            leeway: self.leeway,
-            rights: self.rights,
-            keep_subject_token: self.keep_subject_token,
-            memo_ttl: self.memo_ttl,
-            memo: self.memo,
-            clock: self.clock,
-            keys,
-        };
-        Ok(Verifier::new(Parts { jwt: Issuers::one(check), ..Parts::new(challenges) }))
-    }
-
-    /// No verifier mixes families: public keys never meet an HMAC, nor a secret anything else (RFC 8725 section 3.1).
-    fn checked_algorithms(&self) -> Result<AlgorithmSet, ConfigError> {
-        let algorithms: AlgorithmSet = self.algorithms.iter().copied().collect();
-        if algorithms.is_empty() {
-            return Err(missing("no algorithm is accepted"));
-        }
-        let fits = match &self.keys {
-            Keys::Shared(key) => algorithms == key.algorithms(),
-            Keys::Discover | Keys::At(_) | Keys::Fixed(_) => algorithms.iter().all(|one| !one.is_symmetric()),
-        };
-        if !fits {
-            return Err(invalid(
-                "an HMAC algorithm goes with a shared secret and nothing else: use `JwtVerifier::shared_secret`, or leave it out",
-            ));
-        }
-        Ok(algorithms)
-    }
-
-    fn key_source(&self) -> Result<KeySource, ConfigError> {
-        let rules = self.plaintext.rules()?;
-        let place = match &self.keys {
-            Keys::Shared(key) => return Ok(KeySource::Shared(VerifyingKey::clone(key).into())),
-            Keys::Fixed(keys) if keys.keys().is_empty() => return Err(missing("the key set has no usable key")),
-            Keys::Fixed(keys) if keys.keys().iter().any(|key| key.algorithms().iter().any(Algorithm::is_symmetric)) => {
-                return Err(invalid("the key set has a shared secret: use `JwtVerifier::shared_secret`"));
-            }
-            Keys::Fixed(keys) => return Ok(KeySource::Fixed(keys.clone())),
-            Keys::Discover => Place::Discover(Endpoint::parse("issuer", &self.issuer, &rules)?),
-            Keys::At(url) => {
-                // The issuer is not asked, and is judged all the same: who writes http here is mistaken.
-                Endpoint::parse("issuer", &self.issuer, &rules)?;
-                Place::At(Endpoint::parse("key set", url, &rules)?)
+        let blueprint = Blueprint::new(&self)?;
+        let jwt = match self.whose {
+            Whose::One(issuer) => Issuers::one(blueprint.check(&issuer, None)?),
+            Whose::Trusted(trusted) => {
+                blueprint.check_all(&trusted)?;
+                Issuers::tenants(Tenants::new(trusted, blueprint))
             }
         };
-        self.limits.check()?;
-        let http = match &self.http {
-            Some(http) => {
-                self.plaintext.announce();
-                http.clone()
-            }
-            None => default_http(&self.plaintext, &self.clock, self.limits.timeout)?,
-        };
-        Ok(KeySource::Fetched(Store::new(&self.issuer, place, rules, http, self.clock.clone(), self.limits.clone())))
+        Ok(Verifier::new(Parts { jwt, ..Parts::new(challenges) }))
     }
 }
 
-impl Dangerous<JwtVerifier> {
-    /// Allows plain `http` to `origin` (`http://host[:port]`), where something else protects the way, such as a service
-    /// mesh. It is logged when the verifier is built.
-    ///
-    /// # Security
-    /// Whoever can answer for that origin makes the keys, and with them every token.
-    pub fn allow_plaintext(self, origin: impl Into<String>) -> JwtVerifier {
-        let mut builder = self.into_inner();
-        builder.plaintext.origins.push(origin.into());
-        builder
-    }
-}
-
-#[cfg(feature = "http")]
-fn default_http(plaintext: &PlaintextOptions, clock: &Clock, timeout: Duration) -> Result<HttpClient, ConfigError> {
-    crate::http::HttpTransport::new().plaintext(plaintext.clone()).clock(clock.clone()).total_timeout(timeout).build()
-}
-
-#[cfg(not(feature = "http"))]
-fn default_http(_: &PlaintextOptions, _: &Clock, _: Duration) -> Result<HttpClient, ConfigError> {
-    Err(missing(
-        "there is no HTTP client to fetch keys with: give one with `http_client`, or enable the feature `http`",
-    ))
-}
-
-fn missing(message: &str) -> ConfigError {
+pub(super) fn missing(message: &str) -> ConfigError {
     ConfigError::new(ConfigErrorKind::MissingOption, message)
 }
 
-fn invalid(message: &str) -> ConfigError {
+pub(super) fn invalid(message: &str) -> ConfigError {
     ConfigError::new(ConfigErrorKind::InvalidOption, message)
 }
 
 impl fmt::Debug for JwtVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JwtVerifier")
-            .field("issuer", &self.issuer)
+        let mut shown = f.debug_struct("JwtVerifier");
+        match &self.whose {
+            Whose::One(issuer) => shown.field("issuer", issuer),
+            Whose::Trusted(trusted) => shown.field("issuers", trusted),
+        };
+        shown
             .field("audiences", &self.audiences)
-            .field("profile", &self.profile)
+            .field("manner", &self.manner)
             .field("algorithms", &self.algorithms)
             .field("leeway", &self.leeway)
             .finish_non_exhaustive()

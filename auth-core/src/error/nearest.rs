@@ -1,6 +1,15 @@
+/// Says that nobody knows the thing called `name`, and what was probably meant, or else what there is.
+pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    match nearest(name, known) {
+        Some(near) => format!("unknown {what}; did you mean {near:?}?"),
+        None if known.is_empty() => format!("unknown {what}; there is none"),
+        None => format!("unknown {what}; known are {}", known.join(", ")),
+    }
+}
+
 /// The name among `known` that was probably meant by `name`: the one that the fewest edits lead to, if they are few, or
 /// one that was cut short.
-pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(2);
     let edits = |one: &str| {
         let cut_short = name.len() > 2 && (one.starts_with(name) || one.len() > 2 && name.starts_with(one));

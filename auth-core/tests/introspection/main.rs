@@ -1,0 +1,15 @@
+//! Callers whose tokens are looked up at their authorization server (RFC 7662).
+#![cfg(feature = "introspection")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod against_server;
+mod answers;
+mod dispatch;
+mod failures;
+mod flights;
+mod options;
+mod remembered;
+mod secrecy;
+#[cfg(feature = "spec")]
+mod spec;
+mod support;

@@ -1,0 +1,19 @@
+//! How to guard what is not one request with one answer, and what browsers need. Everything here is documentation; its
+//! programs are compiled.
+//!
+//! - [`browsers`]: scripts of other origins, preflight requests, cookies.
+//! - [`websockets`]: where a WebSocket's token comes from, and how the connection ends with it.
+//! - [`streams`]: server-sent events and other long answers.
+//! - [`proofs`]: tokens bound to a key, by DPoP or by a client certificate.
+
+#[cfg_attr(feature = "jwt", doc = include_str!("browsers.md"))]
+pub mod browsers {}
+
+#[cfg_attr(feature = "jwt", doc = include_str!("websockets.md"))]
+pub mod websockets {}
+
+#[cfg_attr(feature = "jwt", doc = include_str!("streams.md"))]
+pub mod streams {}
+
+#[cfg_attr(feature = "jwt", doc = include_str!("proofs.md"))]
+pub mod proofs {}
