@@ -120,15 +120,15 @@ fn a_runtime_that_ends_takes_nobody_elses_requests_along() {
     for _ in 0..5 {
         peer.hold(true);
         let first = runtime();
-        let pending = first.block_on(async {
-            let pending = verifier.verify(&bearer("good"));
+        let mut pending = None;
+        first.block_on(async {
+            pending = Some(verifier.verify(&bearer("good")));
             tokio::task::yield_now().await;
-            pending
         });
         drop(first);
         peer.hold(false);
         let second = runtime();
-        let refusal = second.block_on(pending).unwrap_err();
+        let refusal = second.block_on(pending.unwrap()).unwrap_err();
         assert_eq!(refusal.kind(), RejectionKind::IntrospectionUnavailable);
         assert!(second.block_on(verdict(&verifier, "good")).is_ok());
     }
