@@ -87,7 +87,13 @@ fn as_it_stands(proof: &str) {
 /// Whether a request with this proof gets in. If so, then once, and no other request with it.
 fn tried(proof: &str) -> bool {
     let request = |method: &str, url: &str, authorization: String| {
-        Request::builder().method(method).uri(url).header(AUTHORIZATION, authorization).header("dpop", proof).body(()).ok()
+        Request::builder()
+            .method(method)
+            .uri(url)
+            .header(AUTHORIZATION, authorization)
+            .header("dpop", proof)
+            .body(())
+            .ok()
     };
     let with_proof = || format!("DPoP {}", WORLD.token);
     let Some(right) = request("GET", "/orders?page=2", with_proof()) else { return false };

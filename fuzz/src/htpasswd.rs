@@ -17,7 +17,8 @@ const GOOD: [&str; 3] = [
 pub fn run(data: &[u8]) {
     let file = File::with(data);
     let strict = BasicVerifier::new().htpasswd_file(&file.0).clock(world::clock()).build();
-    let weak = BasicVerifier::new().htpasswd_file(&file.0).clock(world::clock()).dangerous().allow_weak_hashes().build();
+    let weak =
+        BasicVerifier::new().htpasswd_file(&file.0).clock(world::clock()).dangerous().allow_weak_hashes().build();
     let users = users(data);
     match &strict {
         Ok(_) => {
@@ -26,8 +27,9 @@ pub fn run(data: &[u8]) {
             assert!(weak.is_ok(), "with more allowed less is read");
         }
         Err(error) => {
-            let all_good =
-                |users: &Vec<(String, &str)>| !users.is_empty() && users.iter().all(|(_, hash)| PasswordHash::parse(hash).is_ok());
+            let all_good = |users: &Vec<(String, &str)>| {
+                !users.is_empty() && users.iter().all(|(_, hash)| PasswordHash::parse(hash).is_ok())
+            };
             assert!(!users.as_ref().is_some_and(all_good), "{error}");
             told_without_secrets(error, data);
         }
