@@ -105,7 +105,7 @@ fn each_refusal_is_one_audit_event_with_its_code_and_who_was_refused_if_that_is_
     let log = Log::of(|| {
         verifier.try_verify(&http::HeaderMap::new()).unwrap_err();
         verifier.try_verify(&bearer("a.b.c")).unwrap_err();
-        verifier.require_scopes(&good, &needed).unwrap_err();
+        verifier.require(&good, &needed.into()).unwrap_err();
         let _ = verifier.refusal(tower_auth_core::RejectionKind::Misconfigured, "a mistake");
     });
     let events: Vec<_> = log.lines().filter(|line| line.contains("tower_auth::audit")).collect();

@@ -1,4 +1,4 @@
-//! A guarded HTTP and gRPC service whose callers a configuration file describes.
+//! A guarded HTTP and gRPC service, or a guard in front of another one, whose callers a configuration file describes.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -6,4 +6,5 @@ pub mod check;
 pub mod config;
 pub mod grpc;
 pub mod http;
-pub mod server_spec;
+pub mod listen;
+pub mod proxy;

@@ -3,11 +3,14 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use guard::args::{Args, USAGE};
 use guard::config::Config;
+use guard::http::HttpService;
+use guard::listen::Listener;
 use guard::{check, grpc, http};
-use tokio::net::TcpListener;
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tower_auth::core::BoxError;
@@ -25,9 +28,10 @@ async fn main() -> ExitCode {
         Ok(config) => config,
         Err(mistakes) => return fail(2, &mistakes),
     };
-    let routes = match http::routes(config.verifier.clone(), &config.server.scope) {
+    let file = args.file.display();
+    let routes = match http::routes(&config) {
         Ok(routes) => routes,
-        Err(error) => return fail(2, &format!("{}: server.scope: {error}", args.file.display())),
+        Err(error) => return fail(2, &format!("{file}: {error}")),
     };
     let done =
         if args.check { say(&check::effective(&config)).map_err(BoxError::from) } else { serve(config, routes).await };
@@ -43,12 +47,23 @@ fn log_to_stderr() {
 }
 
 /// Serves both protocols until a signal ends them.
-async fn serve(config: Config, routes: axum::Router) -> Result<(), BoxError> {
+async fn serve(config: Config, routes: HttpService) -> Result<(), BoxError> {
     // Before the ready line, so that whoever reads it may send a signal.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let http = TcpListener::bind(config.server.http).await?;
-    let grpc = TcpListener::bind(config.server.grpc).await?;
-    say(&format!(r#"{{"http":"{}","grpc":"{}"}}"#, http.local_addr()?, grpc.local_addr()?))?;
+    let server = &config.server;
+    let tls = config.tls.as_ref().map(|tls| Arc::clone(&tls.config));
+    let http = Listener::bind(server.http, tls.clone()).await?;
+    let grpc = Listener::bind(server.grpc, tls).await?;
+    let admin = match server.admin {
+        Some(address) => Some(Listener::bind(address, None).await?),
+        None => None,
+    };
+    let validate = config.grpc.layer(config.verifier.clone())?;
+    let mut ready = json!({ "http": http.address()?.to_string(), "grpc": grpc.address()?.to_string() });
+    if let Some(admin) = &admin {
+        ready["admin"] = json!(admin.address()?.to_string());
+    }
+    say(&ready.to_string())?;
 
     let (end, ended) = watch::channel(());
     tokio::spawn(async move {
@@ -58,13 +73,23 @@ async fn serve(config: Config, routes: axum::Router) -> Result<(), BoxError> {
         }
         drop(end);
     });
-    let until = |mut ended: watch::Receiver<()>| async move {
-        // Nothing is ever sent: the channel closes.
-        let _ = ended.changed().await;
+    let until = || {
+        let mut ended = ended.clone();
+        async move {
+            // Nothing is ever sent: the channel closes.
+            let _ = ended.changed().await;
+        }
     };
-    let http = axum::serve(http, routes).with_graceful_shutdown(until(ended.clone()));
-    let grpc = grpc::serve(grpc, config.verifier, until(ended));
-    tokio::try_join!(async { http.await.map_err(BoxError::from) }, async { grpc.await.map_err(BoxError::from) })?;
+    let admin = async {
+        if let Some(admin) = admin {
+            admin.serve(http::health(config.verifier.clone()), until(), server.grace).await;
+        }
+    };
+    tokio::join!(
+        http.serve(routes, until(), server.grace),
+        grpc.serve(grpc::service(&validate), until(), server.grace),
+        admin,
+    );
     Ok(())
 }
 

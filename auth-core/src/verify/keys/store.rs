@@ -212,7 +212,7 @@ mod tests {
         let place = Place::At(Endpoint::parse("key set", ISSUER, &rules).unwrap());
         let nobody = |_| std::future::ready(Err::<http::Response<bytes::Bytes>, _>(std::io::Error::other("nobody")));
         let http = HttpClient::new(tower::service_fn(nobody));
-        let store = Store::new(ISSUER, place, rules, http, clock, Limits::default());
+        let store = Store::new(ISSUER, true, place, rules, http, clock, Limits::default());
         put(&store, signer, "k1", 1);
         store
     }

@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tower_auth::core::{ConfigError, Verifier};
+use tower_auth_tonic::GrpcValidateLayer;
+
+use super::section::Section;
+
+/// `[grpc]`: what calls of methods need.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct GrpcSpec {
+    /// Methods and services that need no credential.
+    pub allow: Vec<String>,
+    /// What the others need.
+    pub rules: Vec<GrpcRule>,
+    /// Whether a call ends with the credential it began with.
+    pub end_at_expiry: bool,
+    /// How often the credential of a long call is verified again.
+    pub recheck: Option<Duration>,
+}
+
+/// `[[grpc.rule]]`
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GrpcRule {
+    /// `/package.Service/Method`, or `package.Service`.
+    pub name: String,
+    /// The scopes that are needed, parted by spaces.
+    pub scope: String,
+}
+
+impl GrpcSpec {
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let mut spec = Self {
+            allow: section.texts("allow").unwrap_or_default(),
+            rules: Vec::new(),
+            end_at_expiry: section.boolean("end_at_expiry").unwrap_or(false),
+            recheck: section.duration("recheck"),
+        };
+        for rule in section.sections("rule") {
+            let (name, scope) = (rule.required("name"), rule.text("scope").unwrap_or_default());
+            rule.finish();
+            spec.rules.extend(name.map(|name| GrpcRule { name, scope }));
+        }
+        section.finish();
+        spec
+    }
+
+    /// The layer that does this.
+    ///
+    /// # Errors
+    /// When a name is none of a method or service, has two rules, or a scope cannot be one.
+    pub fn layer(&self, verifier: Verifier) -> Result<GrpcValidateLayer, ConfigError> {
+        let mut layer = GrpcValidateLayer::new(verifier);
+        for rule in &self.rules {
+            layer = match rule.name.starts_with('/') {
+                true => layer.method(&rule.name, &rule.scope)?,
+                false => layer.service(&rule.name, &rule.scope)?,
+            };
+        }
+        for name in &self.allow {
+            layer = layer.allow_anonymous(name)?;
+        }
+        if self.end_at_expiry {
+            layer = layer.end_at_expiry();
+        }
+        match self.recheck {
+            Some(every) => layer.recheck(every),
+            None => Ok(layer),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "allow": self.allow,
+            "rule": self.rules.iter().map(|rule| json!({ "name": rule.name, "scope": rule.scope })).collect::<Vec<_>>(),
+            "end_at_expiry": self.end_at_expiry,
+            "recheck": self.recheck.map(|every| every.as_secs()),
+        })
+    }
+}

@@ -1,0 +1,45 @@
+use std::time::Duration;
+
+use axum::Json;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tower_auth::core::{KeysStatus, Verifier};
+
+/// How long a probe waits for keys that are not there yet.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// `/ready`, for probes: 200 when every credential could be verified at once, else 503, with the fetch of keys under way. And
+/// `/status`, for people: how the keys of each issuer are. Neither tells a secret.
+pub fn health(verifier: Verifier) -> Router {
+    let asked = verifier.clone();
+    Router::new()
+        .route("/ready", get(move || ready(verifier.clone())))
+        .route("/status", get(move || async move { Json(status(&asked)) }))
+}
+
+async fn ready(verifier: Verifier) -> impl IntoResponse {
+    let is_ready = verifier.status().is_ready() || matches!(timeout(PATIENCE, verifier.ready()).await, Ok(Ok(())));
+    if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") }
+}
+
+fn status(verifier: &Verifier) -> Value {
+    let status = verifier.status();
+    json!({ "ready": status.is_ready(), "keys": status.keys.iter().map(keys).collect::<Vec<_>>() })
+}
+
+fn keys(keys: &KeysStatus) -> Value {
+    json!({
+        "issuer": keys.issuer,
+        "state": format!("{:?}", keys.state).to_lowercase(),
+        "usable": keys.usable,
+        "age": keys.age.map(|age| age.as_secs()),
+        "fetching": keys.fetching,
+        "last_failure": keys.last_failure,
+        "consecutive_failures": keys.consecutive_failures,
+        "next_attempt_in": keys.next_attempt_in.map(|wait| wait.as_secs()),
+    })
+}

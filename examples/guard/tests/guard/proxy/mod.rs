@@ -1,0 +1,5 @@
+mod failures;
+mod identity;
+mod path;
+mod transfer;
+mod upgrade;
