@@ -229,8 +229,8 @@ async fn the_subject_is_never_guessed_from_a_user_name() {
     peer.say("token", without(good(), "sub"));
     let refused = refusal(&plain(&peer, &time).build().unwrap(), "token").await;
     assert_eq!(refused.kind(), RejectionKind::MissingClaim);
-    assert!(refused.explain().contains("`subject_claim`"), "{refused}");
-    let chosen = |name: &'static str| move |verifier: IntrospectionVerifier| verifier.subject_claim(name);
+    assert!(refused.explain().contains("`subject_claims`"), "{refused}");
+    let chosen = |name: &'static str| move |verifier: IntrospectionVerifier| verifier.subject_claims([name]);
     assert_eq!(judged(without(good(), "sub"), chosen("username")).await.unwrap().subject(), "Alice");
     assert_eq!(judged(good(), chosen("uid")).await.err(), Some(RejectionKind::MissingClaim));
     assert_eq!(judged(with(good(), "uid", 7), chosen("uid")).await.err(), Some(RejectionKind::Malformed));
@@ -252,6 +252,12 @@ async fn rights_are_found_where_they_are_said_to_be() {
     assert_eq!((scopes(&caller), caller.has_role("admin"), caller.has_role("root")), ("x".to_owned(), true, false));
     let caller = judged(with(good(), "groups", "staff"), |verifier| verifier.roles_claim("groups")).await.unwrap();
     assert!(caller.has_role("staff"));
+    let mapped = |verifier: IntrospectionVerifier| {
+        verifier.roles_claim_prefixed("groups", "group:").map_role("group:staff", "clerk").client_id_claims(["app"])
+    };
+    let caller = judged(with(with(good(), "groups", json!(["staff", "x"])), "app", "shop"), mapped).await.unwrap();
+    assert_eq!(caller.roles().collect::<Vec<_>>(), ["clerk", "group:x"]);
+    assert_eq!(caller.client_id(), Some("shop"));
     for wrong in [json!(7), json!(null), json!([1]), json!({})] {
         let result = judged(with(good(), "permissions", wrong.clone()), own).await;
         assert_eq!(result.err(), Some(RejectionKind::Malformed), "{wrong}");
@@ -274,4 +280,60 @@ async fn an_answer_that_two_parsers_may_read_differently_is_no_verdict() {
     ] {
         assert_eq!(kind(answer.clone()).await, Some(RejectionKind::IntrospectionUnavailable), "{answer}");
     }
+}
+
+// R7662-2.2a, R7662-2.2b, THREAT-V6, THREAT-A5
+#[test]
+fn whatever_an_answer_holds_nobody_is_accepted_who_is_not_named_by_it() {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+
+    let names =
+        ["active", "iss", "sub", "aud", "exp", "nbf", "iat", "client_id", "scope", "token_type", "cnf", "typ", "x"];
+    let values = [
+        "true",
+        "false",
+        "null",
+        "0",
+        "1",
+        "-1",
+        "1e400",
+        "1767226200",
+        "\"\"",
+        "\"true\"",
+        "\"orders\"",
+        "\"alice\"",
+        "\"Bearer\"",
+        "\"billing\"",
+        "[]",
+        "[\"orders\"]",
+        "[true]",
+        "{}",
+        "{\"jkt\":\"a\"}",
+        "{\"a\":1,\"a\":2}",
+        "\"\\ud800\"",
+        "[[[[1]]]]",
+        "\u{7f}",
+    ];
+    let member = (prop::sample::select(names.to_vec()), prop::sample::select(values.to_vec()));
+    let answers = (prop::collection::vec(member, 0..12), "[ {}\\[\\],:\"]{0,2}");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut runner = TestRunner::new(Config { cases: 2_000, failure_persistence: None, ..Config::default() });
+    let result = runner.run(&answers, |(members, noise)| {
+        let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let text = format!("{{{}}}{noise}", members.join(","));
+        let accepted = runtime.block_on(judged(&text, |verifier| verifier));
+        if let Ok(caller) = accepted {
+            let read: Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(&read["active"], &json!(true), "{}", text);
+            let for_us = read["aud"] == json!("orders")
+                || read["aud"].as_array().is_some_and(|aud| aud.contains(&json!("orders")));
+            prop_assert!(for_us, "{}", text);
+            let subject = caller.subject();
+            prop_assert!(read["sub"] == json!(subject) || read["client_id"] == json!(subject), "{}", text);
+            prop_assert!(!caller.is_bound(), "{}", text);
+        }
+        Ok(())
+    });
+    result.unwrap();
 }

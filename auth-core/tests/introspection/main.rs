@@ -4,6 +4,8 @@
 
 mod against_server;
 mod answers;
+#[cfg(feature = "dpop")]
+mod bound;
 mod dispatch;
 mod failures;
 mod flights;

@@ -6,11 +6,13 @@ use super::endpoint::{Flow, Introspector, Limits};
 use super::endpoints::Introspection;
 use super::memory::Memory;
 use super::rate::Rate;
-use super::rules::{Audience, Rules};
+use super::rules::{Audience, Members, Rules};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::http::{Dangerous, HttpClient};
 use crate::oauth::{OAuthClient, OAuthClientBuilder};
 use crate::verify::Verifier;
+use crate::verify::claim::{Place, Places};
+use crate::verify::jwt::{Rights, RoleClaim, RoleRules};
 use crate::verify::parts::Parts;
 use crate::verify::rejection::{Challenges, DEFAULT_REALM, Scheme};
 use crate::{Clock, Secret};
@@ -45,7 +47,7 @@ use crate::{Clock, Secret};
 /// 8. Now is before `exp` and not before `nbf` and `iat`, each if it is there, give or take the leeway.
 /// 9. `cnf`, if it is there, names a DPoP key or a client certificate, and the request proves that it has it (RFC 9449, RFC
 ///    8705). A token of the type `DPoP` has one.
-/// 10. There is a subject: `sub`, or [what was chosen](Self::subject_claim). A token without `sub` and without `username` is a client's own,
+/// 10. There is a subject: `sub`, or [what was chosen](Self::subject_claims). A token without `sub` and without `username` is a client's own,
 ///     and its subject is the `client_id` (RFC 9068 section 2.2).
 ///
 /// # Requests
@@ -84,9 +86,11 @@ pub struct IntrospectionVerifier {
     any_audience: bool,
     issuer: Option<String>,
     leeway: Duration,
-    scope_claims: Vec<String>,
-    roles_claim: Option<String>,
-    subject_claim: Option<String>,
+    pub(super) subject_claims: Vec<String>,
+    pub(super) client_id_claims: Vec<String>,
+    pub(super) scope_claims: Vec<String>,
+    pub(super) roles: Vec<RoleClaim>,
+    pub(super) renamed: Vec<(String, String)>,
     realm: String,
     keep_subject_token: bool,
     prefixes: Vec<String>,
@@ -151,9 +155,11 @@ impl IntrospectionVerifier {
             any_audience: false,
             issuer: None,
             leeway: Duration::from_secs(60),
+            subject_claims: Vec::new(),
+            client_id_claims: Vec::new(),
             scope_claims: Vec::new(),
-            roles_claim: None,
-            subject_claim: None,
+            roles: Vec::new(),
+            renamed: Vec::new(),
             realm: DEFAULT_REALM.to_owned(),
             keep_subject_token: false,
             prefixes: Vec::new(),
@@ -207,32 +213,6 @@ impl IntrospectionVerifier {
     /// How far the clocks may be apart. Default 60 s, at most 300 s.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
-        self
-    }
-
-    /// The members that may hold the scopes; the first that is there counts. Default `scope`, then `scp`.
-    pub fn scope_claims<I>(mut self, names: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        self.scope_claims = names.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// The member that holds the roles: a name, or a JSON pointer such as `/realm_access/roles`. Default: no roles are
-    /// read.
-    pub fn roles_claim(mut self, name: impl Into<String>) -> Self {
-        self.roles_claim = Some(name.into());
-        self
-    }
-
-    /// The member that says whom a token is about, for servers that do not write `sub`.
-    ///
-    /// # Security
-    /// It must never name two. A `username` that is given to somebody else after its owner has left is no subject.
-    pub fn subject_claim(mut self, name: impl Into<String>) -> Self {
-        self.subject_claim = Some(name.into());
         self
     }
 
@@ -343,7 +323,7 @@ impl IntrospectionVerifier {
     /// # Errors
     /// - There is no audience, or an empty one; or one where any will do.
     /// - The client cannot be built, see [`OAuthClientBuilder::build`]; or an option of it was given beside a client that is built.
-    /// - The issuer or a prefix is empty, or the realm has a character that cannot be sent.
+    /// - The issuer, a prefix or the name of a claim is empty, or the realm has a character that cannot be sent.
     /// - The leeway is over 300 s, answers are remembered for over an hour or refusals for over a minute, or a limit is zero.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         self.check()?;
@@ -359,13 +339,19 @@ impl IntrospectionVerifier {
             let names = self.audiences.into_iter().map(Into::into).collect();
             Audience::OneOf { names, may_be_absent: self.may_be_absent }
         };
+        let mut places = Places::default();
         let rules = Rules {
             audience,
             issuer: self.issuer.as_deref().or(client.issuer()).map(Into::into),
             leeway: self.leeway,
-            scope_claims: self.scope_claims,
-            roles_claim: self.roles_claim,
-            subject_claim: self.subject_claim,
+            rights: Rights {
+                subject: add_all(&self.subject_claims, &mut places)?,
+                client: add_all(&self.client_id_claims, &mut places)?,
+                scopes: add_all(&self.scope_claims, &mut places)?,
+                roles: RoleRules::new(&self.roles, &self.renamed, &mut places)?,
+            },
+            members: Members::new(&mut places)?,
+            places,
         };
         let keeps = |time: Duration| !time.is_zero();
         let endpoint = Introspector {
@@ -431,6 +417,12 @@ impl Dangerous<IntrospectionVerifier> {
         let origin = origin.into();
         self.into_inner().change("plain http", |client| client.dangerous().allow_plaintext(origin))
     }
+}
+
+/// `None` if there is none: then it is as usual.
+fn add_all(names: &[String], places: &mut Places) -> Result<Option<Vec<Place>>, ConfigError> {
+    let added = names.iter().map(|name| places.add(name)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(added).filter(|added| !added.is_empty()))
 }
 
 fn missing(message: &str) -> ConfigError {

@@ -6,6 +6,7 @@
 
 mod breaker;
 mod builder;
+mod claim_options;
 mod endpoint;
 mod endpoints;
 mod flight;

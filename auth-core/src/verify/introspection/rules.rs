@@ -1,14 +1,11 @@
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
-use serde_json::value::RawValue;
-
-use crate::error::printable;
-use crate::jose::{Claims, Confirmation, StringOrList};
+use crate::error::{ConfigError, printable};
+use crate::jose::{Claims, Confirmation};
 use crate::oauth::IntrospectionResponse;
-use crate::verify::jwt::times;
+use crate::verify::claim::{Picked, Place, Places};
+use crate::verify::jwt::{Rights, times};
 use crate::verify::principal::{Method, Principal};
 use crate::verify::rejection::{Fault, RejectionKind, Scheme};
 use crate::verify::span::Text;
@@ -20,12 +17,19 @@ pub(super) struct Rules {
     /// Whose tokens the endpoint knows.
     pub(super) issuer: Option<Box<str>>,
     pub(super) leeway: Duration,
-    /// The first of these that is there holds the scopes. Empty: `scope`, else `scp`.
-    pub(super) scope_claims: Vec<String>,
-    /// The member with the roles: a name, or a JSON pointer (RFC 6901).
-    pub(super) roles_claim: Option<String>,
-    /// The member that says whom the token is about, if not `sub`.
-    pub(super) subject_claim: Option<String>,
+    pub(super) rights: Rights,
+    pub(super) members: Members,
+    /// All members that anybody looks at, beside the registered claims.
+    pub(super) places: Places,
+}
+
+/// Members that tell what kind of token it is, and of whom.
+#[derive(Debug)]
+pub(super) struct Members {
+    token_type: Place,
+    token_use: Place,
+    typ: Place,
+    username: Place,
 }
 
 /// For whom tokens must be.
@@ -33,6 +37,17 @@ pub(super) struct Rules {
 pub(super) enum Audience {
     OneOf { names: Box<[Box<str>]>, may_be_absent: bool },
     Any,
+}
+
+impl Members {
+    pub(super) fn new(places: &mut Places) -> Result<Self, ConfigError> {
+        Ok(Self {
+            token_type: places.add("token_type")?,
+            token_use: places.add("token_use")?,
+            typ: places.add("typ")?,
+            username: places.add("username")?,
+        })
+    }
 }
 
 impl Rules {
@@ -48,9 +63,9 @@ impl Rules {
         let json = answer.json();
         let claims = Claims::parse(json.as_bytes())
             .map_err(|error| malformed(format!("the introspection answer cannot be used: {error}")))?;
-        let others = Others::read(json)?;
-        let kind = others.text("token_type")?;
-        check_kind(kind.as_deref(), &others)?;
+        let picked = self.places.pick(claims.raw);
+        let kind = text_at(&self.members.token_type, &picked)?;
+        self.check_kind(kind.as_deref(), &picked)?;
         self.check_issuer(&claims)?;
         self.check_audience(&claims)?;
         if claims.exp.is_some() {
@@ -65,10 +80,10 @@ impl Rules {
         Ok(Principal {
             method: Method::Introspection,
             issuer: text(&claims.iss).or_else(|| self.issuer.clone().map(Text::Owned)),
-            subject: self.subject(&claims, &others)?,
-            client_id: text(&claims.client_id).or_else(|| text(&claims.azp)),
-            scope: self.scope(&claims, &others)?,
-            roles: self.roles(json, &others)?,
+            subject: self.subject(&claims, &picked)?,
+            client_id: self.rights.client(&claims, &picked)?,
+            scope: self.rights.scope(&claims, &picked)?,
+            roles: self.rights.roles.read(&picked)?,
             expires_at: claims.exp.map(|exp| exp.to_system_time()),
             jkt: bound.and_then(|cnf| text(&cnf.jkt)),
             x5t_s256: bound.and_then(|cnf| text(&cnf.x5t_s256)),
@@ -105,74 +120,39 @@ impl Rules {
         }
     }
 
-    fn scope(&self, claims: &Claims<'_>, others: &Others<'_>) -> Result<Option<Text>, Fault> {
-        if self.scope_claims.is_empty() {
-            let claim = claims.scope.as_ref().or(claims.scp.as_ref());
-            return Ok(claim.map(|claim| match claim {
-                StringOrList::One(text) => Text::new(text, claims.raw),
-                StringOrList::Many(_) => Text::Owned(claim.iter().collect::<Vec<_>>().join(" ").into()),
-            }));
+    /// An active token may also be a refresh token or an ID token, which are none to call with.
+    fn check_kind(&self, kind: Option<&str>, picked: &Picked<'_>) -> Result<(), Fault> {
+        let wrong = |detail: String| Err(Fault::new(RejectionKind::WrongType, detail));
+        if let Some(kind) = kind.filter(|kind| !is_one_of(kind, &["bearer", "dpop"])) {
+            return wrong(format!("the token is of the type {:?}, and we know Bearer and DPoP", printable(kind, 64)));
         }
-        for name in &self.scope_claims {
-            if let Some(value) = others.0.get(name.as_str()) {
-                let value = serde_json::from_str(value.get()).map_err(|_| no_texts(name))?;
-                return Ok(Some(Text::Owned(texts(value, name)?.join(" ").into())));
-            }
+        let used = text_at(&self.members.token_use, picked)?;
+        if let Some(used) = used.filter(|used| !["access_token", "access"].contains(&&**used)) {
+            return wrong(format!("the token is no access token: its `token_use` is {:?}", printable(&used, 64)));
         }
-        Ok(None)
-    }
-
-    fn roles(&self, json: &str, others: &Others<'_>) -> Result<Box<[Box<str>]>, Fault> {
-        let Some(name) = &self.roles_claim else { return Ok(Box::default()) };
-        let found = if name.starts_with('/') {
-            let whole: Value = serde_json::from_str(json).map_err(|_| no_texts(name))?;
-            whole.pointer(name).cloned()
-        } else {
-            let value = others.0.get(name.as_str());
-            value.map(|value| serde_json::from_str(value.get())).transpose().map_err(|_| no_texts(name))?
-        };
-        let Some(value) = found else { return Ok(Box::default()) };
-        Ok(texts(value, name)?.into_iter().map(String::into_boxed_str).collect())
+        let typ = text_at(&self.members.typ, picked)?;
+        if let Some(typ) = typ.filter(|typ| is_one_of(typ, &["refresh", "offline", "id", "logout"])) {
+            return wrong(format!("the token is no access token: its `typ` is {:?}", printable(&typ, 64)));
+        }
+        Ok(())
     }
 
     /// By `sub`. A token without it is a client's own (RFC 9068 section 2.2), unless it has a user name: that may be taken
     /// for the subject only if somebody knows that it is as good as one.
-    fn subject(&self, claims: &Claims<'_>, others: &Others<'_>) -> Result<Text, Fault> {
-        let missing = |detail: String| Fault::new(RejectionKind::MissingClaim, detail);
-        let found = match &self.subject_claim {
-            Some(name) => others.text(name)?.map(|text| Text::Owned(text.into())),
-            None => match (&claims.sub, &claims.client_id) {
-                (Some(subject), _) => Some(Text::new(subject, claims.raw)),
-                (None, Some(client)) if !others.has("username") => Some(Text::new(client, claims.raw)),
-                (None, _) => None,
-            },
-        };
-        match found {
-            Some(subject) if !subject.of(std::str::from_utf8(claims.raw).unwrap_or_default()).is_empty() => Ok(subject),
-            _ => Err(missing(match &self.subject_claim {
-                Some(name) => format!("the introspection answer has no {name:?}"),
-                None => "the introspection answer does not say whom the token is about (`sub`): if another member does, choose it by \
-                         `subject_claim`"
-                    .to_owned(),
-            })),
+    fn subject(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<Text, Fault> {
+        if self.rights.subject.is_some() || claims.sub.is_some() {
+            return self.rights.subject(claims, picked);
+        }
+        let client = claims.client_id.as_ref().filter(|client| !client.is_empty());
+        match client.filter(|_| picked.get(&self.members.username).is_none()) {
+            Some(client) => Ok(Text::new(client, claims.raw)),
+            None => Err(Fault::new(
+                RejectionKind::MissingClaim,
+                "the introspection answer does not say whom the token is about (`sub`): if another member does, choose it by \
+                 `subject_claims`",
+            )),
         }
     }
-}
-
-/// An active token may also be a refresh token or an ID token, which are none to call with.
-fn check_kind(kind: Option<&str>, others: &Others<'_>) -> Result<(), Fault> {
-    let wrong = |detail: String| Err(Fault::new(RejectionKind::WrongType, detail));
-    if let Some(kind) = kind.filter(|kind| !["bearer", "dpop"].iter().any(|known| kind.eq_ignore_ascii_case(known))) {
-        return wrong(format!("the token is of the type {:?}, and we know Bearer and DPoP", printable(kind, 64)));
-    }
-    if let Some(used) = others.text("token_use")?.filter(|used| !["access_token", "access"].contains(&used.as_str())) {
-        return wrong(format!("the token is no access token: its `token_use` is {:?}", printable(&used, 64)));
-    }
-    let foreign = |typ: &String| ["refresh", "offline", "id", "logout"].iter().any(|one| typ.eq_ignore_ascii_case(one));
-    if let Some(typ) = others.text("typ")?.filter(foreign) {
-        return wrong(format!("the token is no access token: its `typ` is {:?}", printable(&typ, 64)));
-    }
-    Ok(())
 }
 
 /// A binding must be one that we can see to, and there if the token's type says so.
@@ -192,44 +172,15 @@ fn check_binding(bound: Option<&Confirmation<'_>>, kind: Option<&str>) -> Result
     Ok(())
 }
 
-/// Members beside the registered claims, read when they are asked for.
-struct Others<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
-
-impl<'a> Others<'a> {
-    fn read(json: &'a str) -> Result<Self, Fault> {
-        // The parser's own error may quote the answer.
-        serde_json::from_str(json)
-            .map(Self)
-            .map_err(|_| malformed("the introspection answer cannot be used: it is no JSON object".to_owned()))
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-
-    /// A text. A member of another type is an error, and not absent (THREAT-V6).
-    fn text(&self, name: &str) -> Result<Option<String>, Fault> {
-        let Some(value) = self.0.get(name) else { return Ok(None) };
-        serde_json::from_str(value.get())
-            .map(Some)
-            .map_err(|_| malformed(format!("the introspection answer has a {name:?} that is no string")))
-    }
+/// A text. A member of another type is an error, and not absent (THREAT-V6).
+fn text_at<'a>(place: &Place, picked: &Picked<'a>) -> Result<Option<Cow<'a, str>>, Fault> {
+    let Some(member) = picked.get(place) else { return Ok(None) };
+    let wrong = || malformed(format!("the introspection answer has a `{}` that is no text", place.as_str()));
+    member.as_text().map(Some).ok_or_else(wrong)
 }
 
-/// A text, or a list of texts.
-fn texts(value: Value, name: &str) -> Result<Vec<String>, Fault> {
-    let text = |value| match value {
-        Value::String(text) => Ok(text),
-        _ => Err(no_texts(name)),
-    };
-    match value {
-        Value::Array(values) => values.into_iter().map(text).collect(),
-        one => Ok(vec![text(one)?]),
-    }
-}
-
-fn no_texts(name: &str) -> Fault {
-    malformed(format!("the member {:?} is neither a text nor a list of texts", printable(name, 100)))
+fn is_one_of(text: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| text.eq_ignore_ascii_case(known))
 }
 
 fn malformed(detail: String) -> Fault {

@@ -18,3 +18,7 @@ pub use self::trusted::{ClaimedIssuer, TrustedIssuers};
 
 pub(super) use self::check::JwtCheck;
 pub(super) use self::issuers::Issuers;
+#[cfg(feature = "introspection")]
+pub(super) use self::rights::Rights;
+#[cfg(feature = "introspection")]
+pub(super) use self::roles::{RoleClaim, RoleRules};

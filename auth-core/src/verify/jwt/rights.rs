@@ -7,18 +7,18 @@ use crate::verify::span::Text;
 
 /// Which claims say who a caller is and what it may do.
 #[derive(Debug, Default)]
-pub(super) struct Rights {
+pub(in crate::verify) struct Rights {
     /// The first of these that is there is the subject. `None`: `sub`.
-    pub(super) subject: Option<Vec<Place>>,
+    pub(in crate::verify) subject: Option<Vec<Place>>,
     /// The first of these that is there is the client. `None`: `client_id`, else `azp`.
-    pub(super) client: Option<Vec<Place>>,
+    pub(in crate::verify) client: Option<Vec<Place>>,
     /// The first of these that is there holds the scopes. `None`: `scope`, else `scp`.
-    pub(super) scopes: Option<Vec<Place>>,
-    pub(super) roles: RoleRules,
+    pub(in crate::verify) scopes: Option<Vec<Place>>,
+    pub(in crate::verify) roles: RoleRules,
 }
 
 impl Rights {
-    pub(super) fn subject(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<Text, Fault> {
+    pub(in crate::verify) fn subject(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<Text, Fault> {
         let text = match &self.subject {
             None => claims.sub.as_ref().filter(|sub| !sub.is_empty()).map(|sub| Text::new(sub, claims.raw)),
             Some(places) => first_text(places, claims, picked)?,
@@ -30,7 +30,7 @@ impl Rights {
         })
     }
 
-    pub(super) fn client(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<Option<Text>, Fault> {
+    pub(in crate::verify) fn client(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<Option<Text>, Fault> {
         let Some(places) = &self.client else {
             let claim = claims.client_id.as_ref().or(claims.azp.as_ref());
             return Ok(claim.map(|claim| Text::new(claim, claims.raw)));
@@ -38,7 +38,7 @@ impl Rights {
         first_text(places, claims, picked)
     }
 
-    pub(super) fn scope(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<Option<Text>, Fault> {
+    pub(in crate::verify) fn scope(&self, claims: &Claims<'_>, picked: &Picked<'_>) -> Result<Option<Text>, Fault> {
         let Some(places) = &self.scopes else {
             let claim = claims.scope.as_ref().or(claims.scp.as_ref());
             return Ok(claim.map(|claim| match claim {

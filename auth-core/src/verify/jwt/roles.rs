@@ -5,23 +5,23 @@ use crate::verify::rejection::Fault;
 
 /// Where roles stand, as it was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RoleClaim {
+pub(in crate::verify) struct RoleClaim {
     /// A name or a JSON pointer.
-    pub(super) place: String,
+    pub(in crate::verify) place: String,
     /// Put before each role that stands there.
-    pub(super) prefix: String,
+    pub(in crate::verify) prefix: String,
 }
 
 /// Where roles stand, and what they are called here.
 #[derive(Debug, Default)]
-pub(super) struct RoleRules {
+pub(in crate::verify) struct RoleRules {
     claims: Vec<(Place, Box<str>)>,
     /// Names in tokens and names here. A role that is in no pair keeps its name.
     renamed: Vec<(Box<str>, Box<str>)>,
 }
 
 impl RoleRules {
-    pub(super) fn new(
+    pub(in crate::verify) fn new(
         claims: &[RoleClaim],
         renamed: &[(String, String)],
         places: &mut Places,
@@ -34,7 +34,7 @@ impl RoleRules {
     }
 
     /// The roles of a token. A claim that is there and holds something else than texts is refused, and not taken for none.
-    pub(super) fn read(&self, picked: &Picked<'_>) -> Result<Box<[Box<str>]>, Fault> {
+    pub(in crate::verify) fn read(&self, picked: &Picked<'_>) -> Result<Box<[Box<str>]>, Fault> {
         let mut roles: Vec<Box<str>> = Vec::new();
         for (place, prefix) in &self.claims {
             let Some(claim) = picked.get(place) else { continue };

@@ -25,8 +25,8 @@ pub(super) struct IntrospectionSpec {
     allow_missing_audience: bool,
     any_audience: bool,
     scope_claims: Vec<String>,
-    roles_claim: Option<String>,
-    subject_claim: Option<String>,
+    roles_claim: Vec<String>,
+    subject_claims: Vec<String>,
     token_prefix: Vec<String>,
     leeway: Option<Duration>,
     timeout: Option<Duration>,
@@ -84,8 +84,8 @@ impl IntrospectionSpec {
             allow_missing_audience: reader.boolean("allow_missing_audience").unwrap_or(false),
             any_audience: reader.boolean("dangerous_any_audience").unwrap_or(false),
             scope_claims: reader.texts("scope_claims"),
-            roles_claim: reader.text("roles_claim"),
-            subject_claim: reader.text("subject_claim"),
+            roles_claim: reader.texts("roles_claim"),
+            subject_claims: reader.texts("subject_claims"),
             token_prefix: reader.texts("token_prefix"),
             leeway: reader.duration("leeway", true),
             timeout: reader.duration("timeout", false),
@@ -138,7 +138,9 @@ impl IntrospectionSpec {
             client = client.issuer(issuer);
         }
         client = self.authenticate(configure(client), env)?;
-        let mut verifier = IntrospectionVerifier::over(client).scope_claims(&self.scope_claims);
+        let mut verifier =
+            IntrospectionVerifier::over(client).scope_claims(&self.scope_claims).subject_claims(&self.subject_claims);
+        verifier = self.roles_claim.iter().fold(verifier, IntrospectionVerifier::roles_claim);
         verifier = self.audience.iter().fold(verifier, IntrospectionVerifier::audience);
         verifier = self.token_prefix.iter().fold(verifier, IntrospectionVerifier::token_prefix);
         if self.allow_missing_audience {
@@ -146,12 +148,6 @@ impl IntrospectionSpec {
         }
         if self.any_audience {
             verifier = verifier.dangerous().any_audience();
-        }
-        if let Some(claim) = &self.roles_claim {
-            verifier = verifier.roles_claim(claim);
-        }
-        if let Some(claim) = &self.subject_claim {
-            verifier = verifier.subject_claim(claim);
         }
         for (time, set) in [
             (

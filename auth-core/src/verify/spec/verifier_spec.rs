@@ -62,7 +62,7 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, JwtVerifier, Verifier};
 /// | `.audience` | our names, a text or a list |
 /// | `.allow_missing_audience` | true: accepts answers that do not say for whom the token is |
 /// | `.dangerous_any_audience` | true, in place of `audience`: accepts tokens for whomever they are |
-/// | `.scope_claims`, `.roles_claim`, `.subject_claim` | which members hold the scopes, the roles, the subject |
+/// | `.scope_claims`, `.roles_claim`, `.subject_claims` | which members hold the scopes, the roles, the subject |
 /// | `.token_prefix` | how the tokens begin that it is asked about, a text or a list |
 /// | `.cache`, `.refusal_cache` | how long what was accepted (default: not at all) and refused (default 3 s) is remembered |
 /// | `.timeout`, `.leeway`, `.max_in_flight`, `.max_per_second` | as the options of `IntrospectionVerifier` |
