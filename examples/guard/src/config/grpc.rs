@@ -18,6 +18,8 @@ pub struct GrpcSpec {
     pub end_at_expiry: bool,
     /// How often the credential of a long call is verified again.
     pub recheck: Option<Duration>,
+    /// The name of the service in error details that programs can read; `None` gives none.
+    pub error_domain: Option<String>,
 }
 
 /// `[[grpc.rule]]`
@@ -37,6 +39,7 @@ impl GrpcSpec {
             rules: Vec::new(),
             end_at_expiry: section.boolean("end_at_expiry").unwrap_or(false),
             recheck: section.duration("recheck"),
+            error_domain: section.text("error_domain"),
         };
         for rule in section.sections("rule") {
             let (name, scope) = (rule.required("name"), rule.text("scope").unwrap_or_default());
@@ -65,6 +68,9 @@ impl GrpcSpec {
         if self.end_at_expiry {
             layer = layer.end_at_expiry();
         }
+        if let Some(domain) = &self.error_domain {
+            layer = layer.error_details(domain);
+        }
         match self.recheck {
             Some(every) => layer.recheck(every),
             None => Ok(layer),
@@ -77,6 +83,7 @@ impl GrpcSpec {
             "rule": self.rules.iter().map(|rule| json!({ "name": rule.name, "scope": rule.scope })).collect::<Vec<_>>(),
             "end_at_expiry": self.end_at_expiry,
             "recheck": self.recheck.map(|every| every.as_secs()),
+            "error_domain": self.error_domain,
         })
     }
 }

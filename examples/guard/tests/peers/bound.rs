@@ -86,7 +86,8 @@ async fn tokens_bound_to_a_certificate_need_that_certificate() {
         let fetch = |id: &str, by: &(String, String), resource: &str| {
             let (id, resource) = (format!("client_id={id}"), format!("resource={resource}"));
             let grant = ["-d", "grant_type=client_credentials", "-d", &id, "-d", &resource];
-            let answer = curl(&[&["--cacert", &ca, "--cert", &by.0, "--key", &by.1][..], &grant, &[&token_url]].concat());
+            let answer =
+                curl(&[&["--cacert", &ca, "--cert", &by.0, "--key", &by.1][..], &grant, &[&token_url]].concat());
             text(&answer.json()["access_token"])
         };
         for resource in ["urn:api:es256", "urn:api:opaque"] {

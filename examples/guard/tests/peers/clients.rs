@@ -35,8 +35,7 @@ pub(crate) fn have_python() -> bool {
 /// Runs a script, which reads JSON and writes JSON.
 pub(crate) fn run(name: &str, given: &Value) -> Value {
     let mut command = script(name).unwrap();
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(given.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
@@ -94,6 +93,7 @@ pub(crate) fn curl(args: &[&str]) -> Answer {
 pub(crate) fn curl_token(issuer: &str, secret: &str, resource: &str) -> String {
     let (url, user) = (format!("{issuer}/token"), format!("cc-basic:{secret}"));
     let resource = format!("resource={resource}");
-    let answer = curl(&["--user", &user, "-d", "grant_type=client_credentials", "-d", "scope=read", "-d", &resource, &url]);
+    let answer =
+        curl(&["--user", &user, "-d", "grant_type=client_credentials", "-d", "scope=read", "-d", &resource, &url]);
     answer.json()["access_token"].as_str().unwrap().to_owned()
 }

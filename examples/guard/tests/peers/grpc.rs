@@ -1,9 +1,9 @@
 use serde_json::json;
 
+use crate::callers;
 use crate::clients::{have_python, run};
 use crate::provider::Provider;
 use crate::support::Guard;
-use crate::callers;
 
 // GRPC-3, GRPC-7, GRPC-10
 #[tokio::test(flavor = "multi_thread")]
@@ -13,13 +13,13 @@ async fn grpcio_learns_by_the_status_what_became_of_its_call() {
         return;
     }
     let server = "[server]\nallow_plaintext_issuer = true\n";
-    let grpc = "[grpc]\nend_at_expiry = true\n[[grpc.rule]]\nname = \"/grpc.health.v1.Health/List\"\nscope = \"admin\"\n";
+    let grpc = "[grpc]\nend_at_expiry = true\nerror_domain = \"orders\"\n[[grpc.rule]]\nname = \"/grpc.health.v1.Health/List\"\nscope = \"admin\"\n";
     let guard = Guard::start(&format!("{}{server}{grpc}", callers(&provider)));
     // Another guard, of an issuer that nobody can ask.
     let gone = callers(&provider).replace(provider.issuer(), &format!("http://{}", crate::support::free_address()));
     let unavailable = Guard::start(&format!("{gone}{server}"));
     let told = run(
-        "grpc_health.py",
+        "health.py",
         &json!({
             "issuer": provider.issuer(), "guard": guard.grpc, "unavailable": unavailable.grpc,
             "secret": provider.secret("cc-basic"), "short_secret": provider.secret("cc-short"),
@@ -36,6 +36,7 @@ async fn grpcio_learns_by_the_status_what_became_of_its_call() {
         assert!(told["watch"]["lasted"].as_f64().unwrap() < 10.0, "{told}");
     }
     let none = &told["none"];
+    assert_eq!(none["readable"], true, "{told}");
     assert_eq!(none["code"], "UNAUTHENTICATED", "{told}");
     assert!(none["challenge"].as_str().unwrap().contains("Bearer realm=\"orders\""), "{told}");
     assert_eq!(none["details"], "Authentication is required", "{told}");

@@ -16,7 +16,8 @@ fn a_wsgi_service_that_folds_names_sees_the_callers_that_guard_names() {
     for name in ["X-Auth-Subject", "X_Auth_Subject", "x-auth_subject", "X_AUTH-SUBJECT"] {
         for version in ["--http1.1", "--http2-prior-knowledge"] {
             let (one, two) = (format!("{name}: root"), format!("{name}: admin"));
-            let answer = curl(&[version, "--user", "a:b", "-H", &one, "-H", &two, "-H", "X_Forwarded_For: 8.8.8.8", &url]);
+            let answer =
+                curl(&[version, "--user", "a:b", "-H", &one, "-H", &two, "-H", "X_Forwarded_For: 8.8.8.8", &url]);
             assert_eq!(answer.status, 200, "{answer:?}");
             let environment = answer.json();
             assert_eq!(environment["HTTP_X_AUTH_SUBJECT"], "a", "{environment}");

@@ -28,11 +28,15 @@ def check(address, token, method="Check"):
         try:
             call(request, metadata=metadata(token), timeout=10)
         except grpc.RpcError as error:
-            trailers = dict(error.trailing_metadata() or ())
+            trailers = list(error.trailing_metadata() or ())
+            challenges = [value for name, value in trailers if name == "www-authenticate"]
+            details = [value for name, value in trailers if name == "grpc-status-details-bin"]
             return {
                 "code": error.code().name,
                 "details": error.details(),
-                "challenge": trailers.get("www-authenticate"),
+                "challenge": ", ".join(challenges),
+                # google.rpc.Status with an ErrorInfo, whose domain and type stand in it as they are.
+                "readable": len(details) == 1 and b"google.rpc.ErrorInfo" in details[0] and b"orders" in details[0],
             }
         return {"code": "OK"}
 
