@@ -13,7 +13,7 @@ async fn grpcio_learns_by_the_status_what_became_of_its_call() {
         return;
     }
     let server = "[server]\nallow_plaintext_issuer = true\n";
-    let grpc = "[grpc]\nend_at_expiry = true\nerror_domain = \"orders\"\n[[grpc.rule]]\nname = \"/grpc.health.v1.Health/List\"\nscope = \"admin\"\n";
+    let grpc = "[grpc]\nend_at_expiry = true\nerror_domain = \"orders\"\n[[grpc.rule]]\nname = \"/grpc.health.v1.Health/List\"\nrequire = { scope = \"admin\" }\n";
     let guard = Guard::start(&format!("{}{server}{grpc}", callers(&provider)));
     // Another guard, of an issuer that nobody can ask.
     let gone = callers(&provider).replace(provider.issuer(), &format!("http://{}", crate::support::free_address()));
