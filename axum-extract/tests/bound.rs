@@ -170,7 +170,7 @@ async fn a_certificate_comes_from_the_extensions_or_from_a_trusted_proxy() {
 }
 
 // R8705-P1
-#[cfg(feature = "connect-info")]
+#[cfg(feature = "tokio")]
 #[tokio::test]
 async fn the_address_of_a_connection_is_known_to_extractors_and_told_to_layers() {
     let client = Client::new();
@@ -181,7 +181,7 @@ async fn the_address_of_a_connection_is_known_to_extractors_and_told_to_layers()
     let verifier = client.issuer.verifier().with_certificate_header(header).unwrap();
     let plain: Router = Router::new().route("/me", get(me)).with_state(verifier.clone());
     let layered = plain.clone().layer(ValidateLayer::new(verifier));
-    let told = layered.clone().layer(axum::middleware::map_request(tower_auth_axum::peer_address));
+    let told = layered.clone().layer(axum::middleware::map_request(tower_auth_axum::with_peer));
     for (app, peer, status) in [
         (&plain, "10.0.0.7:1", StatusCode::OK),
         (&plain, "10.0.0.8:1", StatusCode::UNAUTHORIZED),
