@@ -406,6 +406,9 @@ roles = "operator"
         }
         assert_eq!(found.len(), 7, "{}", found.join("\n"));
         assert!(!found.join("").contains("sentinel"), "{}", found.join("\n"));
+    }
+}
+
 // THREAT-V8
 #[tokio::test]
 async fn a_preset_is_described_by_its_name_and_parameters_or_by_a_url() {
