@@ -5,9 +5,9 @@ mod basic;
 mod grants;
 #[cfg(feature = "introspection")]
 mod introspection;
+mod issuer;
 #[cfg(feature = "password-hash")]
 mod password_hash;
-mod sections;
 mod verifier_spec;
 
 pub use self::verifier_spec::VerifierSpec;
