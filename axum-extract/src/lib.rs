@@ -178,3 +178,22 @@ struct Readme;
 #[cfg(all(doctest, feature = "http", feature = "jwt"))]
 #[doc = include_str!("../../docs/connect.md")]
 struct ConnectGuide;
+
+/// The snippets of the guides for services, compiled.
+#[cfg(all(doctest, feature = "http", feature = "jwt", feature = "dpop"))]
+mod guides {
+    #[doc = include_str!("../../docs/protect.md")]
+    struct Protect;
+
+    #[doc = include_str!("../../docs/profiles.md")]
+    struct Profiles;
+
+    #[doc = include_str!("../../docs/behind-a-proxy.md")]
+    struct BehindAProxy;
+
+    #[doc = include_str!("../../docs/testing.md")]
+    struct Testing;
+
+    #[doc = include_str!("../../docs/coming-from.md")]
+    struct ComingFrom;
+}

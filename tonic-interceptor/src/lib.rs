@@ -29,6 +29,21 @@
 //! - [`GrpcValidateLayer`]: the layer. It knows the method that is called, and waits for keys that must be fetched.
 //! - [`VerifyInterceptor`]: authentication alone, by a synchronous interceptor.
 //! - [`principal`]: who called, in a handler; [`subject_token`]: their token, to be exchanged for calls on their behalf.
+//!
+//! The guide is `docs/protect-grpc.md` in the repository.
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `http`, `oauth` | yes | the transport, and the OAuth 2.0 client |
+//! | `jwt` | yes | verification of JWTs, and `verify` |
+//! | `verify` | by `jwt` | [`GrpcValidateLayer`]; Basic credentials and API keys |
+//! | `introspection` | no | opaque tokens, which their authorization server is asked about |
+//! | `password-hash` | no | users with hashed passwords |
+//! | `dpop` | no | tokens that are bound to a key, both ways |
+//! | `connect-info` | no | certificates of clients, from tonic's own server |
+//! | `error-details` | no | details of refusals that programs can read |
+//! | `sign-hmac`, `sign-aws` | no | signers of requests |
+//! | `metrics` | no | counters |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -49,3 +64,8 @@ pub use self::server::{
     GrpcValidate, GrpcValidateFuture, GrpcValidateLayer, LifetimeBody, VerifyInterceptor, principal,
     status_from_rejection, subject_token,
 };
+
+/// The snippets of the guide, compiled.
+#[cfg(all(doctest, feature = "http", feature = "jwt"))]
+#[doc = include_str!("../../docs/protect-grpc.md")]
+struct ProtectGuide;

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Verifier};
+use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Policy, ScopeSet, Verifier};
 use tower_layer::Layer;
 
 use super::GrpcValidate;
@@ -52,6 +52,11 @@ use super::policies::Policies;
 /// A request whose content type is not `application/grpc…` is refused too, as plain HTTP: 401, 400, 403, 503, or 404 for the
 /// path.
 ///
+/// # Certificates of clients
+/// With the feature `connect-info` the layer tells its verifier what tonic's server knows of the connection: the address, and
+/// over mutual TLS the certificate, so that tokens which are bound to one are good with that one only (RFC 8705). Serve over
+/// `ServerTlsConfig` with a `client_ca_root`. Where a proxy ends TLS see `Verifier::with_certificate_header`.
+///
 /// # Where it belongs in a stack
 /// Around a whole server by `Server::builder().layer(…)`, or around one service: the result is still a
 /// [`NamedService`](tonic::server::NamedService). Below tracing, so that refusals are seen, and below limits that protect
@@ -80,7 +85,16 @@ impl GrpcValidateLayer {
     /// # Errors
     /// When one of them has a character that scopes must not have.
     pub fn require_scope(self, scope: &str) -> Result<Self, ConfigError> {
-        self.with(|policies| policies.require_scope(scope))
+        self.require(scopes(scope)?)
+    }
+
+    /// Requires what `policy` demands of all callers but of methods that are anonymous: beside what was required before, and
+    /// beside what each rule demands.
+    ///
+    /// # Errors
+    /// When the policy has a mistake; see [`Policy::check`].
+    pub fn require(self, policy: Policy) -> Result<Self, ConfigError> {
+        self.with(|policies| policies.require(&policy))
     }
 
     /// Requires these scopes, parted by spaces, of callers of the method at `path`, `/package.Service/Method`. The rule
@@ -88,8 +102,26 @@ impl GrpcValidateLayer {
     ///
     /// # Errors
     /// When `path` has another form or a rule already, or a scope has a character that scopes must not have.
-    pub fn method(self, path: &str, scopes: &str) -> Result<Self, ConfigError> {
-        self.with(|policies| policies.add_method(path, scopes))
+    pub fn method(self, path: &str, scope: &str) -> Result<Self, ConfigError> {
+        self.method_policy(path, scopes(scope)?)
+    }
+
+    /// As [`method`](Self::method), for whatever a policy can demand: one of several scopes, roles, claims, a recent login.
+    ///
+    /// ```
+    /// use tower_auth_tonic::GrpcValidateLayer;
+    /// use tower_auth_tonic::core::{BasicVerifier, Policy};
+    ///
+    /// let verifier = BasicVerifier::new().user("batch", "s3cret").build()?;
+    /// let layer = GrpcValidateLayer::new(verifier)
+    ///     .method_policy("/orders.v1.Orders/Refund", Policy::new().any_role(["manager", "auditor"]))?;
+    /// # Ok::<(), tower_auth_tonic::core::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `path` has another form or a rule already, or the policy has a mistake.
+    pub fn method_policy(self, path: &str, policy: Policy) -> Result<Self, ConfigError> {
+        self.with(|policies| policies.add_method(path, policy))
     }
 
     /// Requires these scopes, parted by spaces, of callers of every method of the service `name`, `package.Service`, that
@@ -97,8 +129,16 @@ impl GrpcValidateLayer {
     ///
     /// # Errors
     /// When `name` has another form or a rule already, or a scope has a character that scopes must not have.
-    pub fn service(self, name: &str, scopes: &str) -> Result<Self, ConfigError> {
-        self.with(|policies| policies.add_service(name, scopes))
+    pub fn service(self, name: &str, scope: &str) -> Result<Self, ConfigError> {
+        self.service_policy(name, scopes(scope)?)
+    }
+
+    /// As [`service`](Self::service), for whatever a policy can demand.
+    ///
+    /// # Errors
+    /// When `name` has another form or a rule already, or the policy has a mistake.
+    pub fn service_policy(self, name: &str, policy: Policy) -> Result<Self, ConfigError> {
+        self.with(|policies| policies.add_service(name, policy))
     }
 
     /// Lets calls *without* a credential pass too: of one method, `/package.Service/Method`, or of every method of a service,
@@ -190,6 +230,11 @@ impl GrpcValidateLayer {
         change(Arc::make_mut(&mut self.policies))?;
         Ok(self)
     }
+}
+
+/// No scopes demand nothing.
+fn scopes(text: &str) -> Result<Policy, ConfigError> {
+    Ok(text.parse::<ScopeSet>()?.into())
 }
 
 impl<S> Layer<S> for GrpcValidateLayer {

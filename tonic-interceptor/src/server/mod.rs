@@ -1,5 +1,7 @@
 //! The serving side: who may call which method, and what the others are answered.
 
+#[cfg(feature = "connect-info")]
+mod connection;
 #[cfg(feature = "error-details")]
 mod details;
 mod future;

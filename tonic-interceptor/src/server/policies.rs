@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use tower_auth::ValidateLayer;
-use tower_auth_core::{ConfigError, ConfigErrorKind, Verifier};
+use tower_auth_core::{ConfigError, ConfigErrorKind, Policy, Verifier};
 
 use super::lifetime;
 use super::method_path::{MethodPath, is_service_name};
@@ -69,22 +69,22 @@ impl Policies {
         }
     }
 
-    /// Adds scopes to all that is not anonymous: to the rules that there are, and to those that come.
-    pub(super) fn require_scope(&mut self, scope: &str) -> Result<(), ConfigError> {
-        self.standard = self.standard.clone().require_scope(scope)?;
+    /// Adds demands to all that is not anonymous: to the rules that there are, and to those that come.
+    pub(super) fn require(&mut self, policy: &Policy) -> Result<(), ConfigError> {
+        self.standard = self.standard.clone().require(policy.clone())?;
         for layer in self.demanding() {
-            *layer = layer.clone().require_scope(scope)?;
+            *layer = layer.clone().require(policy.clone())?;
         }
         Ok(())
     }
 
-    pub(super) fn add_method(&mut self, path: &str, scopes: &str) -> Result<(), ConfigError> {
-        let rule = Rule::Demanding(self.standard.clone().require_scope(scopes)?);
+    pub(super) fn add_method(&mut self, path: &str, policy: Policy) -> Result<(), ConfigError> {
+        let rule = Rule::Demanding(self.standard.clone().require(policy)?);
         self.insert_method(path, rule)
     }
 
-    pub(super) fn add_service(&mut self, name: &str, scopes: &str) -> Result<(), ConfigError> {
-        let rule = Rule::Demanding(self.standard.clone().require_scope(scopes)?);
+    pub(super) fn add_service(&mut self, name: &str, policy: Policy) -> Result<(), ConfigError> {
+        let rule = Rule::Demanding(self.standard.clone().require(policy)?);
         self.insert_service(name, rule)
     }
 

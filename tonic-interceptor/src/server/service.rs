@@ -43,7 +43,10 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(
+        &mut self,
+        #[allow(unused_mut, reason = "used with `connect-info`")] mut request: Request<B>,
+    ) -> Self::Future {
         let uri = request.uri();
         let path = if uri.query().is_none() { MethodPath::parse(uri.path()) } else { None };
         let Some(path) = path else {
@@ -54,6 +57,8 @@ where
         // The one in `self` was polled ready, so that one travels with the request.
         let spare = self.inner.clone();
         let ready = mem::replace(&mut self.inner, spare);
+        #[cfg(feature = "connect-info")]
+        super::connection::identify(&mut request);
         let refusals = self.policies.refusals();
         let plan = self.policies.lifetime().prepare(&request, self.policies.verifier(), refusals);
         GrpcValidateFuture::validating(policy.layer(Lifetime::new(ready, plan)).call(request), refusals.clone())
