@@ -1,9 +1,13 @@
 //! Descriptions of the callers that a service accepts, as its operator writes them.
 
+mod api_key;
+mod basic;
+mod grants;
 #[cfg(feature = "introspection")]
 mod introspection;
 mod issuer;
-mod sections;
+#[cfg(feature = "password-hash")]
+mod password_hash;
 mod verifier_spec;
 
 pub use self::verifier_spec::VerifierSpec;

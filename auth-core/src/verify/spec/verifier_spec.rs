@@ -4,10 +4,13 @@ use std::path::Path;
 use http::HeaderName;
 use serde::de::{Deserialize, Deserializer};
 
+use super::api_key::ApiKeySpec;
+use super::basic::BasicSpec;
 #[cfg(feature = "introspection")]
 use super::introspection::IntrospectionSpec;
 use super::issuer::IssuerSpec;
-use super::sections::{ApiKeySpec, BasicSpec};
+#[cfg(feature = "password-hash")]
+use super::password_hash::HtpasswdSpec;
 use crate::Clock;
 use crate::config::{At, Lookup, Node, Notes, Reader};
 use crate::error::{ConfigError, ConfigErrorKind, ConfigErrors, ConfigMistake};
@@ -77,8 +80,15 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, Verifier};
 /// | `.cache`, `.refusal_cache` | how long what was accepted (default: not at all) and refused (default 3 s) is remembered |
 /// | `.timeout`, `.leeway`, `.max_in_flight`, `.max_per_second` | as the options of `IntrospectionVerifier` |
 /// | `basic[].user`, `.password` | a user, and where the password is: `{ env = … }`, `{ file = … }` or `{ value = … }` |
+/// | `.password_hash` | in place of `password`: where the hash is, see `PasswordHash`; feature `password-hash` |
+/// | `.subject`, `.scopes`, `.roles` | of a user with a hash: who that is (default: the user-id), and what is granted |
+/// | `htpasswd.file` | the users of a password file; feature `password-hash` |
+/// | `htpasswd.dangerous_allow_weak_hashes` | true: reads MD5, SHA-1 and SHA-crypt too |
 /// | `api_key[].id`, `.digest` | an API key by its SHA-256, see [`ApiKeyVerifier::digest`] |
+/// | `.subject`, `.scopes`, `.roles` | whose key it is (default: its id), and what is granted |
+/// | `.not_after` | the last moment at which it is good, such as `2027-01-31T23:59:59Z` |
 /// | `api_key_header` | the header that API keys are in; default `X-API-Key` |
+/// | `api_key_prefix` | what every API key begins with; all others are refused, see [`ApiKeyVerifier::prefix`] |
 ///
 /// Unknown keys are mistakes. All mistakes are found by [`build`](Self::build), at once.
 #[must_use = "a description does nothing before `build`"]
@@ -102,8 +112,11 @@ struct Sections {
     #[cfg(feature = "introspection")]
     introspection: Vec<IntrospectionSpec>,
     users: Vec<BasicSpec>,
+    #[cfg(feature = "password-hash")]
+    htpasswd: Option<HtpasswdSpec>,
     api_keys: Vec<ApiKeySpec>,
     api_key_header: Option<String>,
+    api_key_prefix: Option<String>,
 }
 
 impl VerifierSpec {
@@ -250,27 +263,45 @@ impl VerifierSpec {
     }
 
     fn users(&self, mistakes: &mut Vec<ConfigMistake>) -> Option<Verifier> {
-        let users = &self.read.users;
-        let first = users.first()?;
         let mut builder = BasicVerifier::new();
-        for user in users {
-            match user.password.resolve(self.env.as_deref()) {
-                Ok(password) => builder = builder.user(&user.user, password),
-                Err(error) => mistakes.push(user.at.mistake(error)),
+        if let Some(realm) = &self.read.realm {
+            builder = builder.realm(realm);
+        }
+        #[cfg_attr(not(feature = "password-hash"), allow(unused_mut, reason = "a file has a place too"))]
+        let mut at = self.read.users.first().map(|first| &first.at);
+        for user in &self.read.users {
+            mistakes.extend(user.add_to(&mut builder, self.env.as_deref()).err());
+        }
+        #[cfg(feature = "password-hash")]
+        {
+            builder = builder.clock(self.clock.clone());
+        }
+        #[cfg(feature = "password-hash")]
+        if let Some(htpasswd) = &self.read.htpasswd {
+            // By itself first, so that its mistakes are shown at its place.
+            match htpasswd.add_to(BasicVerifier::new()).build() {
+                Ok(_) => builder = htpasswd.add_to(builder),
+                Err(error) => mistakes.push(htpasswd.at.mistake(error)),
+            }
+            at = at.or(Some(&htpasswd.at));
+        }
+        Self::part(at?, builder.build(), mistakes)
+    }
+
+    fn api_keys(&self, mistakes: &mut Vec<ConfigMistake>) -> Option<Verifier> {
+        let first = self.read.api_keys.first()?;
+        let mut builder = ApiKeyVerifier::new().clock(self.clock.clone());
+        for key in &self.read.api_keys {
+            match key.record() {
+                Ok(record) => builder = builder.record(record),
+                Err(mistake) => mistakes.push(mistake),
             }
         }
         if let Some(realm) = &self.read.realm {
             builder = builder.realm(realm);
         }
-        Self::part(&first.at, builder.build(), mistakes)
-    }
-
-    fn api_keys(&self, mistakes: &mut Vec<ConfigMistake>) -> Option<Verifier> {
-        let keys = &self.read.api_keys;
-        let first = keys.first()?;
-        let mut builder = keys.iter().fold(ApiKeyVerifier::new(), |builder, key| builder.key(&key.id, &key.digest));
-        if let Some(realm) = &self.read.realm {
-            builder = builder.realm(realm);
+        if let Some(prefix) = &self.read.api_key_prefix {
+            builder = builder.prefix(prefix);
         }
         if let Some(name) = &self.read.api_key_header {
             match HeaderName::from_bytes(name.as_bytes()) {
@@ -307,6 +338,20 @@ impl VerifierSpec {
             read.users = each(&reader, "basic", BasicSpec::read);
             read.api_keys = each(&reader, "api_key", ApiKeySpec::read);
             read.api_key_header = reader.text("api_key_header");
+            read.api_key_prefix = reader.text("api_key_prefix");
+            #[cfg(feature = "password-hash")]
+            {
+                read.htpasswd = reader.section("htpasswd").and_then(|section| {
+                    let one = HtpasswdSpec::read(&section);
+                    section.finish();
+                    one
+                });
+            }
+            #[cfg(not(feature = "password-hash"))]
+            if reader.has("htpasswd") {
+                let message = "this program was built without password hashes (the feature `password-hash`)";
+                reader.mistake("htpasswd", ConfigError::new(ConfigErrorKind::InvalidOption, message));
+            }
             #[cfg(feature = "introspection")]
             {
                 read.introspection = each(&reader, "introspection", IntrospectionSpec::read);

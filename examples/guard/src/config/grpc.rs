@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tower_auth::core::{ConfigError, Verifier};
 use tower_auth_tonic::GrpcValidateLayer;
 
+use super::Requirement;
 use super::section::Section;
 
 /// `[grpc]`: what calls of methods need.
@@ -18,6 +19,8 @@ pub struct GrpcSpec {
     pub end_at_expiry: bool,
     /// How often the credential of a long call is verified again.
     pub recheck: Option<Duration>,
+    /// The name of the service in error details that programs can read; `None` gives none.
+    pub error_domain: Option<String>,
 }
 
 /// `[[grpc.rule]]`
@@ -26,8 +29,8 @@ pub struct GrpcSpec {
 pub struct GrpcRule {
     /// `/package.Service/Method`, or `package.Service`.
     pub name: String,
-    /// The scopes that are needed, parted by spaces.
-    pub scope: String,
+    /// What is needed.
+    pub require: Requirement,
 }
 
 impl GrpcSpec {
@@ -37,11 +40,12 @@ impl GrpcSpec {
             rules: Vec::new(),
             end_at_expiry: section.boolean("end_at_expiry").unwrap_or(false),
             recheck: section.duration("recheck"),
+            error_domain: section.text("error_domain"),
         };
         for rule in section.sections("rule") {
-            let (name, scope) = (rule.required("name"), rule.text("scope").unwrap_or_default());
+            let (name, require) = (rule.required("name"), Requirement::read(&rule.section("require")));
             rule.finish();
-            spec.rules.extend(name.map(|name| GrpcRule { name, scope }));
+            spec.rules.extend(name.map(|name| GrpcRule { name, require }));
         }
         section.finish();
         spec
@@ -54,9 +58,10 @@ impl GrpcSpec {
     pub fn layer(&self, verifier: Verifier) -> Result<GrpcValidateLayer, ConfigError> {
         let mut layer = GrpcValidateLayer::new(verifier);
         for rule in &self.rules {
+            let policy = rule.require.policy.clone();
             layer = match rule.name.starts_with('/') {
-                true => layer.method(&rule.name, &rule.scope)?,
-                false => layer.service(&rule.name, &rule.scope)?,
+                true => layer.method_policy(&rule.name, policy)?,
+                false => layer.service_policy(&rule.name, policy)?,
             };
         }
         for name in &self.allow {
@@ -64,6 +69,9 @@ impl GrpcSpec {
         }
         if self.end_at_expiry {
             layer = layer.end_at_expiry();
+        }
+        if let Some(domain) = &self.error_domain {
+            layer = layer.error_details(domain);
         }
         match self.recheck {
             Some(every) => layer.recheck(every),
@@ -74,9 +82,16 @@ impl GrpcSpec {
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "allow": self.allow,
-            "rule": self.rules.iter().map(|rule| json!({ "name": rule.name, "scope": rule.scope })).collect::<Vec<_>>(),
+            "rule": self.rules.iter().map(GrpcRule::to_json).collect::<Vec<_>>(),
             "end_at_expiry": self.end_at_expiry,
             "recheck": self.recheck.map(|every| every.as_secs()),
+            "error_domain": self.error_domain,
         })
+    }
+}
+
+impl GrpcRule {
+    fn to_json(&self) -> Value {
+        json!({ "name": self.name, "require": self.require.to_json() })
     }
 }

@@ -62,7 +62,7 @@ async fn without_keys_the_answer_is_503_and_unavailable_and_sigterm_ends_with_0(
 async fn methods_may_be_open_or_need_a_scope() {
     let server = AuthorizationServer::builder().build().unwrap();
     let _listening = server.listen().await.unwrap();
-    let rule = "[grpc]\nallow = \"/grpc.health.v1.Health/Watch\"\n[[grpc.rule]]\nname = \"grpc.health.v1.Health\"\nscope = \"health\"\n";
+    let rule = "[grpc]\nallow = \"/grpc.health.v1.Health/Watch\"\n[[grpc.rule]]\nname = \"grpc.health.v1.Health\"\nrequire = { scope = \"health\" }\n";
     let guard = Guard::start(&format!("{}{SERVER}{rule}", callers(&server.issuer())));
     let mint = || server.mint().audience("orders");
     assert_eq!(health(&guard.grpc, Some(&mint().sign())).await, Code::PermissionDenied);
