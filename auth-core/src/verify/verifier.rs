@@ -365,8 +365,8 @@ impl Verifier {
         });
     }
 
-    /// Ends every verdict that is remembered, so that each token is wholly verified once more: after a key was compromised or
-    /// a policy changed, say.
+    /// Ends every verdict that is remembered, so that each token is wholly verified and each password hashed once more: after a
+    /// key was compromised or a policy changed, say. What verifications under way will bring is not remembered either.
     pub fn forget(&self) {
         self.any(&mut |one| {
             one.forget();
