@@ -118,7 +118,7 @@ digest = "md5:00"
     for expected in [
         r#"line 2: relm: unknown key; did you mean "realm"?"#,
         r#"line 6: issuer[0].audiance: unknown key; did you mean "audience"?"#,
-        r#"line 7: issuer[0].profile: there is no profile "strict": known are rfc9068 and generic"#,
+        r#"line 7: issuer[0].profile: unknown profile "strict"; known are rfc9068, generic, entra-v1, entra-v2, keycloak"#,
         r#"line 8: issuer[0].algorithms: the algorithm "none" cannot be accepted"#,
         "issuer[1].url: the key is missing",
         "line 11: issuer[1].audience: the value is not a text or a list of texts",
@@ -177,4 +177,117 @@ fn plain_http_needs_a_switch_in_the_program() {
 fn a_description_does_not_show_its_secrets() {
     let shown = format!("{:?}", VerifierSpec::from_toml(&text()));
     assert!(shown.contains("BATCH_PASSWORD") && !shown.contains("sentinel"), "{shown}");
+}
+
+// THREAT-V8
+#[tokio::test]
+async fn a_preset_is_described_by_its_name_and_parameters_or_by_a_url() {
+    let (time, key) = (TestClock::new(), es256());
+    let server = Server::with_key(&key);
+    let build = |text: &str| {
+        let spec = VerifierSpec::from_toml(text).http_client(server.client()).clock(time.clock());
+        spec.build()
+    };
+    let by_parameters = r#"
+        [[issuer]]
+        profile = "keycloak"
+        base = "sso.example.com"
+        realm = "shop"
+        client = "orders"
+        audience = "orders"
+        algorithms = ["ES256"]
+        jwks_url = "https://login.example.com/keys"
+        role_map = { approve = ["approver", "clerk"], offline_access = "offline" }
+        subject_claim = ["employee", "sub"]
+        client_id_claim = "azp"
+        require = { stage = ["test", "production"], "/deep/er" = "x" }
+    "#;
+    let by_url = by_parameters
+        .replace("base = \"sso.example.com\"", "url = \"https://sso.example.com/realms/shop\"")
+        .replace("realm = \"shop\"", "");
+    let claims = serde_json::json!({
+        "iss": "https://sso.example.com/realms/shop", "sub": "s", "aud": "orders", "exp": NOW + 100, "typ": "Bearer", "azp": "web",
+        "employee": "e-7", "stage": "test", "deep": {"er": "x"},
+        "realm_access": {"roles": ["offline_access"]}, "resource_access": {"orders": {"roles": ["approve"]}},
+    });
+    let sign = |claims: &serde_json::Value| key.sign(&header().typ("JWT"), claims).unwrap();
+    for text in [by_parameters.to_owned(), by_url] {
+        let verifier = build(&text).unwrap();
+        let verified = verdict(&verifier, &sign(&claims)).await.unwrap();
+        assert_eq!(verified.roles().collect::<Vec<_>>(), ["offline", "approver", "clerk"]);
+        assert_eq!((verified.subject(), verified.client_id()), ("e-7", Some("web")));
+        assert!(verdict(&verifier, &sign(&with(claims.clone(), "typ", "ID"))).await.is_err());
+        assert!(verdict(&verifier, &sign(&with(claims.clone(), "stage", "dev"))).await.is_err());
+    }
+    let several = r#"
+        [[issuer]]
+        profile = "entra-v2"
+        tenant = ["72f988bf-86f1-41af-91ab-2d7cd011db47", "9188040d-6c67-4c5b-b112-36a304b66dad"]
+        audience = "orders"
+    "#;
+    assert!(format!("{:?}", build(several).unwrap()).contains("https://login.microsoftonline.com/{tenant}/v2.0"));
+}
+
+// THREAT-V8
+#[tokio::test]
+async fn issuers_of_one_shape_are_described_by_a_template() {
+    let (time, key) = (TestClock::new(), es256());
+    let server = Server::default();
+    server.page(
+        "/.well-known/oauth-authorization-server/a",
+        Act::Answer(
+            200,
+            r#"{"issuer":"https://login.example.com/a","jwks_uri":"https://login.example.com/keys"}"#.to_owned(),
+        ),
+    );
+    server.keys(&[("k1", &key)]);
+    let text =
+        "[[issuer]]\nurl = \"https://login.example.com/{tenant}\"\nonly = [\"a\", \"b\"]\naudience = \"orders\"\n";
+    let verifier = VerifierSpec::from_toml(text).http_client(server.client()).clock(time.clock()).build().unwrap();
+    assert!(verdict(&verifier, &token(&key, &with(claims(), "iss", "https://login.example.com/a"))).await.is_ok());
+    let other = token(&key, &with(claims(), "iss", "https://login.example.com/c"));
+    assert_eq!(verdict(&verifier, &other).await.unwrap_err(), tower_auth_core::RejectionKind::UnknownIssuer);
+    assert!(
+        mistakes(VerifierSpec::from_toml(&text.replace("only", "onyl"))).join("").contains("did you mean \"only\"?")
+    );
+    assert!(
+        mistakes(VerifierSpec::from_toml("[[issuer]]\nurl = \"https://login.example.com/{t}\"\naudience = \"a\"\n"))
+            .join("")
+            .contains("no issuer is trusted")
+    );
+    assert!(
+        mistakes(VerifierSpec::from_toml(
+            "[[issuer]]\nurl = \"https://login.example.com\"\nonly = \"a\"\naudience = \"a\"\n"
+        ))
+        .join("")
+        .contains("open part")
+    );
+}
+
+#[test]
+fn mistakes_about_a_preset_name_the_nearest_one() {
+    let one = |text: &str| mistakes(VerifierSpec::from_toml(text)).join("\n");
+    let issuer = |rest: &str| format!("[[issuer]]\naudience = \"a\"\n{rest}");
+    for (rest, expected) in [
+        (
+            "profile = \"keyclock\"\nrealm = \"x\"",
+            "issuer[0].profile: unknown profile \"keyclock\"; did you mean \"keycloak\"?",
+        ),
+        (
+            "profile = \"keycloak\"\nbase = \"a.example\"\nrelm = \"x\"",
+            "line 5: issuer[0].relm: unknown key; did you mean \"realm\"?",
+        ),
+        ("profile = \"keycloak\"\nbase = \"a.example\"", "issuer[0]: the preset keycloak needs the parameter realm"),
+        ("profile = \"entra-v2\"\ntenant = \"common\"", "line 4: issuer[0].tenant: the parameter tenant is \"common\""),
+        ("profile = \"google\"", "issuer[0]: the preset google needs the parameter service_account"),
+        ("url = \"https://a.example\"\ntenant = \"x\"", "issuer[0].tenant: unknown key"),
+        ("url = \"https://a.example\"\nprofile = \"cognito\"", "is no issuer of the preset cognito"),
+        ("url = \"https://a.example\"\nrequire = \"x\"", "issuer[0].require: the value is not a table"),
+        ("url = \"https://a.example\"\nrole_map = { a = 1 }", "issuer[0].role_map: the value is not a table"),
+    ] {
+        let found = one(&issuer(rest));
+        assert!(found.contains(expected), "{expected}\nnot in\n{found}");
+        let also_missing = usize::from(rest.contains("relm"));
+        assert_eq!(found.lines().count(), 1 + also_missing, "{found}");
+    }
 }

@@ -42,7 +42,8 @@ use crate::verify::preset::{Template, is_plain_url};
 /// # Limits
 /// At most 1,000 issuers are kept with their keys ([`limit`](Self::limit)); where one more comes, those that were used least recently
 /// make room, first those of which no token was ever good. An issuer that is not trusted costs no fetch and is not kept. Of the
-/// answers "no" of a [`look_up`](Self::look_up) a thousand are remembered for ten seconds.
+/// answers "no" of a [`look_up`](Self::look_up) a thousand are remembered for ten seconds. [`Verifier::ready`](crate::Verifier::ready) and
+/// [`Verifier::status`](crate::Verifier::status) do not know these issuers.
 ///
 /// # Security
 /// Keys are fetched from a host that the token names: over `https` (or from a loopback address, where
@@ -53,7 +54,7 @@ use crate::verify::preset::{Template, is_plain_url};
 #[derive(Clone)]
 #[must_use = "it does nothing before a verifier is built with it"]
 pub struct TrustedIssuers {
-    template: Option<Template>,
+    template: Option<Arc<Template>>,
     decision: Decision,
     limit: usize,
     trusted_for: Duration,
@@ -105,7 +106,7 @@ impl TrustedIssuers {
         if template.opens_host() && template.fixed_domain() < 2 {
             return Err(invalid("opens the host to strangers: two labels at its end at least must be fixed"));
         }
-        Ok(Self::new(Some(template)))
+        Ok(Self::new(Some(Arc::new(template))))
     }
 
     /// Issuers whose URLs have nothing in common.
@@ -113,7 +114,7 @@ impl TrustedIssuers {
         Self::new(None)
     }
 
-    fn new(template: Option<Template>) -> Self {
+    fn new(template: Option<Arc<Template>>) -> Self {
         Self { template, decision: Decision::Open, limit: 1_000, trusted_for: Duration::from_secs(300) }
     }
 
@@ -210,12 +211,12 @@ impl TrustedIssuers {
 
     /// What the issuers have in common.
     pub(super) fn template(&self) -> Option<&Template> {
-        self.template.as_ref()
+        self.template.as_deref()
     }
 
     /// How the shape is shown.
     pub(super) fn shape(&self) -> &str {
-        self.template.as_ref().map_or("any URL", Template::as_str)
+        self.template.as_ref().map_or("any URL", |template| template.as_str())
     }
 
     pub(super) fn most(&self) -> usize {

@@ -284,6 +284,8 @@ impl fmt::Debug for Template {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(template: &str, url: &str) -> Option<String> {
@@ -457,5 +459,27 @@ mod tests {
             assert!(!is_plain_url(bad), "{bad}");
         }
         assert!(!is_plain_url(&format!("https://a.example/{}", "a/".repeat(300))));
+    }
+
+    proptest! {
+        // THREAT-T6
+        #[test]
+        fn what_is_read_from_a_url_makes_the_same_url_again(
+            url in "https?://[a-zA-Z0-9.:@{}-]{0,12}(/[a-zA-Z0-9.~%?#@\\\\ -]{0,6}){0,4}",
+            template in prop::sample::select(vec![
+                "https://login.example.com/{tenant}/v2.0",
+                "https://{tenant}.example.com/",
+                "https://{host}/{tenant}",
+                "https://{base}/realms/{realm}",
+                "https://{base}",
+            ]),
+        ) {
+            let template = Template::parse(template).unwrap();
+            if let Some(filling) = template.read(&url) {
+                prop_assert!(is_plain_url(&url), "{url}");
+                let again = template.fill(|name| filling.iter().find(|(own, _)| *own == name).map(|(_, value)| *value));
+                prop_assert_eq!(again, Some(url));
+            }
+        }
     }
 }

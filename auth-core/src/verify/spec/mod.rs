@@ -2,6 +2,7 @@
 
 #[cfg(feature = "introspection")]
 mod introspection;
+mod issuer;
 mod sections;
 mod verifier_spec;
 

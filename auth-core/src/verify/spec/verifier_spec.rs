@@ -6,12 +6,13 @@ use serde::de::{Deserialize, Deserializer};
 
 #[cfg(feature = "introspection")]
 use super::introspection::IntrospectionSpec;
-use super::sections::{ApiKeySpec, BasicSpec, IssuerSpec};
+use super::issuer::IssuerSpec;
+use super::sections::{ApiKeySpec, BasicSpec};
 use crate::Clock;
 use crate::config::{At, Lookup, Node, Notes, Reader};
 use crate::error::{ConfigError, ConfigErrorKind, ConfigErrors, ConfigMistake};
 use crate::http::{Dangerous, HttpClient};
-use crate::verify::{ApiKeyVerifier, BasicVerifier, JwtVerifier, Verifier};
+use crate::verify::{ApiKeyVerifier, BasicVerifier, Verifier};
 
 /// Whose credentials are accepted, as an operator describes it: a part of a service's own configuration, in TOML, JSON
 /// or anything else that serde reads.
@@ -25,8 +26,13 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, JwtVerifier, Verifier};
 ///     [[issuer]]
 ///     url = "https://login.example.com"
 ///     audience = ["orders"]
-///     profile = "rfc9068"                  # or "generic"
+///     profile = "rfc9068"                  # or "generic", or a preset's name
 ///     algorithms = ["RS256", "ES256"]      # default: every asymmetric one
+///
+///     [[issuer]]
+///     profile = "entra-v2"
+///     tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+///     audience = "6e74172b-be56-4843-9ff4-e66a39bb12e3"
 ///
 ///     [[basic]]
 ///     user = "batch"
@@ -45,13 +51,17 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, JwtVerifier, Verifier};
 /// | key | meaning |
 /// |---|---|
 /// | `realm` | the realm of every challenge; default `api` |
-/// | `issuer[].url` | the issuer, exactly as it writes its `iss` |
+/// | `issuer[].url` | the issuer, exactly as it writes its `iss`; with an open part, `https://login.example.com/{tenant}`, every issuer of that shape that `only` names |
+/// | `issuer[].only` | what may stand in the open part, a text or a list; `*` for anything, see [`TrustedIssuers::any`](crate::TrustedIssuers::any) |
 /// | `issuer[].jwks_url` | where its keys are; default: where its metadata says |
 /// | `issuer[].audience` | our names, a text or a list |
-/// | `issuer[].profile` | `rfc9068` (default) or `generic` |
-/// | `issuer[].algorithms` | default: every asymmetric one |
-/// | `issuer[].scope_claims` | which claims may hold the scopes; default `scope`, then `scp` |
-/// | `issuer[].roles_claim` | which claim holds the roles: a name or a JSON pointer |
+/// | `issuer[].profile` | `rfc9068` (default), `generic`, or the name of a [preset](crate::Preset), whose parameters are keys too: they make the URL, unless it is written |
+/// | `issuer[].algorithms` | default: those of the preset, or every asymmetric one |
+/// | `issuer[].scope_claims` | which claims may hold the scopes; default: as the preset has it, or `scope`, then `scp` |
+/// | `issuer[].roles_claim` | which claims hold the roles, a text or a list: names or JSON pointers |
+/// | `issuer[].role_map` | a table: what a role of a token is called here, a text or a list |
+/// | `issuer[].subject_claim`, `.client_id_claim` | which claims may hold the subject and the client, a text or a list |
+/// | `issuer[].require` | a table: what a claim must be, a text or a list of alternatives |
 /// | `introspection[]` | where tokens are looked up that are no JWTs of these issuers (RFC 7662); feature `introspection` |
 /// | `.url` | the endpoint |
 /// | `.issuer` | whose metadata names the endpoint if there is no `url`, and whose tokens it knows |
@@ -145,7 +155,7 @@ impl VerifierSpec {
         self
     }
 
-    /// Fetches metadata and keys by `http`; see [`JwtVerifier::http_client`].
+    /// Fetches metadata and keys by `http`; see [`JwtVerifier::http_client`](crate::JwtVerifier::http_client).
     pub fn http_client(mut self, http: HttpClient) -> Self {
         self.http = Some(http);
         self
@@ -172,7 +182,7 @@ impl VerifierSpec {
     ///
     /// # Errors
     /// Every mistake there is: keys that do not exist, values of the wrong type, secrets that cannot be read, and
-    /// whatever the parts find wrong; see [`JwtVerifier::build`], [`BasicVerifier::build`] and
+    /// whatever the parts find wrong; see [`JwtVerifier::build`](crate::JwtVerifier::build), [`BasicVerifier::build`] and
     /// [`ApiKeyVerifier::build`].
     pub fn build(mut self) -> Result<Verifier, ConfigErrors> {
         let mut mistakes = std::mem::take(&mut self.mistakes);
@@ -205,20 +215,7 @@ impl VerifierSpec {
     }
 
     fn issuer(&self, spec: &IssuerSpec) -> Result<Verifier, ConfigError> {
-        let mut builder = JwtVerifier::issuer(&spec.url)?
-            .profile(spec.profile)
-            .scope_claims(&spec.scope_claims)
-            .clock(self.clock.clone());
-        builder = spec.audience.iter().fold(builder, JwtVerifier::audience);
-        if !spec.algorithms.is_empty() {
-            builder = builder.algorithms(spec.algorithms.iter().copied());
-        }
-        if let Some(url) = &spec.jwks_url {
-            builder = builder.jwks_uri(url);
-        }
-        if let Some(claim) = &spec.roles_claim {
-            builder = builder.roles_claim(claim);
-        }
+        let mut builder = spec.describe()?.clock(self.clock.clone());
         if let Some(realm) = &self.read.realm {
             builder = builder.realm(realm);
         }
@@ -356,7 +353,7 @@ fn each<T>(reader: &Reader<'_>, name: &'static str, read: impl Fn(&Reader<'_>) -
 }
 
 impl Dangerous<VerifierSpec> {
-    /// Allows plain `http` to `origin`; see the same option of [`JwtVerifier`].
+    /// Allows plain `http` to `origin`; see the same option of [`JwtVerifier`](crate::JwtVerifier).
     ///
     /// # Security
     /// Whoever can answer for that origin makes the keys, and with them every token.
