@@ -1,4 +1,4 @@
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
 use tower_auth::core::{IncomingRequest, Policy};
 
 use crate::config::RuleSpec;
@@ -13,9 +13,6 @@ pub(crate) struct Rules {
     /// Paths that begin so need no credential, unless a rule is about them.
     open: Vec<String>,
 }
-
-/// Headers by which some servers let a request say that it means another method.
-const OTHER_METHOD: &[&str] = &["x-http-method-override", "x-http-method", "x-method-override"];
 
 impl Rules {
     pub(crate) fn new(rules: Vec<RuleSpec>, open: Vec<String>) -> Self {
@@ -40,13 +37,6 @@ impl Rules {
     /// Whether any rule is about a path, whatever the method.
     pub(crate) fn is_about(&self, path: &str) -> bool {
         self.rules.iter().any(|rule| covers(&rule.path, path))
-    }
-
-    /// Takes away what could make another method of the one that was looked at.
-    pub(crate) fn remove_other_methods(&self, headers: &mut HeaderMap) {
-        if self.rules.iter().any(|rule| !rule.methods.is_empty()) {
-            OTHER_METHOD.iter().for_each(|name| drop(headers.remove(*name)));
-        }
     }
 
     fn about(&self, method: &Method, path: &str) -> impl Iterator<Item = &RuleSpec> {
