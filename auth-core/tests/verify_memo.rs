@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tower_auth_core::jose::{JwkSet, SigningKey};
-use tower_auth_core::{Clock, JwtVerifier, RejectionKind, TimeSource, Verified, Verifier};
+use tower_auth_core::{BasicVerifier, Clock, JwtVerifier, RejectionKind, TimeSource, Verified, Verifier};
 use tower_auth_testing::TestClock;
 
 use self::verify_support::*;

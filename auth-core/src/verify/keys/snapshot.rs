@@ -37,7 +37,14 @@ pub(super) enum Age {
 impl Snapshot {
     pub(super) fn new(keys: JwkSet, generation: Generation, clock: &Clock, limits: &Limits, random: f64) -> Self {
         let ahead = limits.max_age.mul_f64(0.75 + 0.15 * random);
-        Self { keys, generation, distrusted: AtomicBool::new(false), fetched: clock.now(), fetched_wall: clock.wall(), ahead }
+        Self {
+            keys,
+            generation,
+            distrusted: AtomicBool::new(false),
+            fetched: clock.now(),
+            fetched_wall: clock.wall(),
+            ahead,
+        }
     }
 
     pub(super) fn distrust(&self) {

@@ -103,7 +103,9 @@ impl Store {
     pub(super) fn serves(&self, generation: Generation, wall: SystemTime) -> bool {
         let now = self.clock.now();
         let guard = self.snapshot.load();
-        let Some(snapshot) = guard.as_deref().filter(|snapshot| snapshot.generation == generation && !snapshot.is_distrusted()) else {
+        let Some(snapshot) =
+            guard.as_deref().filter(|snapshot| snapshot.generation == generation && !snapshot.is_distrusted())
+        else {
             return false;
         };
         match snapshot.age(now, wall, &self.limits) {
