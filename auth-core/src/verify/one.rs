@@ -139,6 +139,8 @@ impl One {
         if let Some(memo) = &self.0.memo {
             memo.clear();
         }
+        #[cfg(feature = "jwt")]
+        self.0.parts.jwt.forget();
         #[cfg(feature = "introspection")]
         self.0.parts.opaque.forget();
         #[cfg(feature = "password-hash")]
