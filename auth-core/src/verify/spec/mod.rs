@@ -1,5 +1,6 @@
 //! Descriptions of the callers that a service accepts, as its operator writes them.
 
+mod bound;
 #[cfg(feature = "introspection")]
 mod introspection;
 mod issuer;

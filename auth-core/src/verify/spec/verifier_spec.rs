@@ -4,6 +4,9 @@ use std::path::Path;
 use http::HeaderName;
 use serde::de::{Deserialize, Deserializer};
 
+use super::bound::CertificateHeaderSpec;
+#[cfg(feature = "dpop")]
+use super::bound::DpopSpec;
 #[cfg(feature = "introspection")]
 use super::introspection::IntrospectionSpec;
 use super::issuer::IssuerSpec;
@@ -62,6 +65,8 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, Verifier};
 /// | `issuer[].role_map` | a table: what a role of a token is called here, a text or a list |
 /// | `issuer[].subject_claim`, `.client_id_claim` | which claims may hold the subject and the client, a text or a list |
 /// | `issuer[].require` | a table: what a claim must be, a text or a list of alternatives |
+/// | `issuer[].leeway` | how far clocks may be apart; default 60 s |
+/// | `issuer[].memo`, `.memo_capacity`, `.memo_digests_only` | how long verdicts are remembered (0: not at all), how many, and whether as digests |
 /// | `introspection[]` | where tokens are looked up that are no JWTs of these issuers (RFC 7662); feature `introspection` |
 /// | `.url` | the endpoint |
 /// | `.issuer` | whose metadata names the endpoint if there is no `url`, and whose tokens it knows |
@@ -79,6 +84,13 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, Verifier};
 /// | `basic[].user`, `.password` | a user, and where the password is: `{ env = … }`, `{ file = … }` or `{ value = … }` |
 /// | `api_key[].id`, `.digest` | an API key by its SHA-256, see [`ApiKeyVerifier::digest`] |
 /// | `api_key_header` | the header that API keys are in; default `X-API-Key` |
+/// | `dpop.base_url` | the URL that clients know this service by, a text or a list: tokens with DPoP proofs are accepted (RFC 9449); feature `dpop` |
+/// | `.required`, `.require_nonce` | true: no token without a proof, or proof without a nonce, is accepted |
+/// | `.algorithms`, `.max_age`, `.leeway`, `.nonce_lifetime`, `.replay_capacity` | as the options of `DpopProofs` |
+/// | `.nonce_secret` | where the secret is that all replicas make nonces with |
+/// | `certificate_header.form` | the header that a proxy passes its client's certificate on in (RFC 8705): `client_cert` (default), `escaped_pem` or `envoy` |
+/// | `.name` | of `escaped_pem`: the header's name |
+/// | `.trusted_proxies` | the networks of such proxies; of nobody else the header counts |
 ///
 /// Unknown keys are mistakes. All mistakes are found by [`build`](Self::build), at once.
 #[must_use = "a description does nothing before `build`"]
@@ -104,6 +116,9 @@ struct Sections {
     users: Vec<BasicSpec>,
     api_keys: Vec<ApiKeySpec>,
     api_key_header: Option<String>,
+    #[cfg(feature = "dpop")]
+    dpop: Option<DpopSpec>,
+    certificate_header: Option<CertificateHeaderSpec>,
 }
 
 impl VerifierSpec {
@@ -203,8 +218,13 @@ impl VerifierSpec {
         verifiers.extend(self.users(&mut mistakes));
         verifiers.extend(self.api_keys(&mut mistakes));
         let error = match Verifier::any_of(verifiers) {
-            Ok(verifier) if mistakes.is_empty() => return Ok(verifier),
-            Ok(_) => None,
+            Ok(verifier) => {
+                let verifier = self.bound(verifier, &mut mistakes);
+                if mistakes.is_empty() {
+                    return Ok(verifier);
+                }
+                None
+            }
             Err(error) => Some(error),
         };
         // That nothing is left after mistakes is no news.
@@ -246,6 +266,26 @@ impl VerifierSpec {
         match &self.read.realm {
             Some(realm) => verifier.realm(realm).build(),
             None => verifier.build(),
+        }
+    }
+
+    /// Adds what tokens may be bound to.
+    fn bound(&self, verifier: Verifier, mistakes: &mut Vec<ConfigMistake>) -> Verifier {
+        #[cfg(feature = "dpop")]
+        let verifier = match &self.read.dpop {
+            Some(spec) => {
+                changed(verifier, &spec.at, mistakes, |verifier| match spec.describe(self.env.as_deref())? {
+                    Some(proofs) => verifier.with_dpop(proofs.clock(self.clock.clone())),
+                    None => Ok(verifier),
+                })
+            }
+            None => verifier,
+        };
+        match &self.read.certificate_header {
+            Some(spec) => {
+                changed(verifier, &spec.at, mistakes, |verifier| verifier.with_certificate_header(spec.describe()?))
+            }
+            None => verifier,
         }
     }
 
@@ -316,6 +356,16 @@ impl VerifierSpec {
                 let message = "this program was built without introspection (the feature `introspection`)";
                 reader.mistake("introspection", ConfigError::new(ConfigErrorKind::InvalidOption, message));
             }
+            #[cfg(feature = "dpop")]
+            {
+                read.dpop = one(&reader, "dpop", &notes, |section| Some(DpopSpec::read(section)));
+            }
+            #[cfg(not(feature = "dpop"))]
+            if reader.has("dpop") {
+                let message = "this program was built without DPoP (the feature `dpop`)";
+                reader.mistake("dpop", ConfigError::new(ConfigErrorKind::InvalidOption, message));
+            }
+            read.certificate_header = one(&reader, "certificate_header", &notes, CertificateHeaderSpec::read);
             for other in others {
                 reader.has(other);
             }
@@ -340,6 +390,35 @@ impl VerifierSpec {
             plaintext: Vec::new(),
         }
     }
+}
+
+/// What `change` makes of `verifier`; after a mistake what it was.
+fn changed(
+    verifier: Verifier,
+    at: &At,
+    mistakes: &mut Vec<ConfigMistake>,
+    change: impl FnOnce(Verifier) -> Result<Verifier, ConfigError>,
+) -> Verifier {
+    match change(verifier.clone()) {
+        Ok(changed) => changed,
+        Err(error) => {
+            mistakes.push(at.mistake(error));
+            verifier
+        }
+    }
+}
+
+/// A table, read by `read`.
+fn one<T>(
+    reader: &Reader<'_>,
+    name: &'static str,
+    notes: &Notes,
+    read: impl Fn(&Reader<'_>) -> Option<T>,
+) -> Option<T> {
+    let section = Reader::new(reader.at_key(name), reader.get(name)?, notes)?;
+    let one = read(&section);
+    section.finish();
+    one
 }
 
 /// The tables of a list, each read by `read`.
