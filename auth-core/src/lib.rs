@@ -39,7 +39,7 @@
 //! | `jwt` | yes | the module `jose`: signed tokens and their keys |
 //! | `password-hash` | no | `PasswordHash`, and users of `BasicVerifier` with a hash: listed, in htpasswd files, looked up |
 //! | `introspection` | no | `IntrospectionVerifier`: callers whose tokens are looked up at their authorization server (RFC 7662) |
-//! | `dpop` | no | `DpopKey`: tokens that are bound to a key (RFC 9449) |
+//! | `dpop` | no | `DpopKey` and `DpopProofs`: tokens that are bound to a key (RFC 9449), on both sides |
 //! | `sign-hmac` | no | `HmacSigner`: an HMAC over parts of the request |
 //! | `sign-aws` | no | `AwsSigner`: AWS Signature Version 4 |
 //! | `metrics` | no | counters and gauges of the caches |

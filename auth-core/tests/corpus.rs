@@ -1,6 +1,12 @@
 //! Replays what fuzzing has found worth keeping: the small corpus of each target, and every input that once failed.
 //! `scripts/fuzz` is what looks for more.
-#![cfg(all(feature = "dpop", feature = "provider", feature = "spec"))]
+#![cfg(all(
+    feature = "dpop",
+    feature = "introspection",
+    feature = "password-hash",
+    feature = "provider",
+    feature = "spec"
+))]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::path::Path;
@@ -32,6 +38,24 @@ fn every_kept_authorization_field_is_judged_by_its_one_credential() {
 #[test]
 fn every_kept_challenge_is_read_as_it_is_written() {
     replay("challenge", targets::challenge::run);
+}
+
+// R9449-4.3a, R9449-4.3b, THREAT-V10
+#[test]
+fn every_kept_proof_is_accepted_once_by_the_rules_and_for_its_own_request() {
+    replay("dpop", targets::dpop::run);
+}
+
+// THREAT-V13, THREAT-L1
+#[test]
+fn every_kept_password_file_is_read_whole_or_its_mistakes_are_told_without_secrets() {
+    replay("htpasswd", targets::htpasswd::run);
+}
+
+// R7662-2.2a, THREAT-K4, THREAT-V16
+#[test]
+fn every_kept_introspection_answer_is_a_verdict_by_the_rules_or_none() {
+    replay("introspection", targets::introspection::run);
 }
 
 // R7517-4a, R7517-5a, THREAT-A5, THREAT-V2

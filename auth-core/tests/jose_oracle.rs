@@ -43,13 +43,16 @@ fn what_we_sign_the_other_verifies_and_nothing_near_it() {
 fn both_say_the_same_of_many_tokens() {
     let mut random = fastrand::Rng::with_seed(7519);
     let (mut accepted, mut refused, mut stricter) = (0, 0, 0);
-    for algorithm in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256] {
+    let algorithms = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256];
+    for (algorithm, profile) in
+        algorithms.into_iter().flat_map(|one| [(one, Profile::Generic), (one, Profile::Rfc9068)])
+    {
         let (signer, stranger) = (signer(algorithm), SigningKey::generate(algorithm).unwrap());
-        let (verifier, key, rules) = (verifier(&signer), oracle_key(&signer), rules(algorithm));
-        for _ in 0..2_000 {
+        let (verifier, key, rules) = (verifier(&signer, profile), oracle_key(&signer), rules(algorithm));
+        for _ in 0..1_200 {
             let mut is_strict = false;
-            let header = pick(&header_choices(algorithm), &mut random, &mut is_strict);
-            let claims = pick(&claim_choices(), &mut random, &mut is_strict);
+            let header = pick(&header_choices(algorithm, profile), &mut random, &mut is_strict);
+            let claims = pick(&claim_choices(profile), &mut random, &mut is_strict);
             let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(&header), URL_SAFE_NO_PAD.encode(&claims));
             let signature = URL_SAFE_NO_PAD.encode(signer.sign_bytes(input.as_bytes()).unwrap());
             let token = match random.u8(..24) {
@@ -60,7 +63,9 @@ fn both_say_the_same_of_many_tokens() {
                 4 => format!("{input}A.{signature}"),
                 _ => format!("{input}.{signature}"),
             };
-            let ours = verifier.verify_credential(IncomingCredential::bearer(&token)).into_result();
+            let credential = IncomingCredential::bearer(&token);
+            let ours = verifier.verify_credential(credential).into_result();
+            assert_eq!(verifier.verify_credential(credential).into_result().is_ok(), ours.is_ok(), "remembered or not");
             let theirs = decode::<Value>(&token, &key, &rules);
             let shown = format!("{header} {claims}: {ours:?}, {theirs:?}");
             match (ours.is_ok(), theirs.is_ok()) {
@@ -82,14 +87,14 @@ fn signer(algorithm: Algorithm) -> SigningKey {
     }
 }
 
-fn verifier(signer: &SigningKey) -> Verifier {
+fn verifier(signer: &SigningKey, profile: Profile) -> Verifier {
     let builder = if signer.algorithm().is_symmetric() {
         JwtVerifier::shared_secret(ISSUER, signer.algorithm(), &Secret::from(SECRET)).unwrap()
     } else {
         let keys: JwkSet = [signer.verifying_key(Some("k1")).unwrap()].into_iter().collect();
         JwtVerifier::issuer(ISSUER).unwrap().jwks(keys)
     };
-    builder.audience("orders").profile(Profile::Generic).build().unwrap()
+    builder.audience("orders").profile(profile).build().unwrap()
 }
 
 fn oracle_key(signer: &SigningKey) -> DecodingKey {
@@ -141,11 +146,17 @@ fn and_strict(mut choices: Vec<Choice>, values: &[&str]) -> Vec<Choice> {
     choices
 }
 
-fn header_choices(algorithm: Algorithm) -> Vec<(&'static str, Vec<Choice>)> {
+/// The other knows no types of tokens.
+fn header_choices(algorithm: Algorithm, profile: Profile) -> Vec<(&'static str, Vec<Choice>)> {
     let own = format!("{:?}", algorithm.name());
+    let types = if profile == Profile::Generic {
+        and_strict(both(&["\"JWT\"", "", "\"jwt\""]), &["\"at+jwt\"", "\"logout+jwt\"", "\"\""])
+    } else {
+        and_strict(both(&["\"at+jwt\"", "\"application/AT+JWT\""]), &["\"JWT\"", "", "\"dpop+jwt\"", "\"at+jwt \""])
+    };
     vec![
         ("alg", both(&[&own, "\"none\"", "\"HS512\"", "\"RS256\"", "\"es256\"", "", "1", "null"])),
-        ("typ", and_strict(both(&["\"JWT\"", "", "\"jwt\""]), &["\"at+jwt\"", "\"logout+jwt\"", "\"\""])),
+        ("typ", types),
         ("kid", and_strict(both(&["\"k1\"", ""]), &["\"k2\"", "\"\""])),
         ("crit", and_strict(both(&[""]), &["[\"exp\"]", "[]"])),
         // The other takes texts alone for members it does not know.
@@ -154,8 +165,13 @@ fn header_choices(algorithm: Algorithm) -> Vec<(&'static str, Vec<Choice>)> {
 }
 
 /// Times are far enough from every limit that it does not matter how long the test takes.
-fn claim_choices() -> Vec<(&'static str, Vec<Choice>)> {
+fn claim_choices(profile: Profile) -> Vec<(&'static str, Vec<Choice>)> {
     let now = now();
+    // The first choice is the one that is there mostly; the other asks for none of these.
+    let demanded = |value: &str| match profile {
+        Profile::Generic => and_strict(both(&["", value]), &["1", "null"]),
+        _ => and_strict(both(&[value]), &["", "\"\"", "1", "null"]),
+    };
     let [later, soon, lately, before] = [now + 600, now + 20, now - 20, now - 600].map(|time| time.to_string());
     let [text, fraction] = [format!("\"{later}\""), format!("{later}.5")];
     let [own, slash, upper, list] =
@@ -173,7 +189,12 @@ fn claim_choices() -> Vec<(&'static str, Vec<Choice>)> {
         ),
         ("exp", and_strict(both(&[&later, &fraction, &soon, &lately, &before, "0", ""]), &[&text, "null", "1e300"])),
         ("nbf", and_strict(both(&["", &before, &lately, &soon, &later]), &[&text, "null"])),
-        ("iat", and_strict(both(&["", &before, &lately]), &[&later, &text])),
+        ("iat", {
+            let none = if profile == Profile::Generic { both(&[""]) } else { and_strict(both(&[&lately]), &[""]) };
+            and_strict([none, both(&[&before, &lately])].concat(), &[&later, &text])
+        }),
+        ("client_id", demanded("\"web\"")),
+        ("jti", demanded("\"5f3c\"")),
         ("nonce", and_strict(both(&[""]), &["\"n\""])),
         ("cnf", and_strict(both(&[""]), &["{\"jkt\":\"x\"}", "{}"])),
         ("x", and_strict(both(&["", "1", "[true,{}]"]), &["{\"a\":1,\"\\u0061\":2}"])),

@@ -68,6 +68,19 @@ fn a_wall_clock_that_jumps_ahead_ends_what_has_expired_by_it() {
     assert_eq!(verifier.try_verify(&bearer(&token)).unwrap_err().kind(), RejectionKind::Expired);
 }
 
+// THREAT-K3, THREAT-A7
+#[test]
+fn a_wall_clock_that_jumps_back_ends_what_is_not_valid_yet_by_it() {
+    let (time, key) = (TestClock::new(), es256());
+    let verifier = fixed(&key, &time).build().unwrap();
+    let token = token(&key, &claims());
+    let first = accept(&verifier, &token);
+    time.wall_back(Duration::from_secs(60));
+    assert!(is_remembered(&first, &accept(&verifier, &token)), "within the leeway");
+    time.wall_back(Duration::from_secs(1));
+    assert_eq!(verifier.try_verify(&bearer(&token)).unwrap_err().kind(), RejectionKind::NotYetValid);
+}
+
 // THREAT-K2
 #[test]
 fn the_whole_token_decides_and_no_part_of_it() {

@@ -123,7 +123,10 @@ digest = "md5:00"
         "issuer[1].url: the key is missing",
         "line 11: issuer[1].audience: the value is not a text or a list of texts",
         "line 15: basic[0].password: a secret is not written in place",
-        "line 19: basic[1].password_hash: password hashes are not read",
+        #[cfg(feature = "password-hash")]
+        "line 19: basic[1].password_hash: the secret file /run/secrets/batch.phc cannot be read",
+        #[cfg(not(feature = "password-hash"))]
+        "line 19: basic[1].password_hash: this program was built without password hashes",
         r#"the digest of the API key "partner-1""#,
         "issuer[0]: the audience is missing",
     ] {
@@ -177,6 +180,233 @@ fn plain_http_needs_a_switch_in_the_program() {
 fn a_description_does_not_show_its_secrets() {
     let shown = format!("{:?}", VerifierSpec::from_toml(&text()));
     assert!(shown.contains("BATCH_PASSWORD") && !shown.contains("sentinel"), "{shown}");
+}
+
+#[test]
+fn an_api_key_has_an_owner_and_an_end_and_must_begin_as_is_said() {
+    use std::time::Duration;
+
+    use tower_auth_core::NewApiKey;
+
+    let (old, new, foreign) = (
+        NewApiKey::generate("acme").unwrap(),
+        NewApiKey::generate("acme").unwrap(),
+        NewApiKey::generate("other").unwrap(),
+    );
+    let text = format!(
+        r#"
+api_key_header = "X-Partner-Key"
+api_key_prefix = "acme"
+
+[[api_key]]
+id = "{}"
+digest = "{}"
+subject = "partner-1"
+scopes = ["orders:read", "orders:write"]
+roles = "partner"
+not_after = 2026-01-01T00:01:00Z
+
+[[api_key]]
+id = "{}"
+digest = "{}"
+subject = "partner-1"
+scopes = "orders:read"
+not_after = "2026-01-31T00:00:00+01:00"
+
+[[api_key]]
+id = "{}"
+digest = "{}"
+"#,
+        old.id(),
+        old.digest(),
+        new.id(),
+        new.digest(),
+        foreign.id(),
+        foreign.digest(),
+    );
+    let time = TestClock::new();
+    let verifier = VerifierSpec::from_toml(&text).clock(time.clock()).build().unwrap();
+    let verdict = |key: &NewApiKey| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("x-partner-key", key.secret().expose_secret().parse().unwrap());
+        verifier.try_verify(&headers).map_err(|refusal| refusal.code())
+    };
+    let verified = verdict(&old).unwrap();
+    assert_eq!((verified.subject(), verified.client_id()), ("partner-1", Some(old.id())));
+    assert!(verified.has_scope("orders:write") && verified.has_role("partner"));
+    let verified = verdict(&new).unwrap();
+    assert!(
+        verified.subject() == "partner-1" && verified.has_scope("orders:read") && !verified.has_scope("orders:write")
+    );
+    assert_eq!(verdict(&foreign).unwrap_err(), "rejection.unknown_api_key", "of another prefix");
+    time.tick(Duration::from_secs(61));
+    assert_eq!(verdict(&old).unwrap_err(), "rejection.expired");
+    assert!(verdict(&new).is_ok());
+}
+
+#[test]
+fn mistakes_of_api_keys_are_shown_at_their_places() {
+    let found = mistakes(VerifierSpec::from_toml(
+        r#"
+[[api_key]]
+id = "a"
+digest = "sentinel"
+
+[[api_key]]
+id = "b"
+digest = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+not_after = 2027-01-01
+scopes = ["orders:read", "\"sentinel\""]
+
+[[api_key]]
+id = "c"
+digest = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+not_after = "tomorrow"
+subjekt = "x"
+"#,
+    ));
+    for expected in [
+        r#"line 2: api_key[0]: the digest of the API key "a""#,
+        "line 9: api_key[1].not_after: the value is not a date and time with an offset",
+        "line 10: api_key[1].scopes: ",
+        "line 15: api_key[2].not_after: the value is not a date and time with an offset",
+        r#"line 16: api_key[2].subjekt: unknown key; did you mean "subject"?"#,
+        r#"line 2: api_key[0]: the API keys "b" and "c" are the same key"#,
+    ] {
+        assert!(found.iter().any(|line| line.contains(expected)), "{expected}\nnot in\n{}", found.join("\n"));
+    }
+    assert_eq!(found.len(), 6, "{}", found.join("\n"));
+}
+
+#[cfg(feature = "password-hash")]
+mod password_hash {
+    use tower_auth_core::{PasswordCost, PasswordHash};
+
+    use super::*;
+
+    fn hash(password: &str) -> String {
+        let cost = PasswordCost::argon2id(8, 1, 1).unwrap();
+        PasswordHash::hash_with(&Secret::from(password), cost).unwrap().expose_hash().to_owned()
+    }
+
+    /// A file with this content, which is gone at the end.
+    struct File(std::path::PathBuf);
+
+    impl File {
+        fn new(name: &str, content: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("tower-auth-spec-{}-{name}", std::process::id()));
+            std::fs::write(&path, content).unwrap();
+            Self(path)
+        }
+
+        fn path(&self) -> std::path::Display<'_> {
+            self.0.display()
+        }
+    }
+
+    impl Drop for File {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    // R7617-4a
+    #[tokio::test]
+    async fn users_have_hashes_in_files_and_variables_or_stand_in_a_password_file() {
+        let (one, many) =
+            (File::new("one", &format!("{}\n", hash("p"))), File::new("many", &format!("filed:{}\n", hash("r"))));
+        let weak = File::new("weak", "weak:{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=\n");
+        let text = |file: &File| {
+            format!(
+                r#"
+htpasswd = {{ file = "{}", dangerous_allow_weak_hashes = true }}
+
+[[basic]]
+user = "batch"
+password_hash = {{ file = "{}" }}
+subject = "user-17"
+scopes = "orders:read"
+roles = ["operator"]
+
+[[basic]]
+user = "ops"
+password_hash = {{ env = "OPS_HASH" }}
+
+[[basic]]
+user = "plain"
+password = {{ value = "s" }}
+"#,
+                file.path(),
+                one.path(),
+            )
+        };
+        let ops = hash("q");
+        let build = |text: &str| {
+            let ops = ops.clone();
+            VerifierSpec::from_toml(text).env(move |name| (name == "OPS_HASH").then(|| ops.clone())).build().unwrap()
+        };
+        let verdict = async |verifier: &tower_auth_core::Verifier, user: &str, password: &str| {
+            let headers = authorization(Basic::new(user, password).unwrap().header_text().expose_secret());
+            verifier.verify(&headers).await.map_err(|refusal| refusal.code())
+        };
+        let verifier = build(&text(&many));
+        let batch = verdict(&verifier, "batch", "p").await.unwrap();
+        assert!(batch.subject() == "user-17" && batch.has_scope("orders:read") && batch.has_role("operator"));
+        for (user, password) in [("ops", "q"), ("filed", "r"), ("plain", "s")] {
+            assert_eq!(verdict(&verifier, user, password).await.unwrap().subject(), user);
+            assert_eq!(verdict(&verifier, user, "x").await.unwrap_err(), "rejection.bad_password");
+        }
+        assert!(verdict(&build(&text(&weak)), "weak", "correct horse").await.is_ok());
+        let alone = build(&format!("htpasswd.file = \"{}\"", many.path()));
+        assert!(verdict(&alone, "filed", "r").await.is_ok());
+    }
+
+    // R7617-4a
+    #[test]
+    fn mistakes_of_hashes_are_shown_at_their_places() {
+        let file = File::new("bad", "a:{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=\nb:sentinel\n");
+        let found = mistakes(VerifierSpec::from_toml(&format!(
+            r#"
+[htpasswd]
+file = "{}"
+weak = true
+
+[[basic]]
+user = "a"
+password_hash = {{ value = "sentinel" }}
+
+[[basic]]
+user = "b"
+password_hash = "sentinel"
+
+[[basic]]
+user = "c"
+password_hash = {{ value = "$2y$31$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e" }}
+password = {{ value = "sentinel" }}
+
+[[basic]]
+user = "d"
+password = {{ value = "sentinel" }}
+roles = "operator"
+"#,
+            file.path(),
+        )));
+        for expected in [
+            "line 3: htpasswd.file: the password file",
+            "line 1: the SHA-1 hash cannot be used",
+            "line 2: the text is no password hash",
+            "line 4: htpasswd.weak: unknown key",
+            "line 8: basic[0].password_hash: the text is no password hash",
+            "line 12: basic[1].password_hash: a secret is not written in place",
+            "line 16: basic[2].password_hash: the bcrypt hash cannot be used: its cost must be 4 to 16",
+            "line 17: basic[2].password: a user has a `password` or a `password_hash`, not both",
+            "line 22: basic[3].roles: only a user with a `password_hash` can have it",
+        ] {
+            assert!(found.iter().any(|line| line.contains(expected)), "{expected}\nnot in\n{}", found.join("\n"));
+        }
+        assert_eq!(found.len(), 7, "{}", found.join("\n"));
+        assert!(!found.join("").contains("sentinel"), "{}", found.join("\n"));
+    }
 }
 
 // THREAT-V8

@@ -504,3 +504,19 @@ async fn a_host_that_the_token_names_must_be_public_unless_that_was_opened() {
     let told = explain(fixed, "https://127.0.0.1:9/a").await;
     assert!(!told.contains("transport.forbidden"), "the host is the operator's choice: {told}");
 }
+
+// THREAT-A2
+#[tokio::test]
+async fn an_issuer_that_makes_room_while_its_keys_come_is_not_forgotten_by_who_waits() {
+    let (web, time) = (Web::default(), TestClock::new());
+    let url = |n: usize| format!("https://login.example.com/t{n}");
+    let keys: Vec<_> = (0..3).map(|n| web.issuer(&url(n))).collect();
+    let verifier = builder(matching().any().limit(1), &web, &time).build().unwrap();
+    let tokens: Vec<_> = keys.iter().enumerate().map(|(n, key)| token(key, &of(&url(n)))).collect();
+    // All of them wait before the first keys are there.
+    let waiting: Vec<_> = tokens.iter().map(|token| verifier.verify(&bearer(token))).collect();
+    for verification in waiting {
+        assert!(verification.is_waiting());
+        assert!(verification.await.is_ok());
+    }
+}

@@ -44,6 +44,8 @@ async fn verdict(parts: &mut Parts, verifier: &Verifier, scheme: Option<Scheme>)
     if let Some(verified) = known(parts, verifier) {
         return if is_other(verified.scheme()) { Err(another_kind(verifier)) } else { Ok(verified.clone()) };
     }
+    #[cfg(feature = "tokio")]
+    crate::peer::remember_peer(&mut parts.extensions);
     let verification = match verifier.credential(incoming(parts)) {
         // Told before it is verified: no password is hashed for a route that takes none.
         Ok(credential) if is_other(credential.scheme()) => return Err(another_kind(verifier)),

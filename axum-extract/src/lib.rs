@@ -128,8 +128,12 @@
 //! |---|---|---|
 //! | `jwt` | yes | [`Bearer`] and [`Scoped`], for access tokens that are JWTs |
 //! | `http` | yes | the HTTP client that fetches an issuer's keys |
+//! | `tokio` | yes | the address of the peer, from axum's `ConnectInfo` |
+//! | `dpop` | no | tokens that are bound to a key (RFC 9449) |
+//! | `tls` | no | `TlsListener`: connections over TLS, for tokens that are bound to a client certificate (RFC 8705) |
 //! | `oauth` | no | in [`core`]: the OAuth client, for services that call others |
 //! | `introspection` | no | in [`core`]: `IntrospectionVerifier`, for tokens that their authorization server is asked about |
+//! | `dpop` | no | in [`core`]: `DpopProofs`, for tokens that are bound to a key of their client |
 //! | `spec` | no | in [`core`]: `VerifierSpec`, a verifier described in a configuration file |
 //! | `metrics` | no | counters of verifications and key fetches |
 #![forbid(unsafe_code)]
@@ -143,8 +147,11 @@ mod authenticate;
 mod basic;
 #[cfg(feature = "jwt")]
 mod bearer;
+#[cfg(feature = "jwt")]
 pub mod guide;
 mod identity;
+#[cfg(feature = "tokio")]
+mod peer;
 mod permitted;
 mod rejection;
 mod resource_metadata;
@@ -153,6 +160,8 @@ mod scoped;
 mod state;
 #[cfg(feature = "jwt")]
 mod subject_token;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::api_key::ApiKey;
 pub use self::auth::Auth;
@@ -160,6 +169,8 @@ pub use self::basic::Basic;
 #[cfg(feature = "jwt")]
 pub use self::bearer::Bearer;
 pub use self::identity::Identity;
+#[cfg(feature = "tokio")]
+pub use self::peer::with_peer;
 pub use self::permitted::{Permitted, RequiredPolicy};
 pub use self::rejection::AuthRejection;
 pub use self::resource_metadata::resource_metadata_routes;
@@ -168,6 +179,8 @@ pub use self::scoped::{RequiredScope, Scoped};
 pub use self::state::HasVerifier;
 #[cfg(feature = "jwt")]
 pub use self::subject_token::SubjectToken;
+#[cfg(feature = "tls")]
+pub use self::tls::{TlsListener, TlsPeer};
 
 /// The snippets of the README, compiled.
 #[cfg(all(doctest, feature = "http", feature = "jwt"))]

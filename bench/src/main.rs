@@ -12,8 +12,10 @@
 
 mod measure;
 mod outgoing;
+mod repeat_login;
 
 fn main() {
     println!("{:<62} {:>9} {:>7} {:>9} {:>7}", "case", "1t ns", "ratio", "2t ns", "ratio");
     outgoing::run();
+    repeat_login::run();
 }

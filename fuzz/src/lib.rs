@@ -5,6 +5,9 @@
 
 pub mod authorization;
 pub mod challenge;
+pub mod dpop;
+pub mod htpasswd;
+pub mod introspection;
 pub mod jwk_set;
 pub mod jws;
 pub mod specs;

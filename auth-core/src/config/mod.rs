@@ -8,6 +8,7 @@ mod duration;
 mod json;
 mod reader;
 mod secret;
+mod time;
 mod toml;
 mod tree;
 

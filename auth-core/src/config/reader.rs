@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::secret::SecretSpec;
 use super::tree::{Node, Value};
@@ -140,6 +140,12 @@ impl<'a> Reader<'a> {
         readers.collect()
     }
 
+    /// A table.
+    pub(crate) fn section(&self, name: &'static str) -> Option<Reader<'a>> {
+        let node = self.get(name)?;
+        Reader::new(self.at.below(name, node), node, self.notes)
+    }
+
     pub(crate) fn boolean(&self, name: &'static str) -> Option<bool> {
         let node = self.get(name)?;
         match node.value {
@@ -169,6 +175,17 @@ impl<'a> Reader<'a> {
             Some(duration) if zero || !duration.is_zero() => Some(duration),
             _ => self.fail(name, node, wrong(r#"a duration such as 90, "90s", "5m" or "24h""#)),
         }
+    }
+
+    /// A moment, as RFC 3339 writes it.
+    pub(crate) fn time(&self, name: &'static str) -> Option<SystemTime> {
+        let node = self.get(name)?;
+        let text = match &node.value {
+            Value::Text(text) | Value::Time(text) => text,
+            _ => "",
+        };
+        let expected = "a date and time with an offset, such as 2027-01-31T23:59:59Z";
+        super::time::parse_time(text).or_else(|| self.fail(name, node, wrong(expected)))
     }
 
     /// One of a fixed set of words.
@@ -236,12 +253,6 @@ impl<'a> Reader<'a> {
     /// The keys and values that are there, with where they are.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&'a str, &'a Node, At)> {
         self.entries.iter().map(|(name, node)| (name.as_str(), node, self.at.below(&printable(name, 64), node)))
-    }
-
-    /// A table.
-    pub(crate) fn section(&self, name: &'static str) -> Option<Reader<'a>> {
-        let node = self.get(name)?;
-        Reader::new(self.at.below(name, node), node, self.notes)
     }
 
     /// The names that were asked for.

@@ -45,7 +45,8 @@ impl Reader {
                 Value::List(list.iter().map(|one| self.node(one, self.lines.of(one.span().start))).collect())
             }
             DeValue::Table(table) => return self.table(table, Some(line)),
-            DeValue::Float(_) | DeValue::Datetime(_) => Value::Other,
+            DeValue::Datetime(time) => Value::Time(time.to_string()),
+            DeValue::Float(_) => Value::Other,
         };
         self.at(Some(line), value)
     }

@@ -15,7 +15,9 @@ pub(crate) enum Value {
     Bool(bool),
     List(Vec<Node>),
     Table(Vec<(String, Node)>),
-    /// Fractions, dates and null, none of which any key has.
+    /// A date or a time of TOML, in letters.
+    Time(String),
+    /// Fractions and null, none of which any key has.
     Other,
 }
 

@@ -200,7 +200,7 @@ fn given(node: &Node, folder: &Path) -> Result<Given, String> {
             }
             Err(_) => Err("this must have exactly one of: env, file, command, value".to_owned()),
         },
-        Value::List(_) | Value::Other => {
+        Value::List(_) | Value::Time(_) | Value::Other => {
             Err("the value is not a text, nor { env = \"…\" } or { file = \"…\" }".to_owned())
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tower_auth_core::jose::{Algorithm, JwkSet, SigningKey};
-use tower_auth_core::{IncomingCredential, JwtVerifier, Profile, Secret, Verifier};
+use tower_auth_core::{IncomingCredential, JwtVerifier, Preset, Profile, Secret, Verifier};
 use tower_auth_testing::TestClock;
 
 /// What [`TestClock::new`] says.
@@ -21,6 +21,8 @@ pub struct Family {
     pub typ: &'static str,
     pub signer: SigningKey,
     pub required: &'static [&'static str],
+    /// What its claims have beside those of all families.
+    pub more: &'static [(&'static str, &'static str)],
     /// Its keys have ids, and a token without one is ambiguous.
     pub has_kid: bool,
     /// A good token, the same each time.
@@ -38,6 +40,9 @@ pub type Members = Vec<(String, String)>;
 
 pub const RFC9068: &[&str] = &["iss", "exp", "aud", "sub", "client_id", "iat", "jti"];
 pub const GENERIC: &[&str] = &["iss", "exp", "aud", "sub"];
+pub const ENTRA: &[&str] = &["iss", "exp", "aud", "sub", "azp", "tid"];
+pub const OKTA: &[&str] = &["iss", "exp", "aud", "sub", "cid"];
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 pub const SECRET: &str = "a shared secret of 32 bytes or more";
 
 /// Keys are made once. Every issuer has two keys for one algorithm.
@@ -45,12 +50,18 @@ pub static WORLD: LazyLock<World> = LazyLock::new(|| {
     let time = TestClock::new();
     let mut families = Vec::new();
     let mut parts = [const { Vec::new() }; 3];
-    for (issuer, algorithm, profile) in [
-        ("https://es.example.com", Algorithm::Es256, Profile::Rfc9068),
-        ("https://ed.example.com", Algorithm::EdDsa, Profile::Rfc9068),
-        ("https://hs.example.com", Algorithm::Hs256, Profile::Rfc9068),
-        ("https://es.example.com/generic", Algorithm::Es256, Profile::Generic),
-        ("https://ed.example.com/generic", Algorithm::EdDsa, Profile::Generic),
+    for (issuer, algorithm, kind) in [
+        ("https://es.example.com", Algorithm::Es256, Kind::Profile(Profile::Rfc9068)),
+        ("https://ed.example.com", Algorithm::EdDsa, Kind::Profile(Profile::Rfc9068)),
+        ("https://hs.example.com", Algorithm::Hs256, Kind::Profile(Profile::Rfc9068)),
+        ("https://es.example.com/generic", Algorithm::Es256, Kind::Profile(Profile::Generic)),
+        ("https://ed.example.com/generic", Algorithm::EdDsa, Kind::Profile(Profile::Generic)),
+        (
+            "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
+            Algorithm::EdDsa,
+            Kind::Preset(Preset::EntraV2),
+        ),
+        ("https://example.okta.com/oauth2/default", Algorithm::EdDsa, Kind::Preset(Preset::Okta)),
     ] {
         let has_kid = algorithm != Algorithm::Hs256;
         let signer = if has_kid {
@@ -66,17 +77,33 @@ pub static WORLD: LazyLock<World> = LazyLock::new(|| {
             } else {
                 JwtVerifier::shared_secret(issuer, algorithm, &Secret::from(SECRET)).unwrap()
             };
-            builder.audience("orders").profile(profile).clock(time.clock())
+            let builder = builder.audience("orders").clock(time.clock());
+            match kind {
+                Kind::Profile(profile) => builder.profile(profile),
+                // Their own algorithm is another one, whose keys take long to make.
+                Kind::Preset(preset) => builder.preset(preset, &[]).unwrap().algorithms([algorithm]),
+            }
         };
         parts[0].push(builder().build().unwrap());
         parts[1].push(builder().memo_digests_only().build().unwrap());
         parts[2].push(builder().memo_ttl(Duration::ZERO).build().unwrap());
-        let is_generic = profile == Profile::Generic;
-        let (typ, required) = if is_generic { ("JWT", GENERIC) } else { ("at+jwt", RFC9068) };
-        families.push(Family { issuer, typ, signer, required, has_kid, good: OnceLock::new() });
+        let (typ, required, more): (_, _, &[_]) = match kind {
+            Kind::Profile(Profile::Rfc9068) => ("at+jwt", RFC9068, &[]),
+            Kind::Profile(_) => ("JWT", GENERIC, &[]),
+            Kind::Preset(Preset::EntraV2) => ("JWT", ENTRA, &[("tid", TENANT), ("ver", "2.0")]),
+            Kind::Preset(_) => ("JWT", OKTA, &[("cid", "web"), ("uid", "00u1")]),
+        };
+        families.push(Family { issuer, typ, signer, required, more, has_kid, good: OnceLock::new() });
     }
     World { families, verifiers: parts.map(|parts| Verifier::any_of(parts).unwrap()) }
 });
+
+/// By what rules the tokens of an issuer are checked.
+#[derive(Clone, Copy)]
+enum Kind {
+    Profile(Profile),
+    Preset(Preset),
+}
 
 impl World {
     /// Has the good token of each family accepted, which those that remember do at no cost.
@@ -121,8 +148,10 @@ impl Family {
             ("scope", quoted("orders:read")),
             ("tenant", r#"{"id":"acme","tags":["a","b"]}"#.to_owned()),
         ]
+        .into_iter()
+        .chain(self.more.iter().map(|(name, value)| (*name, quoted(value))))
         .map(|(name, value)| (quoted(name), value))
-        .into()
+        .collect()
     }
 
     /// A token of these texts, JSON or not, signed by the right key.
@@ -144,6 +173,35 @@ impl Family {
     }
 }
 
+/// The same issuers beside an authorization server that is asked about whatever is not theirs, and knows no token.
+#[cfg(feature = "introspection")]
+static BESIDE_INTROSPECTION: LazyLock<Verifier> = LazyLock::new(|| {
+    let knows_none = |_: http::Request<bytes::Bytes>| {
+        let answer = http::Response::new(bytes::Bytes::from_static(b"{\"active\":false}"));
+        std::future::ready(Ok::<_, std::io::Error>(answer))
+    };
+    let introspection =
+        tower_auth_core::IntrospectionVerifier::new("https://login.example.com/introspect", "orders", "correct horse")
+            .audience("orders")
+            .http_client(tower_auth_core::HttpClient::new(tower::service_fn(knows_none)))
+            .clock(TestClock::new().clock())
+            .build()
+            .unwrap();
+    Verifier::any_of([WORLD.verifiers[0].clone(), introspection]).unwrap()
+});
+
+/// Whether the token is refused by both.
+#[cfg(feature = "introspection")]
+fn is_refused_beside_introspection(token: &str) -> bool {
+    thread_local! {
+        static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    }
+    let verification = RUNTIME.with(|runtime| {
+        runtime.block_on(async { BESIDE_INTROSPECTION.verify_credential(IncomingCredential::bearer(token)).await })
+    });
+    verification.is_err_and(|refusal| refusal.kind().oauth_error() == Some("invalid_token"))
+}
+
 /// The tokens tried by one test, each once.
 #[derive(Default)]
 pub struct Corpus(HashSet<String>);
@@ -162,6 +220,11 @@ impl Corpus {
             assert_eq!(refusal.kind().oauth_error(), Some("invalid_token"), "{refusal}: {}", readable(&token));
             let text = refusal.to_string();
             assert!(text.len() < 1_500 && text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{text:?}");
+        }
+        // Some of them, as it takes much longer.
+        #[cfg(feature = "introspection")]
+        if self.0.len() % 32 == 0 {
+            assert!(is_refused_beside_introspection(&token), "accepted: {}", readable(&token));
         }
         self.0.insert(token);
     }

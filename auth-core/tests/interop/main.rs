@@ -8,6 +8,8 @@ use tower_auth_core as core;
 
 #[cfg(feature = "loopback")]
 mod authorization;
+#[cfg(feature = "dpop")]
+mod bound_tokens;
 #[cfg(feature = "loopback")]
 mod browser;
 mod client_auth;

@@ -1,9 +1,13 @@
 //! Tokens that are bound to a key by what their server says of them.
 
+use std::time::Duration;
+
 use http::header::AUTHORIZATION;
 use http::{Method, Request};
 use serde_json::json;
-use tower_auth_core::{DpopKey, DpopProofs, PeerCertificate, RejectionKind, Scheme, Token, Verified, Verifier};
+use tower_auth_core::{
+    Clock, DpopKey, DpopProofs, PeerCertificate, RejectionKind, Scheme, TimeSource, Token, Verified, Verifier,
+};
 use tower_auth_testing::{TestCa, TestClock};
 
 use super::support::*;
@@ -70,4 +74,63 @@ async fn a_token_of_a_certificate_is_accepted_from_its_holder_alone() {
         }
     }
     assert_eq!(peer.count(), 1);
+}
+
+// R9449-4.3a, R9449-7.2a
+#[tokio::test]
+async fn nobody_is_asked_about_a_token_without_its_proof() {
+    let (peer, time) = (Peer::new(), TestClock::new());
+    let plain = plain(&peer, &time).build().unwrap();
+    let proofs = DpopProofs::new("https://api.example.com").unwrap().clock(time.clock());
+    let verifier = plain.clone().with_dpop(proofs).unwrap();
+    assert_eq!(check(&verifier, &request("DPoP bound")).await.err(), Some(RejectionKind::InvalidProof));
+    assert_eq!(check(&plain, &request("DPoP bound")).await.err(), Some(RejectionKind::MissingCredential));
+    assert_eq!(peer.count(), 0);
+}
+
+/// A clock that stands at the time of the examples of RFC 9449.
+struct Then;
+
+impl TimeSource for Then {
+    fn monotonic(&self) -> Duration {
+        secs(1)
+    }
+
+    fn wall(&self) -> std::time::SystemTime {
+        std::time::SystemTime::UNIX_EPOCH + secs(1_562_262_618)
+    }
+
+    fn sleep(&self, _: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+// R9449-4.3a, R9449-4.3b, R9449-4.3c, R9449-4.3d
+#[tokio::test]
+async fn the_request_of_the_standard_is_accepted_by_what_the_standard_says_of_its_token() {
+    // RFC 9449 section 7.1, figure 13, and the `cnf` of section 6.2, figure 9.
+    const TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+    const PROOF: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOX\
+        pDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.ey\
+        JqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXNvdXJjZSI\
+        sImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71EO\
+        ptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA";
+    let peer = Peer::new();
+    peer.say(
+        &TOKEN.replace('~', "%7E"),
+        json!({
+            "active": true, "sub": "someone@example.com", "aud": "orders", "nbf": 1_562_262_611, "exp": 1_562_266_216,
+            "token_type": "DPoP", "cnf": { "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" },
+        }),
+    );
+    let clock = Clock::injected(Then);
+    let proofs = DpopProofs::new("https://resource.example.org").unwrap().clock(clock.clone());
+    let verifier = plain(&peer, &TestClock::new()).clock(clock).build().unwrap().with_dpop(proofs).unwrap();
+    let request = |path: &str| {
+        let request = Request::get(path).header(AUTHORIZATION, format!("DPoP {TOKEN}"));
+        request.header(DpopKey::HEADER, PROOF).body(()).unwrap()
+    };
+    assert_eq!(check(&verifier, &request("/other")).await.map(drop), Err(RejectionKind::InvalidProof));
+    let verified = check(&verifier, &request("/protectedresource")).await.unwrap();
+    assert_eq!(verified.subject(), "someone@example.com");
 }

@@ -7,13 +7,17 @@
 //! - [`proofs`]: tokens bound to a key, by DPoP or by a client certificate.
 
 #[cfg_attr(feature = "jwt", doc = include_str!("browsers.md"))]
+#[cfg_attr(not(feature = "jwt"), doc = "Scripts of other origins: with the feature `jwt`.")]
 pub mod browsers {}
 
 #[cfg_attr(feature = "jwt", doc = include_str!("websockets.md"))]
+#[cfg_attr(not(feature = "jwt"), doc = "WebSockets: with the feature `jwt`.")]
 pub mod websockets {}
 
 #[cfg_attr(feature = "jwt", doc = include_str!("streams.md"))]
+#[cfg_attr(not(feature = "jwt"), doc = "Long answers: with the feature `jwt`.")]
 pub mod streams {}
 
-#[cfg_attr(feature = "jwt", doc = include_str!("proofs.md"))]
+#[cfg_attr(feature = "dpop", doc = include_str!("proofs.md"))]
+#[cfg_attr(not(feature = "dpop"), doc = "Tokens that are bound to a key: with the feature `dpop`.")]
 pub mod proofs {}

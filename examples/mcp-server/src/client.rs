@@ -108,7 +108,7 @@ impl McpClient {
         if let Some(tokens) = &self.tokens {
             tokens.current().await?.credential.apply(&mut request)?;
         }
-        Ok(self.http.send(request).await?)
+        self.http.send(request).await
     }
 
     /// Whether the server asks for what it does not have yet: a first token, more scopes, a stronger login.

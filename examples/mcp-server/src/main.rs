@@ -64,6 +64,6 @@ impl Browser {
     }
 
     async fn get(&self, url: &Uri) -> Result<http::Response<Bytes>, BoxError> {
-        Ok(self.0.send(Request::get(url).body(Bytes::new())?).await?)
+        self.0.send(Request::get(url).body(Bytes::new())?).await
     }
 }

@@ -1,6 +1,6 @@
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
-use tower_auth_core::{Verified, Verifier};
+use tower_auth_core::{IncomingRequest, Verified, Verifier};
 
 use super::status_from_rejection;
 
@@ -28,7 +28,7 @@ use super::status_from_rejection;
 ///
 /// # What it cannot do
 /// - It sees neither the path nor the method, so there are no rules by method, no scopes and no exemptions: handlers ask the
-///   [`principal`](super::principal()) what it may do.
+///   [`principal`](super::principal()) what it may do. DPoP proofs are about both: calls with one are answered `INTERNAL`.
 /// - It cannot wait. Where keys must be fetched first, the fetch is started and the call answered `UNAVAILABLE`, for the
 ///   caller to try again; the same for a key id that is not known, once the cooldown allows to ask for it. Until then such a
 ///   call is answered `UNAUTHENTICATED`. [`Verifier::ready`] before serving spares the first callers this.
@@ -55,7 +55,8 @@ impl Interceptor for VerifyInterceptor {
         let verified = match known {
             Some(verified) => verified,
             None => {
-                let verdict = self.verifier.try_verify(request.metadata().as_ref());
+                let seen = IncomingRequest::from(request.metadata().as_ref()).with_extensions(request.extensions());
+                let verdict = self.verifier.try_verify(seen);
                 verdict.map_err(|refusal| status_from_rejection(&refusal))?
             }
         };

@@ -102,7 +102,7 @@ fn param_value(reader: &Reader<'_>, node: &Node, at: &At) -> Option<ParamValue> 
             });
             ParamValue::Table(values.collect::<Option<_>>()?)
         }
-        Value::Other => {
+        Value::Time(_) | Value::Other => {
             reader.notes().push(at, invalid("the value is not a text, whole number, true, false, list or table"));
             return None;
         }

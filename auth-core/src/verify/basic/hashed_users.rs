@@ -13,6 +13,7 @@ use super::{PasswordCost, UserAccount};
 use crate::verify::principal::Principal;
 use crate::verify::rejection::Fault;
 use crate::verify::step::{Finding, Step};
+use crate::verify::telemetry::{self, PasswordOutcome};
 use crate::{Basic, Clock};
 
 /// The users whose passwords must be hashed, and all that this takes.
@@ -43,7 +44,10 @@ impl HashedUsers {
                 let remembered = self.memo.is_some();
                 Step::wait(pool::pending(), Login::new(Arc::clone(self).decide(attempt, place), remembered))
             }
-            Err(full) => Step::from(full),
+            Err(full) => {
+                telemetry::password(PasswordOutcome::TurnedAway);
+                Step::from(full)
+            }
         }
     }
 
@@ -80,6 +84,7 @@ impl HashedUsers {
         let hashing = turn.run(move || {
             let password = attempt.pair.password().expose_secret();
             let admitted = kinds.admits(account.as_deref(), password, users.cost)?;
+            telemetry::password(if admitted { PasswordOutcome::Right } else { PasswordOutcome::Wrong });
             let admitted = account.filter(|_| admitted);
             if let (Some(memo), Some(until), Some(account)) = (&users.memo, until, &admitted) {
                 memo.remember(attempt.pair.user(), attempt.tag, Arc::clone(account), until, &users.clock);

@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::caller::Caller;
@@ -74,12 +75,18 @@ impl JwtCheck {
         self.standing.as_ref()
     }
 
-    /// Whether a verdict that was made with keys of this generation still stands.
-    pub(in crate::verify) fn upholds(&self, generation: Generation, until: MonotonicTime, end: SystemTime) -> bool {
+    /// Whether a verdict that was made with keys of this generation still stands: until then by the one clock, and within
+    /// these times by the other, which can be set back too.
+    pub(in crate::verify) fn upholds(
+        &self,
+        generation: Generation,
+        until: MonotonicTime,
+        times: &Range<SystemTime>,
+    ) -> bool {
         let wall = self.clock.wall();
         let now = self.clock.now();
         now < until
-            && wall < end
+            && times.contains(&wall)
             && self.keys.serves(generation, wall)
             && self.standing.as_ref().is_none_or(|standing| standing.holds(now))
     }
@@ -87,6 +94,12 @@ impl JwtCheck {
     /// Whether verdicts may be remembered.
     pub(in crate::verify) fn is_remembered(&self) -> bool {
         !self.memo_ttl.is_zero()
+    }
+
+    /// The earliest time of day at which a verdict of now counts. What was valid now may not be valid yet by a clock that was
+    /// set back further.
+    pub(in crate::verify) fn remember_from(&self) -> SystemTime {
+        self.clock.wall().checked_sub(self.leeway).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Until when a verdict of now may be remembered.

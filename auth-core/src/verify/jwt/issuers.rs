@@ -26,8 +26,8 @@ pub(in crate::verify) struct Issuers {
 /// Why a token is not verified at once.
 enum Pause {
     Fault(Fault),
-    /// For keys.
-    Keys(KeyWait),
+    /// For keys. An issuer that nobody named comes along: it may have made room for another until they are there.
+    Keys(KeyWait, Option<Arc<JwtCheck>>),
     /// For the user to say whether an issuer is trusted.
     Trust(Arc<Tenants>, ClaimedIssuer),
 }
@@ -125,9 +125,10 @@ impl Issuers {
             let mut fetches = 0;
             loop {
                 match pause {
-                    Pause::Keys(wait) if fetches < 2 => {
+                    Pause::Keys(wait, issuer) if fetches < 2 => {
                         fetches += 1;
                         waited.keys = Some(wait.landed().await);
+                        waited.issuer = waited.issuer.or(issuer);
                     }
                     Pause::Trust(tenants, issuer) if waited.issuer.is_none() => {
                         let found = tenants.ask(issuer.clone()).await?;
@@ -179,7 +180,10 @@ impl Issuers {
                     &found
                 }
             };
-            let (caller, generation) = check.check(&jws, &claims, waited.keys.as_ref())?;
+            let (caller, generation) = check.check(&jws, &claims, waited.keys.as_ref()).map_err(|miss| match miss {
+                Miss::Fault(fault) => Pause::Fault(fault),
+                Miss::Wait(wait) => Pause::Keys(wait, check.standing().map(|_| Arc::clone(check))),
+            })?;
             (check, caller, generation)
         };
         let principal = caller
@@ -208,7 +212,7 @@ impl Pause {
     fn pending(&self) -> Fault {
         match self {
             Self::Fault(fault) => fault.clone(),
-            Self::Keys(wait) => wait.pending(),
+            Self::Keys(wait, _) => wait.pending(),
             Self::Trust(_, issuer) => Tenants::pending(issuer),
         }
     }
@@ -217,15 +221,6 @@ impl Pause {
 impl From<Fault> for Pause {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
-    }
-}
-
-impl From<Miss> for Pause {
-    fn from(miss: Miss) -> Self {
-        match miss {
-            Miss::Fault(fault) => Self::Fault(fault),
-            Miss::Wait(wait) => Self::Keys(wait),
-        }
     }
 }
 

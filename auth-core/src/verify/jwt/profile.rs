@@ -1,4 +1,3 @@
-use super::rules::hint;
 use crate::jose::{Claims, Header, Marker};
 use crate::verify::rejection::{Fault, RejectionKind};
 
@@ -20,11 +19,17 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// Checks what kind of token it is.
-    pub(super) fn check_kind(self, header: &Header<'_>, claims: &Claims<'_>, issuer: &str) -> Result<(), Fault> {
+    /// Checks what kind of token it is. `hint` says what to do about tokens of this issuer that are of another kind.
+    pub(super) fn check_kind(
+        self,
+        header: &Header<'_>,
+        claims: &Claims<'_>,
+        issuer: &str,
+        hint: Option<&str>,
+    ) -> Result<(), Fault> {
         let wrong = |detail: &'static str| Err(Fault::new(RejectionKind::WrongType, detail));
         match self {
-            Self::Rfc9068 if !header.typ_is("at+jwt") => return Err(not_rfc_9068(issuer)),
+            Self::Rfc9068 if !header.typ_is("at+jwt") => return Err(not_rfc_9068(issuer, hint)),
             Self::Generic if header.typ_is("at+jwt") => {
                 return wrong("the token's `typ` is `at+jwt`: this issuer uses RFC 9068 (choose that profile)");
             }
@@ -68,13 +73,10 @@ impl Profile {
 
 /// The commonest mistake of all, explained.
 #[cold]
-fn not_rfc_9068(issuer: &str) -> Fault {
-    let what = match hint(issuer) {
-        hint if hint.is_empty() => "choose the generic profile or a preset".to_owned(),
-        hint => hint,
-    };
+fn not_rfc_9068(issuer: &str, hint: Option<&str>) -> Fault {
+    let hint = hint.unwrap_or("choose the generic profile or a preset");
     let detail = format!(
-        "the token's `typ` is not `at+jwt`: it is no access token, or this issuer ({issuer}) does not use RFC 9068: {what}"
+        "the token's `typ` is not `at+jwt`: it is no access token, or this issuer ({issuer}) does not use RFC 9068: {hint}"
     );
     Fault::new(RejectionKind::WrongType, detail)
 }

@@ -16,6 +16,8 @@ pub(super) struct Rules {
     audience: Vec<Place>,
     /// Whether the subject is looked for elsewhere than in `sub`.
     subject_elsewhere: bool,
+    /// What to do about tokens that do not fit a profile, if the issuer is recognized by its URL.
+    hint: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -41,14 +43,17 @@ enum Value {
 }
 
 impl Rules {
-    /// The rules of a profile.
-    pub(super) fn profile(profile: Profile, subject_elsewhere: bool) -> Self {
+    /// The rules of a profile, for the issuer at `issuer`.
+    pub(super) fn profile(profile: Profile, subject_elsewhere: bool, issuer: &str) -> Self {
+        let hint = Preset::recognize(issuer)
+            .map(|preset| format!("by its URL it is {}, so choose the preset {preset}", preset.facts().title));
         Self {
             kind: Kind::Profile(profile),
             demanded: Vec::new(),
             wanted: Vec::new(),
             audience: Vec::new(),
             subject_elsewhere,
+            hint: hint.map(Into::into),
         }
     }
 
@@ -61,6 +66,7 @@ impl Rules {
             wanted: Vec::new(),
             audience: Vec::new(),
             subject_elsewhere: true,
+            hint: None,
         };
         for group in facts.demanded {
             rules.demanded.push(group.iter().map(|name| places.add(name)).collect::<Result<_, _>>()?);
@@ -126,7 +132,7 @@ impl Rules {
         issuer: &str,
     ) -> Result<(), Fault> {
         match &self.kind {
-            Kind::Profile(profile) => profile.check_kind(header, claims, issuer)?,
+            Kind::Profile(profile) => profile.check_kind(header, claims, issuer, self.hint.as_deref())?,
             Kind::Preset { preset, types, foreign } => {
                 let fits = if header.typ.is_some() {
                     types.iter().any(|typ| *typ != ABSENT && header.typ_is(typ))
@@ -161,11 +167,11 @@ impl Rules {
             return match &claims.aud {
                 Some(aud) if own.iter().any(|own| aud.contains(own)) => Ok(()),
                 Some(aud) => Err(wrong_audience(aud.iter().take(4), own, issuer)),
-                None => Err(no_audience(issuer)),
+                None => Err(no_audience(issuer, self.hint.as_deref())),
             };
         }
         let Some(claim) = self.audience.iter().find_map(|place| picked.get(place)) else {
-            return Err(no_audience(issuer));
+            return Err(no_audience(issuer, self.hint.as_deref()));
         };
         if own.iter().any(|own| claim.has(own)) {
             return Ok(());
@@ -274,19 +280,10 @@ fn wrong_audience<'a>(found: impl Iterator<Item = &'a str>, own: &[Box<str>], is
 }
 
 #[cold]
-fn no_audience(issuer: &str) -> Fault {
-    let detail = match hint(issuer) {
-        hint if hint.is_empty() => format!("the token has no `aud` (issuer {issuer})"),
-        hint => format!("the token has no `aud` (issuer {issuer}: {hint})"),
+fn no_audience(issuer: &str, hint: Option<&str>) -> Fault {
+    let detail = match hint {
+        None => format!("the token has no `aud` (issuer {issuer})"),
+        Some(hint) => format!("the token has no `aud` (issuer {issuer}: {hint})"),
     };
     Fault::new(RejectionKind::WrongAudience, detail)
-}
-
-/// What to do about an issuer whose tokens do not fit a profile; empty if nothing is known.
-#[cold]
-pub(super) fn hint(issuer: &str) -> String {
-    match Preset::recognize(issuer) {
-        Some(preset) => format!("by its URL it is {}, so choose the preset {preset}", preset.facts().title),
-        None => String::new(),
-    }
 }

@@ -76,7 +76,11 @@ impl Store {
             if age != Age::Dead {
                 return match judge(&snapshot.keys, jws) {
                     Ok(()) => Ok(snapshot.generation),
-                    Err(fault) if fault.kind == RejectionKind::UnknownKey => Err(self.unknown(fault, after)),
+                    Err(fault) if fault.kind == RejectionKind::UnknownKey => match self.unknown(fault, after) {
+                        // A fetch may have landed since the look at its keys, and have left the cooldown behind.
+                        Miss::Fault(_) if self.is_newer_than(snapshot.generation) => self.verify(jws, wall, after),
+                        miss => Err(miss),
+                    },
                     Err(fault) => Err(fault.into()),
                 };
             }
@@ -88,6 +92,10 @@ impl Store {
                 Begin::Fail(error) => Err(unavailable(&error).into()),
             },
         }
+    }
+
+    fn is_newer_than(&self, generation: Generation) -> bool {
+        self.snapshot.load().as_deref().is_some_and(|snapshot| snapshot.generation != generation)
     }
 
     /// Whether the keys of this generation are those in use, and nothing is to be done about their age: that is for
@@ -182,11 +190,13 @@ impl fmt::Debug for Store {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
     use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
 
     use super::*;
+    use crate::TimeSource;
     use crate::http::Endpoint;
     use crate::jose::{Algorithm, JwkSet, MAX_TOKEN_LEN, SigningKey, TokenHeader};
 
@@ -194,15 +204,67 @@ mod tests {
 
     /// With fresh keys of one signer, and a server that is never to be asked.
     fn fresh(signer: &SigningKey) -> Arc<Store> {
+        with_clock(signer, Clock::system())
+    }
+
+    fn with_clock(signer: &SigningKey, clock: Clock) -> Arc<Store> {
         let rules = PlaintextRules::default();
         let place = Place::At(Endpoint::parse("key set", ISSUER, &rules).unwrap());
         let nobody = |_| std::future::ready(Err::<http::Response<bytes::Bytes>, _>(std::io::Error::other("nobody")));
         let http = HttpClient::new(tower::service_fn(nobody));
-        let store = Store::new(ISSUER, true, place, rules, http, Clock::system(), Limits::default());
-        let keys: JwkSet = [signer.verifying_key(Some("k1")).unwrap()].into_iter().collect();
-        let snapshot = Snapshot::new(keys, Generation(1), &store.clock, &store.limits, 0.0);
-        store.snapshot.store(Some(Arc::new(snapshot)));
+        let store = Store::new(ISSUER, true, place, rules, http, clock, Limits::default());
+        put(&store, signer, "k1", 1);
         store
+    }
+
+    fn put(store: &Store, signer: &SigningKey, kid: &str, generation: u64) {
+        let keys: JwkSet = [signer.verifying_key(Some(kid)).unwrap()].into_iter().collect();
+        let snapshot = Snapshot::new(keys, Generation(generation), &Clock::system(), &store.limits, 0.0);
+        store.snapshot.store(Some(Arc::new(snapshot)));
+    }
+
+    fn token(signer: &SigningKey, kid: &str) -> String {
+        let claims = std::collections::BTreeMap::from([("sub", "alice")]);
+        signer.sign(&TokenHeader::new().kid(kid), &claims).unwrap()
+    }
+
+    /// The system's clock, which does something when it is asked for the second time, as another thread might.
+    struct Meanwhile(AtomicU64, std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>);
+
+    impl TimeSource for Arc<Meanwhile> {
+        fn monotonic(&self) -> Duration {
+            if self.0.fetch_add(1, Ordering::SeqCst) == 1 {
+                self.1.get().unwrap()();
+            }
+            Duration::from_nanos(Clock::system().now().as_nanos())
+        }
+
+        fn wall(&self) -> SystemTime {
+            Clock::system().wall()
+        }
+
+        fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(tokio::time::sleep(duration))
+        }
+    }
+
+    // THREAT-A2, THREAT-A3
+    #[tokio::test]
+    async fn keys_that_land_between_the_look_and_the_question_for_a_fetch_count() {
+        let [old, new] = [(); 2].map(|()| SigningKey::generate(Algorithm::Es256).unwrap());
+        let clock = Arc::new(Meanwhile(AtomicU64::new(0), std::sync::OnceLock::new()));
+        let store = with_clock(&old, Clock::injected(Arc::clone(&clock)));
+        let token = token(&new, "k2");
+        let landing = Arc::downgrade(&store);
+        let land = move || {
+            let store = landing.upgrade().unwrap();
+            put(&store, &new, "k2", 2);
+            store.flow().claim_cooldown(Clock::system().now() + store.limits.cooldown);
+        };
+        assert!(clock.1.set(Box::new(land)).is_ok());
+        let mut buffer = Vec::new();
+        let jws = Jws::parse(&token, MAX_TOKEN_LEN, &mut buffer).unwrap();
+        assert_eq!(store.verify(&jws, store.clock.wall(), None).ok(), Some(Generation(2)));
     }
 
     // THREAT-A3
@@ -210,8 +272,7 @@ mod tests {
     fn fresh_keys_verify_and_uphold_verdicts_while_somebody_else_holds_the_only_lock() {
         let signer = SigningKey::generate(Algorithm::Es256).unwrap();
         let store = fresh(&signer);
-        let claims = std::collections::BTreeMap::from([("sub", "alice")]);
-        let token = signer.sign(&TokenHeader::new().kid("k1"), &claims).unwrap();
+        let token = token(&signer, "k1");
         let held = store.flow();
         let (done, finished) = mpsc::channel();
         let verifying = {

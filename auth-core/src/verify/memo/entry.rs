@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -30,7 +31,7 @@ pub(super) struct Entry {
     token: Kept,
     verified: Verified,
     until: MonotonicTime,
-    end: SystemTime,
+    times: Range<SystemTime>,
     by: Memorable,
     since: Epoch,
 }
@@ -56,8 +57,8 @@ impl Entry {
         } else {
             Kept::Whole(Zeroizing::new(token.as_bytes().into()))
         };
-        let end = verified.expires_at()?;
-        Some(Self { hash, token, verified: verified.clone(), until: by.check.remember_until(), end, by, since })
+        let times = by.check.remember_from()..verified.expires_at()?;
+        Some(Self { hash, token, verified: verified.clone(), until: by.check.remember_until(), times, by, since })
     }
 
     pub(super) fn hash(&self) -> u64 {
@@ -81,6 +82,6 @@ impl Entry {
     }
 
     pub(super) fn stands(&self, now: Epoch) -> bool {
-        self.since == now && self.by.check.upholds(self.by.generation, self.until, self.end)
+        self.since == now && self.by.check.upholds(self.by.generation, self.until, &self.times)
     }
 }

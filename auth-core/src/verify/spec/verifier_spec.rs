@@ -4,13 +4,10 @@ use std::path::Path;
 use http::HeaderName;
 use serde::de::{Deserialize, Deserializer};
 
-use super::bound::CertificateHeaderSpec;
-#[cfg(feature = "dpop")]
-use super::bound::DpopSpec;
 #[cfg(feature = "introspection")]
 use super::introspection::IntrospectionSpec;
 use super::issuer::IssuerSpec;
-use super::sections::{ApiKeySpec, BasicSpec};
+use super::written::Written;
 use crate::Clock;
 use crate::config::{At, Lookup, Node, Notes, Reader};
 use crate::error::{ConfigError, ConfigErrorKind, ConfigErrors, ConfigMistake};
@@ -82,8 +79,15 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, Verifier};
 /// | `.cache`, `.refusal_cache` | how long what was accepted (default: not at all) and refused (default 3 s) is remembered |
 /// | `.timeout`, `.leeway`, `.max_in_flight`, `.max_per_second` | as the options of `IntrospectionVerifier` |
 /// | `basic[].user`, `.password` | a user, and where the password is: `{ env = … }`, `{ file = … }` or `{ value = … }` |
+/// | `.password_hash` | in place of `password`: where the hash is, see `PasswordHash`; feature `password-hash` |
+/// | `.subject`, `.scopes`, `.roles` | of a user with a hash: who that is (default: the user-id), and what is granted |
+/// | `htpasswd.file` | the users of a password file; feature `password-hash` |
+/// | `htpasswd.dangerous_allow_weak_hashes` | true: reads MD5, SHA-1 and SHA-crypt too |
 /// | `api_key[].id`, `.digest` | an API key by its SHA-256, see [`ApiKeyVerifier::digest`] |
+/// | `.subject`, `.scopes`, `.roles` | whose key it is (default: its id), and what is granted |
+/// | `.not_after` | the last moment at which it is good, such as `2027-01-31T23:59:59Z` |
 /// | `api_key_header` | the header that API keys are in; default `X-API-Key` |
+/// | `api_key_prefix` | what every API key begins with; all others are refused, see [`ApiKeyVerifier::prefix`] |
 /// | `dpop.base_url` | the URL that clients know this service by, a text or a list: tokens with DPoP proofs are accepted (RFC 9449); feature `dpop` |
 /// | `.required`, `.require_nonce` | true: no token without a proof, or proof without a nonce, is accepted |
 /// | `.algorithms`, `.max_age`, `.leeway`, `.nonce_lifetime`, `.replay_capacity` | as the options of `DpopProofs` |
@@ -95,7 +99,7 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, Verifier};
 /// Unknown keys are mistakes. All mistakes are found by [`build`](Self::build), at once.
 #[must_use = "a description does nothing before `build`"]
 pub struct VerifierSpec {
-    read: Sections,
+    read: Written,
     /// What is wrong with how it was written.
     mistakes: Vec<ConfigMistake>,
     file: Option<String>,
@@ -104,21 +108,6 @@ pub struct VerifierSpec {
     clock: Clock,
     loopback: bool,
     plaintext: Vec<String>,
-}
-
-/// What was written.
-#[derive(Debug, Default)]
-struct Sections {
-    realm: Option<String>,
-    issuers: Vec<IssuerSpec>,
-    #[cfg(feature = "introspection")]
-    introspection: Vec<IntrospectionSpec>,
-    users: Vec<BasicSpec>,
-    api_keys: Vec<ApiKeySpec>,
-    api_key_header: Option<String>,
-    #[cfg(feature = "dpop")]
-    dpop: Option<DpopSpec>,
-    certificate_header: Option<CertificateHeaderSpec>,
 }
 
 impl VerifierSpec {
@@ -290,27 +279,45 @@ impl VerifierSpec {
     }
 
     fn users(&self, mistakes: &mut Vec<ConfigMistake>) -> Option<Verifier> {
-        let users = &self.read.users;
-        let first = users.first()?;
         let mut builder = BasicVerifier::new();
-        for user in users {
-            match user.password.resolve(self.env.as_deref()) {
-                Ok(password) => builder = builder.user(&user.user, password),
-                Err(error) => mistakes.push(user.at.mistake(error)),
+        if let Some(realm) = &self.read.realm {
+            builder = builder.realm(realm);
+        }
+        #[cfg_attr(not(feature = "password-hash"), allow(unused_mut, reason = "a file has a place too"))]
+        let mut at = self.read.users.first().map(|first| &first.at);
+        for user in &self.read.users {
+            mistakes.extend(user.add_to(&mut builder, self.env.as_deref()).err());
+        }
+        #[cfg(feature = "password-hash")]
+        {
+            builder = builder.clock(self.clock.clone());
+        }
+        #[cfg(feature = "password-hash")]
+        if let Some(htpasswd) = &self.read.htpasswd {
+            // By itself first, so that its mistakes are shown at its place.
+            match htpasswd.add_to(BasicVerifier::new()).build() {
+                Ok(_) => builder = htpasswd.add_to(builder),
+                Err(error) => mistakes.push(htpasswd.at.mistake(error)),
+            }
+            at = at.or(Some(&htpasswd.at));
+        }
+        Self::part(at?, builder.build(), mistakes)
+    }
+
+    fn api_keys(&self, mistakes: &mut Vec<ConfigMistake>) -> Option<Verifier> {
+        let first = self.read.api_keys.first()?;
+        let mut builder = ApiKeyVerifier::new().clock(self.clock.clone());
+        for key in &self.read.api_keys {
+            match key.record() {
+                Ok(record) => builder = builder.record(record),
+                Err(mistake) => mistakes.push(mistake),
             }
         }
         if let Some(realm) = &self.read.realm {
             builder = builder.realm(realm);
         }
-        Self::part(&first.at, builder.build(), mistakes)
-    }
-
-    fn api_keys(&self, mistakes: &mut Vec<ConfigMistake>) -> Option<Verifier> {
-        let keys = &self.read.api_keys;
-        let first = keys.first()?;
-        let mut builder = keys.iter().fold(ApiKeyVerifier::new(), |builder, key| builder.key(&key.id, &key.digest));
-        if let Some(realm) = &self.read.realm {
-            builder = builder.realm(realm);
+        if let Some(prefix) = &self.read.api_key_prefix {
+            builder = builder.prefix(prefix);
         }
         if let Some(name) = &self.read.api_key_header {
             match HeaderName::from_bytes(name.as_bytes()) {
@@ -340,45 +347,15 @@ impl VerifierSpec {
 
     fn from_node(node: &Node, others: &[&'static str]) -> Self {
         let notes = Notes::default();
-        let mut read = Sections::default();
-        if let Some(reader) = Reader::root(node, &notes) {
-            read.realm = reader.text("realm");
-            read.issuers = each(&reader, "issuer", IssuerSpec::read);
-            read.users = each(&reader, "basic", BasicSpec::read);
-            read.api_keys = each(&reader, "api_key", ApiKeySpec::read);
-            read.api_key_header = reader.text("api_key_header");
-            #[cfg(feature = "introspection")]
-            {
-                read.introspection = each(&reader, "introspection", IntrospectionSpec::read);
-            }
-            #[cfg(not(feature = "introspection"))]
-            if reader.has("introspection") {
-                let message = "this program was built without introspection (the feature `introspection`)";
-                reader.mistake("introspection", ConfigError::new(ConfigErrorKind::InvalidOption, message));
-            }
-            #[cfg(feature = "dpop")]
-            {
-                read.dpop = one(&reader, "dpop", &notes, |section| Some(DpopSpec::read(section)));
-            }
-            #[cfg(not(feature = "dpop"))]
-            if reader.has("dpop") {
-                let message = "this program was built without DPoP (the feature `dpop`)";
-                reader.mistake("dpop", ConfigError::new(ConfigErrorKind::InvalidOption, message));
-            }
-            read.certificate_header = one(&reader, "certificate_header", &notes, CertificateHeaderSpec::read);
-            for other in others {
-                reader.has(other);
-            }
-            reader.finish();
-        }
-        Self::new(read, notes.into_vec())
+        let read = Reader::root(node, &notes).map(|reader| Written::read(&reader, others));
+        Self::new(read.unwrap_or_default(), notes.into_vec())
     }
 
     fn broken(line: Option<usize>, error: ConfigError) -> Self {
-        Self::new(Sections::default(), vec![At { line, ..At::default() }.mistake(error)])
+        Self::new(Written::default(), vec![At { line, ..At::default() }.mistake(error)])
     }
 
-    fn new(read: Sections, mistakes: Vec<ConfigMistake>) -> Self {
+    fn new(read: Written, mistakes: Vec<ConfigMistake>) -> Self {
         Self {
             read,
             mistakes,
@@ -406,29 +383,6 @@ fn changed(
             verifier
         }
     }
-}
-
-/// A table, read by `read`.
-fn one<T>(
-    reader: &Reader<'_>,
-    name: &'static str,
-    notes: &Notes,
-    read: impl Fn(&Reader<'_>) -> Option<T>,
-) -> Option<T> {
-    let section = Reader::new(reader.at_key(name), reader.get(name)?, notes)?;
-    let one = read(&section);
-    section.finish();
-    one
-}
-
-/// The tables of a list, each read by `read`.
-fn each<T>(reader: &Reader<'_>, name: &'static str, read: impl Fn(&Reader<'_>) -> Option<T>) -> Vec<T> {
-    let read_one = |section: Reader<'_>| {
-        let one = read(&section);
-        section.finish();
-        one
-    };
-    reader.sections(name).into_iter().filter_map(read_one).collect()
 }
 
 impl Dangerous<VerifierSpec> {

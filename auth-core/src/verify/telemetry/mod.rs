@@ -6,6 +6,8 @@ mod introspection;
 #[cfg(feature = "jwt")]
 mod keys;
 mod outcome;
+#[cfg(feature = "password-hash")]
+mod passwords;
 
 pub(super) use self::audit::denied;
 #[cfg(feature = "introspection")]
@@ -15,3 +17,5 @@ pub(super) use self::keys::{key_skipped, keys_failed, keys_fetched};
 #[cfg(feature = "jwt")]
 pub(super) use self::outcome::remembered;
 pub(super) use self::outcome::{RequestSpan, verified};
+#[cfg(feature = "password-hash")]
+pub(super) use self::passwords::{PasswordOutcome, password};

@@ -146,7 +146,7 @@ impl Blueprint {
         };
         let facts = known.as_ref().map(|(preset, known)| (preset.facts(), known));
         let mut rules = match (&self.manner, &known) {
-            (Manner::Profile(profile), _) => Rules::profile(*profile, self.claims.subject.is_some()),
+            (Manner::Profile(profile), _) => Rules::profile(*profile, self.claims.subject.is_some(), issuer),
             (Manner::Preset(parameters), Some((_, known))) => Rules::preset(parameters.preset(), known, &mut places)?,
             (Manner::Preset(_), None) => return Err(invalid("the preset is not known")),
         };

@@ -1,0 +1,277 @@
+//! Whether the time of a refusal tells if a user exists. Run by hand, by `scripts/timing-test`: it takes minutes, and noise of
+//! the machine is no fault of the code.
+//!
+//! # Method
+//! The attacker of this test sees the time from a request's arrival to its refusal, without any network between, and, beside
+//! that, the processor time that the refusal has cost, which other programs do not blur: there is nothing in a refusal that
+//! waits without working, so that a difference of the one is a difference of the other. For each population of users there are
+//! several states: unknown, disabled, locked, wrong password. A round measures each state once, in an order drawn anew, so that
+//! whatever else the machine does meets all states alike. Samples above the 90th percentile of all states together are dropped:
+//! they are the scheduler's. Of each pair of states the means are compared by Welch's t-test, by both clocks; beyond |t| = 4.5
+//! (the threshold of dudect, p < 0.00001) the states are told apart, and the test fails.
+//!
+//! Hashes of the real cost show whether the same number of hashes is made; cheap ones, of which there can be many rounds, show
+//! what is left of the difference beside the hash: there, a difference of means of up to a microsecond is let pass, a
+//! twenty-thousandth of a hash.
+//!
+//! That the method would find something is shown by two populations that do leak: one where a user costs 2 % more than an
+//! unknown one, and one of plain text comparison without a hash.
+#![cfg(all(feature = "password-hash", feature = "jwt", target_os = "linux"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by it, and its figures are what it is run for"
+)]
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "real time is what is measured here")]
+
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+use rustix::time::{ClockId, clock_gettime};
+use tower_auth_core::{
+    Basic, BasicVerifier, BoxError, PasswordCost, PasswordHash, RejectionKind, Secret, UserAccount, Verifier,
+};
+
+const THRESHOLD: f64 = 4.5;
+/// What is let pass where hashes are cheap.
+const NEGLIGIBLE: Duration = Duration::from_micros(1);
+
+const BCRYPT: &str = "$2y$08$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
+
+fn hash(cost: PasswordCost) -> PasswordHash {
+    PasswordHash::hash_with(&Secret::from("right password"), cost).unwrap()
+}
+
+fn cheap() -> PasswordCost {
+    PasswordCost::argon2id(64, 1, 1).unwrap()
+}
+
+/// The states, by a user-id of each; all of one length.
+const STATES: [(&str, &str); 4] =
+    [("unknown", "user-unkn"), ("disabled", "user-disa"), ("locked", "user-lock"), ("wrong password", "user-open")];
+
+fn account(user: &str, hash: PasswordHash) -> Option<UserAccount> {
+    match user {
+        "user-disa" => Some(UserAccount::new(hash).disabled(true)),
+        "user-lock" => Some(UserAccount::new(hash).locked(true)),
+        "user-open" => Some(UserAccount::new(hash)),
+        _ => None,
+    }
+}
+
+fn listed(cost: PasswordCost) -> Verifier {
+    let add = |builder: BasicVerifier, (_, user): (&str, &str)| match account(user, hash(cost)) {
+        Some(account) => builder.user_account(user, account),
+        None => builder,
+    };
+    STATES.into_iter().fold(BasicVerifier::new(), add).password_cost(cost).build().unwrap()
+}
+
+fn looked_up(cost: PasswordCost) -> Verifier {
+    let known = hash(cost);
+    let lookup = move |user: String| {
+        let found = account(&user, known.clone());
+        async move { Ok::<_, BoxError>(found) }
+    };
+    BasicVerifier::new().lookup(lookup).password_cost(cost).build().unwrap()
+}
+
+fn request(user: &str, number: u64) -> HeaderMap {
+    let pair = Basic::new(user, format!("wrong password {number:08}")).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", pair.header_text().expose_secret().parse().unwrap());
+    headers
+}
+
+/// Nanoseconds by the clock on the wall, and of all processors for this program.
+#[derive(Clone, Copy)]
+struct Taken([f64; 2]);
+
+const CLOCKS: [&str; 2] = ["elapsed", "processor"];
+
+struct Watch(Instant, Duration);
+
+impl Watch {
+    fn start() -> Self {
+        Self(Instant::now(), processor_time())
+    }
+
+    fn stop(&self) -> Taken {
+        let (processor, elapsed) = (processor_time() - self.1, self.0.elapsed());
+        Taken([elapsed, processor].map(|time| time.as_secs_f64() * 1e9))
+    }
+}
+
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap())
+}
+
+/// What each state has taken, round by round.
+fn measure(verifier: &Verifier, users: &[&str], rounds: usize) -> Vec<Vec<Taken>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut samples = vec![Vec::with_capacity(rounds); users.len()];
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % below as u64).unwrap()
+    };
+    runtime.block_on(async {
+        for round in 0..rounds + rounds / 10 {
+            let mut order: Vec<usize> = (0..users.len()).collect();
+            for last in (1..order.len()).rev() {
+                order.swap(last, draw(last + 1));
+            }
+            for state in order {
+                let headers = request(users[state], round as u64);
+                let watch = Watch::start();
+                let outcome = verifier.verify(&headers).await;
+                let taken = watch.stop();
+                assert_eq!(outcome.unwrap_err().kind(), RejectionKind::BadPassword);
+                // The first tenth warms up.
+                if round >= rounds / 10 {
+                    samples[state].push(taken);
+                }
+            }
+        }
+    });
+    samples
+}
+
+/// What the states have taken by one clock, without the samples above the 90th percentile of all together.
+fn crop(samples: &[Vec<Taken>], clock: usize) -> Vec<Moments> {
+    let times = |state: &Vec<Taken>| state.iter().map(|Taken(times)| times[clock]).collect::<Vec<f64>>();
+    let mut all: Vec<f64> = samples.iter().flat_map(times).collect();
+    all.sort_by(f64::total_cmp);
+    let limit = all[all.len() * 9 / 10];
+    let kept = |state| times(state).into_iter().filter(|time| *time <= limit).collect::<Vec<f64>>();
+    samples.iter().map(|state| moments(&kept(state))).collect()
+}
+
+struct Moments {
+    mean: f64,
+    variance: f64,
+    count: f64,
+}
+
+fn moments(samples: &[f64]) -> Moments {
+    let count = samples.len() as f64;
+    let mean = samples.iter().sum::<f64>() / count;
+    let variance = samples.iter().map(|sample| (sample - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    Moments { mean, variance, count }
+}
+
+fn welch(one: &Moments, other: &Moments) -> f64 {
+    (one.mean - other.mean) / (one.variance / one.count + other.variance / other.count).sqrt()
+}
+
+/// The greatest |t| of all pairs whose means differ by more than `negligible`, by either clock.
+fn distinguish(title: &str, verifier: &Verifier, states: &[(&str, &str)], rounds: usize, negligible: Duration) -> f64 {
+    let users: Vec<&str> = states.iter().map(|(_, user)| *user).collect();
+    let samples = measure(verifier, &users, rounds);
+    println!("{title}, {rounds} rounds");
+    let names: Vec<&str> = states.iter().map(|(name, _)| *name).collect();
+    compare(&names, &samples, negligible).into_iter().fold(0.0, f64::max)
+}
+
+/// The greatest |t| by each clock.
+fn compare(names: &[&str], samples: &[Vec<Taken>], negligible: Duration) -> [f64; 2] {
+    let mut worst = [0.0_f64; 2];
+    for (clock, worst) in worst.iter_mut().enumerate() {
+        let all = crop(samples, clock);
+        for (name, state) in names.iter().zip(&all) {
+            let (mean, deviation) = (state.mean / 1e3, state.variance.sqrt() / 1e3);
+            println!(
+                "  {:<9} {name:<16} mean {mean:>10.2} us, deviation {deviation:>8.2} us, {} kept",
+                CLOCKS[clock], state.count
+            );
+        }
+        for (index, one) in all.iter().enumerate() {
+            for (other_index, other) in all.iter().enumerate().skip(index + 1) {
+                let (t, difference) = (welch(one, other), one.mean - other.mean);
+                let (one, other, micros) = (names[index], names[other_index], difference / 1e3);
+                println!("  {:<9} {one:>14} / {other:<14} t {t:>7.2}, difference {micros:>8.3} us", CLOCKS[clock]);
+                if difference.abs() > negligible.as_nanos() as f64 {
+                    *worst = worst.max(t.abs());
+                }
+            }
+        }
+        println!("  {:<9} worst |t| {worst:.2}", CLOCKS[clock]);
+    }
+    worst
+}
+
+fn rounds(default: usize) -> usize {
+    std::env::var("TIMING_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+// THREAT-V12
+#[test]
+#[ignore = "takes minutes and a quiet machine: scripts/timing-test"]
+fn the_time_of_a_refusal_does_not_tell_whether_a_user_exists() {
+    let real = PasswordCost::default();
+    let mut failed = Vec::new();
+    let mut check = |title: &str, worst: f64| {
+        if worst > THRESHOLD {
+            failed.push(format!("{title}: |t| {worst:.2}"));
+        }
+    };
+    let number = rounds(400);
+    check("listed", distinguish("listed, real cost", &listed(real), &STATES, number, Duration::ZERO));
+    check("looked up", distinguish("looked up, real cost", &looked_up(real), &STATES, number, Duration::ZERO));
+    let mixed = BasicVerifier::new()
+        .user_account("user-bcry", UserAccount::new(PasswordHash::parse(BCRYPT).unwrap()))
+        .user_account("user-argo", UserAccount::new(hash(real)))
+        .user("user-plai", "right password")
+        .build()
+        .unwrap();
+    let states =
+        [("unknown", "user-unkn"), ("bcrypt", "user-bcry"), ("argon2id", "user-argo"), ("no hash", "user-plai")];
+    check("mixed", distinguish("mixed hashes, real cost", &mixed, &states, number, Duration::ZERO));
+    let many = rounds(400) * 50;
+    check("listed, cheap", distinguish("listed, cheap", &listed(cheap()), &STATES, many, NEGLIGIBLE));
+    check("looked up, cheap", distinguish("looked up, cheap", &looked_up(cheap()), &STATES, many, NEGLIGIBLE));
+    let plain =
+        STATES[1..].iter().fold(BasicVerifier::new(), |builder, (_, user)| builder.user(*user, "right password"));
+    check("plain", distinguish("passwords without a hash", &plain.build().unwrap(), &STATES, many, NEGLIGIBLE));
+    assert!(failed.is_empty(), "states are told apart: {failed:?}");
+}
+
+/// Looks users up and hashes as somebody might who has not heard of the matter.
+struct Naive {
+    known: PasswordHash,
+    dummy: Option<PasswordHash>,
+}
+
+impl Naive {
+    /// The |t| by processor time.
+    fn told_apart(&self, title: &str, rounds: usize) -> f64 {
+        let users = [Some(&self.known), self.dummy.as_ref()];
+        let mut samples = vec![Vec::new(); 2];
+        for round in 0..rounds {
+            for index in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
+                let watch = Watch::start();
+                let right = users[index].is_some_and(|hash| hash.verify(&Secret::from("wrong password")));
+                samples[index].push(watch.stop());
+                assert!(!right);
+            }
+        }
+        println!("{title}, {rounds} rounds");
+        compare(&["known", "unknown"], &samples, Duration::ZERO)[1]
+    }
+}
+
+// THREAT-V12
+#[test]
+#[ignore = "takes minutes and a quiet machine: scripts/timing-test"]
+fn the_method_finds_what_leaks() {
+    let known = hash(PasswordCost::default());
+    // 49 passes of 1 MiB where the known hash has 50: 2 %.
+    let cost = |passes| PasswordCost::argon2id(1024, passes, 1).unwrap();
+    let subtle = Naive { known: hash(cost(50)), dummy: Some(hash(cost(49))) };
+    assert!(subtle.told_apart("a dummy that is 2 % cheaper", rounds(400)) > THRESHOLD);
+    let blunt = Naive { known, dummy: None };
+    assert!(blunt.told_apart("no hash for unknown users", rounds(400) / 4) > THRESHOLD);
+}
