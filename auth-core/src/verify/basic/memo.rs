@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn the_memo_is_bounded_and_the_oldest_makes_room() {
         let (clock, key) = (Clock::system(), PairKey::new().unwrap());
-        let tag = |user: &str| key.tag(&Basic::new(user, "p").unwrap());
+        let tag = |user: &str| key.tag(&(&Basic::new(user, "p").unwrap()).into());
         let memo = LoginMemo::new(Duration::from_secs(60), 2);
         let account = account("p");
         let mut until = memo.until(&clock);
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn an_entry_ends_with_the_hash_it_was_made_for() {
         let (clock, key) = (Clock::system(), PairKey::new().unwrap());
-        let tag = key.tag(&Basic::new("a", "p").unwrap());
+        let tag = key.tag(&(&Basic::new("a", "p").unwrap()).into());
         let memo = LoginMemo::new(Duration::from_secs(60), 2);
         let remembered = account("p");
         let remember = || memo.remember("a", tag, Arc::clone(&remembered), memo.until(&clock), &clock);
