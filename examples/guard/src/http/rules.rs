@@ -51,16 +51,20 @@ impl Rules {
 }
 
 /// Whether a rule for `rule` is about `path`: the same, what is below it, and what an upstream might take for it. So letters
-/// are compared without case, and `/admin.json`, `/admin;v=1` and `/admin%20` are `/admin`. To be wrong here asks too much of a
-/// caller, and never too little.
+/// are compared without case, and in each segment `/admin.json`, `/admin;v=1` and `/admin%20` are `/admin`. To be wrong here asks
+/// too much of a caller, and never too little.
 pub(crate) fn covers(rule: &str, path: &str) -> bool {
-    if rule == "/" {
-        return true;
-    }
-    let (rule, path) = (rule.as_bytes(), path.as_bytes());
-    let is_same = path.get(..rule.len()).is_some_and(|start| start.eq_ignore_ascii_case(rule));
+    let mut segments = path.split('/').skip(1);
+    rule.split('/')
+        .skip(1)
+        .filter(|wanted| !wanted.is_empty())
+        .all(|wanted| segments.next().is_some_and(|segment| may_be(wanted.as_bytes(), segment.as_bytes())))
+}
+
+fn may_be(wanted: &[u8], segment: &[u8]) -> bool {
+    let is_same = segment.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted));
     // A letter, digit or mark of a name: `/administrators` is another path.
-    let goes_on = path.get(rule.len()).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-_~".contains(byte));
+    let goes_on = segment.get(wanted.len()).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-_~".contains(byte));
     is_same && !goes_on
 }
 
@@ -88,5 +92,17 @@ mod tests {
             assert!(!covers("/admin", path), "{path}");
         }
         assert!(covers("/", "/anything"));
+        for path in [
+            "/orders/approve",
+            "/orders;x/approve",
+            "/orders./approve;y",
+            "/ORDERS%20/Approve/7",
+            "/orders;/approve.json",
+        ] {
+            assert!(covers("/orders/approve", path), "{path}");
+        }
+        for path in ["/orders", "/orders/", "/orders/7/approve", "/orders-old/approve", "/orders/approved"] {
+            assert!(!covers("/orders/approve", path), "{path}");
+        }
     }
 }

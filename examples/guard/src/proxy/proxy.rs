@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::header::HOST;
+use axum::body::{Body, HttpBody};
+use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
@@ -95,6 +95,10 @@ impl Inner {
         let (mut parts, body) = request.into_parts();
         self.write_head(&mut parts, caller.as_ref(), upgrade.is_some());
         let Some(uri) = self.uri(&parts.uri) else { return StatusCode::BAD_REQUEST.into_response() };
+        // What hyper would else leave out of a request by a method that usually has no body.
+        if self.version == Version::HTTP_11 && !body.is_end_stream() && body.size_hint().exact().is_none() {
+            parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         let progress = Arc::new(Notify::new());
         let mut sent = Request::new(SentBody::new(body, Arc::clone(&self.cleaning), Arc::clone(&progress)));
         *sent.method_mut() = parts.method;
