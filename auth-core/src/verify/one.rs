@@ -16,7 +16,7 @@ use super::{
 
 /// Which state of the memo a verification began with, if there is a memo.
 #[cfg(feature = "jwt")]
-type Since = Option<super::memo::Epoch>;
+type Since = Option<super::memo::Since>;
 #[cfg(not(feature = "jwt"))]
 type Since = ();
 
@@ -191,7 +191,7 @@ impl One {
     /// When a verification begins: what is forgotten while it goes on stays forgotten.
     fn since(&self) -> Since {
         #[cfg(feature = "jwt")]
-        return self.0.memo.as_ref().map(Memo::epoch);
+        return self.0.memo.as_ref().map(Memo::since);
     }
 
     /// Only plain tokens are remembered: a proof is good for one request.
