@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 use zeroize::Zeroizing;
 
+use super::pair_text::PairText;
 use crate::Secret;
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -50,10 +51,8 @@ impl Basic {
     /// colon. `None` for anything else.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
-        let bytes = Zeroizing::new(STANDARD.decode(text).ok()?);
-        let pair = std::str::from_utf8(&bytes).ok()?;
-        let (user, password) = pair.split_once(':')?;
-        Self::new(user, password).ok()
+        let pair = PairText::decode(text)?;
+        Some(Self { user: pair.user().to_owned(), password: Secret::from(pair.password()) })
     }
 
     /// The user-id.
@@ -134,6 +133,18 @@ mod tests {
             assert!(Basic::new("u", bad).is_err());
             assert_eq!(Basic::decode(&STANDARD.encode(format!("u:{bad}"))), None);
         }
+    }
+
+    // R7617-2.1b
+    #[test]
+    fn what_is_read_is_what_the_same_halves_make() {
+        for (user, password) in
+            [("A\u{30a}", "p"), ("u", "A\u{30a}:"), ("\u{c5}", "\u{338}x"), ("", "\u{338}"), ("u", "\u{1f600}")]
+        {
+            let pair = Basic::new(user, password).unwrap();
+            assert_eq!(Basic::decode(&STANDARD.encode(format!("{user}:{password}"))), Some(pair), "{user} {password}");
+        }
+        assert_eq!(Basic::decode(&STANDARD.encode("u:\u{e9}\u{85}")), None, "a control character beyond ASCII");
     }
 
     // R7617-2.1b

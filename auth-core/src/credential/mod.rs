@@ -3,6 +3,7 @@
 #[cfg(feature = "provider")]
 mod base_url;
 mod basic;
+mod pair_text;
 mod part;
 mod placement;
 mod prepared;
@@ -11,6 +12,8 @@ mod signer;
 #[cfg(feature = "provider")]
 pub use self::base_url::BaseUrl;
 pub use self::basic::Basic;
+#[cfg(feature = "verify")]
+pub(crate) use self::pair_text::PairText;
 #[cfg(feature = "provider")]
 pub(crate) use self::part::Piece;
 pub use self::placement::Placement;

@@ -139,8 +139,14 @@ impl One {
         if let Some(memo) = &self.0.memo {
             memo.clear();
         }
+        #[cfg(feature = "jwt")]
+        self.0.parts.jwt.forget();
         #[cfg(feature = "introspection")]
         self.0.parts.opaque.forget();
+        #[cfg(feature = "password-hash")]
+        if let Some(users) = &self.0.parts.basic {
+            users.forget();
+        }
     }
 
     #[cfg(feature = "jwt")]

@@ -10,11 +10,12 @@ use super::pool::{self, HashPool, Place};
 use super::rehash::Rehash;
 use super::users::refused;
 use super::{PasswordCost, UserAccount};
+use crate::Clock;
+use crate::credential::PairText;
 use crate::verify::principal::Principal;
 use crate::verify::rejection::Fault;
 use crate::verify::step::{Finding, Step};
 use crate::verify::telemetry::{self, PasswordOutcome};
-use crate::{Basic, Clock};
 
 /// The users whose passwords must be hashed, and all that this takes.
 pub(super) struct HashedUsers {
@@ -30,7 +31,7 @@ pub(super) struct HashedUsers {
 
 /// A pair that somebody tries, and what it is known by.
 pub(super) struct Attempt {
-    pub(super) pair: Basic,
+    pub(super) pair: PairText,
     pub(super) tag: PairTag,
 }
 
@@ -82,7 +83,7 @@ impl HashedUsers {
         let users = Arc::clone(&self);
         // All of it on that thread, so that a login counts also if its caller goes away.
         let hashing = turn.run(move || {
-            let password = attempt.pair.password().expose_secret();
+            let password = attempt.pair.password();
             let admitted = kinds.admits(account.as_deref(), password, users.cost)?;
             telemetry::password(if admitted { PasswordOutcome::Right } else { PasswordOutcome::Wrong });
             let admitted = account.filter(|_| admitted);
@@ -106,11 +107,11 @@ impl HashedUsers {
     }
 
     /// Has a stronger hash made, beside the request.
-    fn strengthen(&self, pair: &Basic, account: &UserAccount) {
+    fn strengthen(&self, pair: &PairText, account: &UserAccount) {
         let Some(rehash) = self.rehash.as_ref().filter(|_| account.hash().is_weaker_than(self.cost)) else { return };
         let Ok(runtime) = Runtime::try_current() else { return };
         let (pool, old) = (Arc::clone(&self.pool), account.hash().clone());
-        runtime.spawn(Arc::clone(rehash).run(pool, pair.user().into(), old, pair.password().clone(), self.cost));
+        runtime.spawn(Arc::clone(rehash).run(pool, pair.user().into(), old, pair.password().into(), self.cost));
     }
 }
 

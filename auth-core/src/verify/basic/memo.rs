@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use papaya::HashMap;
@@ -15,6 +16,8 @@ pub(super) struct LoginMemo {
     entries: HashMap<Box<str>, Entry>,
     ttl: Duration,
     max: usize,
+    /// How often everything was forgotten.
+    epoch: AtomicU64,
 }
 
 struct Entry {
@@ -26,6 +29,7 @@ struct Entry {
 /// An end on both clocks: the monotonic one stands still while the machine sleeps, the other one may be set.
 #[derive(Clone, Copy)]
 pub(super) struct Until {
+    epoch: u64,
     start: SystemTime,
     wall: SystemTime,
     monotonic: MonotonicTime,
@@ -34,13 +38,14 @@ pub(super) struct Until {
 impl LoginMemo {
     /// A memo of at most `max` users, each for `ttl`.
     pub(super) fn new(ttl: Duration, max: usize) -> Self {
-        Self { entries: HashMap::new(), ttl, max: max.max(1) }
+        Self { entries: HashMap::new(), ttl, max: max.max(1), epoch: AtomicU64::new(0) }
     }
 
     /// When what is found out now must be forgotten.
     pub(super) fn until(&self, clock: &Clock) -> Until {
         let start = clock.wall();
-        Until { start, wall: start.checked_add(self.ttl).unwrap_or(start), monotonic: clock.now() + self.ttl }
+        let epoch = self.epoch.load(Ordering::Acquire);
+        Until { epoch, start, wall: start.checked_add(self.ttl).unwrap_or(start), monotonic: clock.now() + self.ttl }
     }
 
     /// The account by which `user` got in with the same password.
@@ -48,7 +53,14 @@ impl LoginMemo {
         let entries = self.entries.pin();
         let entry = entries.get(user)?;
         let same = bool::from(entry.tag.matches(tag));
-        (same && entry.until.is_ahead(clock)).then(|| Arc::clone(&entry.account))
+        let stands = entry.until.epoch == self.epoch.load(Ordering::Acquire) && entry.until.is_ahead(clock);
+        (same && stands).then(|| Arc::clone(&entry.account))
+    }
+
+    /// Forgets everybody, also who is logging in now.
+    pub(super) fn clear(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.entries.pin().clear();
     }
 
     /// Remembers a success. Where all places are taken, those whose time is over make room, or else the oldest.
@@ -104,7 +116,7 @@ mod tests {
     #[test]
     fn the_memo_is_bounded_and_the_oldest_makes_room() {
         let (clock, key) = (Clock::system(), PairKey::new().unwrap());
-        let tag = |user: &str| key.tag(&Basic::new(user, "p").unwrap());
+        let tag = |user: &str| key.tag(&(&Basic::new(user, "p").unwrap()).into());
         let memo = LoginMemo::new(Duration::from_secs(60), 2);
         let account = account("p");
         let mut until = memo.until(&clock);
@@ -126,7 +138,7 @@ mod tests {
     #[test]
     fn an_entry_ends_with_the_hash_it_was_made_for() {
         let (clock, key) = (Clock::system(), PairKey::new().unwrap());
-        let tag = key.tag(&Basic::new("a", "p").unwrap());
+        let tag = key.tag(&(&Basic::new("a", "p").unwrap()).into());
         let memo = LoginMemo::new(Duration::from_secs(60), 2);
         let remembered = account("p");
         let remember = || memo.remember("a", tag, Arc::clone(&remembered), memo.until(&clock), &clock);

@@ -2,7 +2,7 @@ use aws_lc_rs::{hmac, rand};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-use crate::Basic;
+use crate::credential::PairText;
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// A key that only this process has, by which pairs of user and password are told apart without being kept.
@@ -22,14 +22,9 @@ impl PairKey {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &*key)))
     }
 
-    /// The tag of a pair. A user-id has no colon, so no two pairs make one text.
-    pub(super) fn tag(&self, pair: &Basic) -> PairTag {
-        let mut context = hmac::Context::with_key(&self.0);
-        context.update(pair.user().as_bytes());
-        context.update(b":");
-        context.update(pair.password().expose_secret().as_bytes());
+    pub(super) fn tag(&self, pair: &PairText) -> PairTag {
         let mut bytes = [0; LEN];
-        bytes.copy_from_slice(context.sign().as_ref());
+        bytes.copy_from_slice(hmac::sign(&self.0, pair.as_bytes()).as_ref());
         PairTag(bytes)
     }
 }
@@ -43,9 +38,10 @@ impl PairTag {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Basic;
 
     fn tag(key: &PairKey, user: &str, password: &str) -> PairTag {
-        key.tag(&Basic::new(user, password).unwrap())
+        key.tag(&(&Basic::new(user, password).unwrap()).into())
     }
 
     // THREAT-V11

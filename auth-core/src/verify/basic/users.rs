@@ -7,6 +7,7 @@ use super::MAX_PASSWORD;
 #[cfg(feature = "password-hash")]
 use super::hashed_users::{Attempt, HashedUsers};
 use super::pair_key::{PairKey, PairTag};
+use crate::credential::PairText;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::verify::principal::{Method, Principal};
 use crate::verify::rejection::{Fault, RejectionKind};
@@ -36,7 +37,7 @@ impl BasicUsers {
             }
             pairs.push(pair);
         }
-        let plain = pairs.iter().map(|pair| key.tag(pair)).collect();
+        let plain = pairs.iter().map(|pair| key.tag(&pair.into())).collect();
         Ok(Self {
             key,
             plain,
@@ -51,6 +52,14 @@ impl BasicUsers {
         self
     }
 
+    /// Forgets who has logged in lately.
+    #[cfg(feature = "password-hash")]
+    pub(in crate::verify) fn forget(&self) {
+        if let Some(memo) = self.hashed.as_ref().and_then(|hashed| hashed.memo.as_ref()) {
+            memo.clear();
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         #[cfg(feature = "password-hash")]
         if self.hashed.is_some() {
@@ -60,11 +69,11 @@ impl BasicUsers {
     }
 
     pub(in crate::verify) fn verify(&self, text: &str) -> Step {
-        let Some(pair) = Basic::decode(text) else {
+        let Some(pair) = PairText::decode(text) else {
             let detail = "the Basic credential is not a user-id and a password in base64";
             return Step::from(Fault::new(RejectionKind::InvalidRequest, detail));
         };
-        if pair.password().expose_secret().len() > MAX_PASSWORD {
+        if pair.password().len() > MAX_PASSWORD {
             return Step::from(refused());
         }
         let tag = self.key.tag(&pair);
