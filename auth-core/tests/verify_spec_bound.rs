@@ -30,7 +30,7 @@ fn mistakes(text: &str) -> String {
     spec.build().unwrap_err().to_string()
 }
 
-// R9449-7.1a, R9449-8a, R9449-9a
+// R9449-7.1a, R9449-8b
 #[tokio::test]
 async fn proofs_are_described_and_replicas_share_their_nonces() {
     let (time, issuer) = (TestClock::new(), es256());
