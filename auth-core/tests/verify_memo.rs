@@ -297,7 +297,7 @@ async fn to_forget_has_keys_fetched_again_and_serves_with_the_old_ones_if_that_f
 #[cfg(feature = "password-hash")]
 #[tokio::test]
 async fn logins_are_forgotten_too() {
-    use tower_auth_core::{Basic, PasswordCost, PasswordHash, Secret};
+    use tower_auth_core::{Basic, PasswordCost, PasswordHash};
 
     let cost = PasswordCost::argon2id(8, 1, 1).unwrap();
     let hash = PasswordHash::hash_with(&Secret::from("s3cret"), cost).unwrap();

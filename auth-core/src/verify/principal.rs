@@ -101,7 +101,7 @@ impl Principal {
         self.issuer.as_ref().map(|text| text.of(&self.claims))
     }
 
-    /// Whom the credential is about: the `sub` of a token, the user-id, the id of an API key.
+    /// Whom the credential is about: the `sub` of a token, the user-id, the owner of an API key or else its id.
     #[must_use]
     pub fn subject(&self) -> &str {
         self.subject.of(&self.claims)
@@ -114,7 +114,7 @@ impl Principal {
         subject_hash(self.issuer(), self.subject())
     }
 
-    /// The client that presents the credential, if that is known: `client_id`, or else `azp`.
+    /// The client that presents the credential, if that is known: `client_id`, or else `azp`, of a token; the id of an API key.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.client_id.as_ref().map(|text| text.of(&self.claims))

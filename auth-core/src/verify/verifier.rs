@@ -373,7 +373,8 @@ impl Verifier {
 
     /// Ends every verdict that is remembered, of tokens and of logins, so that each credential is wholly verified once more: after
     /// a user was dismissed or a key compromised, say. The keys of issuers are fetched again before the next token is accepted,
-    /// unless they cannot be had. What verifiers were made of this one, or this one of, forget it too.
+    /// unless they cannot be had. What verifications under way will bring is not remembered either. What verifiers were made of this
+    /// one, or this one of, forget it too.
     pub fn forget(&self) {
         self.any(&mut |one| {
             one.forget();

@@ -107,7 +107,8 @@ impl BasicVerifier {
         self
     }
 
-    /// Remembers no login: each request is hashed.
+    /// Remembers no login: each request is hashed. Callers that cannot wait, such as the synchronous interceptors of gRPC,
+    /// then let in nobody whose password must be hashed.
     pub fn without_memo(mut self) -> Self {
         self.hashing.memo_ttl = None;
         self

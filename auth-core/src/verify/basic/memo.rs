@@ -26,7 +26,8 @@ struct Entry {
     until: Until,
 }
 
-/// An end on both clocks: the monotonic one stands still while the machine sleeps, the other one may be set.
+/// An end on both clocks: the monotonic one stands still while the machine sleeps, the other one may be set. And it ends when
+/// everything is forgotten.
 #[derive(Clone, Copy)]
 pub(super) struct Until {
     epoch: u64,
@@ -43,9 +44,18 @@ impl LoginMemo {
 
     /// When what is found out now must be forgotten.
     pub(super) fn until(&self, clock: &Clock) -> Until {
-        let start = clock.wall();
-        let epoch = self.epoch.load(Ordering::Acquire);
+        let (start, epoch) = (clock.wall(), self.epoch.load(Ordering::Acquire));
         Until { epoch, start, wall: start.checked_add(self.ttl).unwrap_or(start), monotonic: clock.now() + self.ttl }
+    }
+
+    /// Ends what is remembered, and what is being found out.
+    pub(super) fn clear(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.entries.pin().clear();
+    }
+
+    fn is_ahead(&self, until: Until, clock: &Clock) -> bool {
+        until.epoch == self.epoch.load(Ordering::Acquire) && until.is_ahead(clock)
     }
 
     /// The account by which `user` got in with the same password.
@@ -53,14 +63,7 @@ impl LoginMemo {
         let entries = self.entries.pin();
         let entry = entries.get(user)?;
         let same = bool::from(entry.tag.matches(tag));
-        let stands = entry.until.epoch == self.epoch.load(Ordering::Acquire) && entry.until.is_ahead(clock);
-        (same && stands).then(|| Arc::clone(&entry.account))
-    }
-
-    /// Forgets everybody, also who is logging in now.
-    pub(super) fn clear(&self) {
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.entries.pin().clear();
+        (same && self.is_ahead(entry.until, clock)).then(|| Arc::clone(&entry.account))
     }
 
     /// Remembers a success. Where all places are taken, those whose time is over make room, or else the oldest.
@@ -70,7 +73,7 @@ impl LoginMemo {
             let mut oldest: Option<(&Box<str>, MonotonicTime)> = None;
             let mut freed = false;
             for (name, entry) in &entries {
-                if !entry.until.is_ahead(clock) {
+                if !self.is_ahead(entry.until, clock) {
                     freed |= entries.remove(name).is_some();
                 } else if oldest.is_none_or(|(_, until)| entry.until.monotonic < until) {
                     oldest = Some((name, entry.until.monotonic));

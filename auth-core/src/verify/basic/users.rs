@@ -52,7 +52,7 @@ impl BasicUsers {
         self
     }
 
-    /// Forgets who has logged in lately.
+    /// Forgets who has logged in, also those who are about to.
     #[cfg(feature = "password-hash")]
     pub(in crate::verify) fn forget(&self) {
         if let Some(memo) = self.hashed.as_ref().and_then(|hashed| hashed.memo.as_ref()) {

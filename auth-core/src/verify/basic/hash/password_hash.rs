@@ -54,13 +54,13 @@ const SALT_LEN: usize = 16;
 /// # Ok::<(), tower_auth_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct PasswordHash(Arc<Inner>);
+pub struct PasswordHash(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     text: Zeroizing<String>,
-    kind: Kind,
-    salt: Vec<u8>,
-    output: Zeroizing<Vec<u8>>,
+    pub(super) kind: Kind,
+    pub(super) salt: Vec<u8>,
+    pub(super) output: Zeroizing<Vec<u8>>,
 }
 
 impl PasswordHash {

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::{Kind, PasswordCost, PasswordHash};
 use crate::Secret;
 
@@ -259,4 +261,43 @@ fn waste_is_made_by_the_same_function_as_a_hash() {
 fn debug_shows_the_scheme_only() {
     let shown = format!("{:?}", PasswordHash::parse(STRONG[0]).unwrap());
     assert_eq!(shown, r#"PasswordHash { scheme: "argon2id", .. }"#);
+}
+
+/// A known hash with a few letters replaced, put in or taken out.
+fn mutated() -> impl Strategy<Value = String> {
+    let known: Vec<&str> = STRONG.iter().chain(&WEAK).copied().collect();
+    let edit = (0..3_u8, any::<prop::sample::Index>(), prop::sample::select(b"$=,.+/09azAZv{}\xe4".to_vec()));
+    (prop::sample::select(known), prop::collection::vec(edit, 0..4)).prop_map(|(text, edits)| {
+        let mut letters: Vec<char> = text.chars().collect();
+        for (what, at, letter) in edits {
+            let at = at.index(letters.len());
+            match what {
+                0 => letters[at] = char::from(letter),
+                1 => letters.insert(at, char::from(letter)),
+                _ => drop(letters.remove(at)),
+            }
+        }
+        letters.into_iter().collect()
+    })
+}
+
+proptest! {
+    // THREAT-V13, THREAT-A1
+    #[test]
+    fn no_text_makes_the_reader_panic_and_what_is_read_is_within_its_bounds(text in mutated()) {
+        if let Ok(hash) = PasswordHash::read(&text, true) {
+            prop_assert!(hash.0.kind.check(&hash.0.salt).is_ok());
+            prop_assert_eq!(hash.0.output.len(), hash.0.kind.output_len());
+            prop_assert_eq!(hash.expose_hash(), text);
+        }
+    }
+
+    // THREAT-A1
+    #[test]
+    fn no_bytes_make_the_reader_panic(text in ".{0,600}") {
+        let _ = PasswordHash::read(&text, true);
+        for prefix in ["$argon2id$", "$scrypt$", "$pbkdf2-sha256$", "$2b$", "$5$", "$apr1$", "{SHA}"] {
+            let _ = PasswordHash::read(&format!("{prefix}{text}"), true);
+        }
+    }
 }

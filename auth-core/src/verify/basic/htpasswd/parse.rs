@@ -57,3 +57,21 @@ fn read_line(line: &[u8], weak: bool) -> Result<Option<(Box<str>, UserAccount)>,
     let hash = PasswordHash::read(hash, weak)?;
     Ok(Some((user.nfc().collect::<String>().into(), UserAccount::new(hash))))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        // THREAT-A1
+        #[test]
+        fn no_bytes_make_the_reader_panic_and_every_mistake_has_a_line(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            match parse(&bytes, true) {
+                Ok(users) => prop_assert!(users.is_empty(), "chance has made a hash"),
+                Err(problem) => prop_assert!(problem.starts_with("line "), "{}", problem),
+            }
+        }
+    }
+}
