@@ -5,7 +5,7 @@
 mod verify_support;
 
 use http::HeaderMap;
-use tower_auth_core::{ApiKeyVerifier, ConfigErrorKind, RejectionKind, Scheme, Secret, Verifier};
+use tower_auth_core::{ApiKeyVerifier, ConfigErrorKind, JwtVerifier, RejectionKind, Scheme, Secret, Verifier};
 use tower_auth_testing::TestClock;
 
 use self::verify_support::*;
@@ -94,4 +94,17 @@ fn only_an_absolute_https_url_can_be_announced_as_metadata() {
     }
     assert!(verifier.clone().with_resource_metadata("http://127.0.0.1:8080/m").is_ok());
     assert!(announcing.with_resource_metadata(url).is_err(), "twice");
+}
+
+// R9728-5.1a
+#[test]
+fn a_choice_announces_what_any_of_its_verifiers_does() {
+    let (time, key) = (TestClock::new(), es256());
+    let plain = builder(&Server::with_key(&key), &time).build().unwrap();
+    let url = "https://api.example.com/.well-known/oauth-protected-resource";
+    let other = JwtVerifier::issuer("https://other.example.com").unwrap().audience("orders");
+    let other = other.http_client(Server::default().client()).realm("else").build().unwrap();
+    let both = Verifier::any_of([plain, other.with_resource_metadata(url).unwrap()]).unwrap();
+    let refusal = both.try_verify(&HeaderMap::new()).unwrap_err();
+    assert_eq!(refusal.challenges(), [format!(r#"Bearer realm="api", resource_metadata="{url}""#)]);
 }

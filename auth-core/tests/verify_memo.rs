@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tower_auth_core::jose::{JwkSet, SigningKey};
-use tower_auth_core::{Clock, JwtVerifier, RejectionKind, TimeSource, Verified, Verifier};
+use tower_auth_core::{BasicVerifier, Clock, JwtVerifier, RejectionKind, Secret, TimeSource, Verified, Verifier};
 use tower_auth_testing::TestClock;
 
 use self::verify_support::*;
@@ -165,26 +165,31 @@ impl TimeSource for Meanwhile {
 
 // THREAT-K3
 #[test]
-fn a_verdict_that_was_begun_before_everything_was_forgotten_is_not_remembered_after_it() {
+fn a_verdict_that_was_begun_before_it_was_to_be_forgotten_is_not_remembered_after_it() {
     let (time, key) = (TestClock::new(), es256());
-    let (itself, forgetting) = (Arc::new(OnceLock::<Verifier>::new()), Arc::new(AtomicBool::new(true)));
-    let meanwhile = {
-        let (itself, forgetting) = (Arc::clone(&itself), Arc::clone(&forgetting));
-        Box::new(move || {
-            if forgetting.load(Ordering::SeqCst) {
-                itself.get().unwrap().forget();
-            }
-        })
-    };
-    let clock = Clock::injected(Meanwhile(time.clone(), std::sync::Mutex::new(meanwhile)));
-    let verifier = fixed(&key, &time).clock(clock).build().unwrap();
-    assert!(itself.set(verifier.clone()).is_ok());
     let token = token(&key, &claims());
-    let first = accept(&verifier, &token);
-    forgetting.store(false, Ordering::SeqCst);
-    let second = accept(&verifier, &token);
-    assert!(!is_remembered(&first, &second), "it was begun before");
-    assert!(is_remembered(&second, &accept(&verifier, &token)));
+    type Forget = fn(&Verifier, &str);
+    let ways: [Forget; 2] =
+        [|verifier, _| verifier.forget(), |verifier, token| verifier.forget_token(&Secret::from(token))];
+    for forget in ways {
+        let (itself, forgetting) = (Arc::new(OnceLock::<Verifier>::new()), Arc::new(AtomicBool::new(true)));
+        let meanwhile = {
+            let (itself, forgetting, token) = (Arc::clone(&itself), Arc::clone(&forgetting), token.clone());
+            Box::new(move || {
+                if forgetting.load(Ordering::SeqCst) {
+                    forget(itself.get().unwrap(), &token);
+                }
+            })
+        };
+        let clock = Clock::injected(Meanwhile(time.clone(), std::sync::Mutex::new(meanwhile)));
+        let verifier = fixed(&key, &time).clock(clock).build().unwrap();
+        assert!(itself.set(verifier.clone()).is_ok());
+        let first = accept(&verifier, &token);
+        forgetting.store(false, Ordering::SeqCst);
+        let second = accept(&verifier, &token);
+        assert!(!is_remembered(&first, &second), "it was begun before");
+        assert!(is_remembered(&second, &accept(&verifier, &token)));
+    }
 }
 
 // THREAT-K4
@@ -248,4 +253,58 @@ fn threads_that_fill_and_forget_at_once_never_get_anothers_verdict() {
             });
         }
     });
+}
+
+// THREAT-K3
+#[test]
+fn what_was_made_of_a_verifier_forgets_with_it() {
+    let (time, key) = (TestClock::new(), es256());
+    let jwt = fixed(&key, &time).build().unwrap();
+    let both = Verifier::any_of([jwt.clone(), BasicVerifier::new().user("a", "b").build().unwrap()]).unwrap();
+    let token = token(&key, &claims());
+    let first = accept(&both, &token);
+    assert!(is_remembered(&first, &accept(&both, &token)));
+    jwt.forget();
+    assert!(!is_remembered(&first, &accept(&both, &token)));
+}
+
+// THREAT-K3
+#[tokio::test]
+async fn to_forget_has_keys_fetched_again_and_serves_with_the_old_ones_if_that_fails() {
+    let (time, key) = (TestClock::new(), es256());
+    let server = Server::with_key(&key);
+    let verifier = builder(&server, &time).build().unwrap();
+    let token = token(&key, &claims());
+    verdict(&verifier, &token).await.unwrap();
+    assert_eq!(server.asked("/keys"), 1);
+    // The issuer has withdrawn the key, and nobody here knows.
+    server.keys(&[("k2", &es256())]);
+    verdict(&verifier, &token).await.unwrap();
+    verifier.forget();
+    assert_eq!(verdict(&verifier, &token).await.unwrap_err(), RejectionKind::UnknownKey);
+    assert_eq!(server.asked("/keys"), 2);
+
+    server.keys(&[("k1", &key)]);
+    verifier.forget();
+    verdict(&verifier, &token).await.unwrap();
+    server.page("/keys", Act::Answer(500, String::new()));
+    verifier.forget();
+    verdict(&verifier, &token).await.unwrap();
+    assert_eq!(server.asked("/keys"), 4);
+}
+
+// THREAT-K3
+#[cfg(feature = "password-hash")]
+#[tokio::test]
+async fn logins_are_forgotten_too() {
+    use tower_auth_core::{Basic, PasswordCost, PasswordHash};
+
+    let cost = PasswordCost::argon2id(8, 1, 1).unwrap();
+    let hash = PasswordHash::hash_with(&Secret::from("s3cret"), cost).unwrap();
+    let verifier = BasicVerifier::new().user_hash("batch", hash.expose_hash()).build().unwrap();
+    let pair = authorization(Basic::new("batch", "s3cret").unwrap().header_text().expose_secret());
+    verifier.verify(&pair).await.unwrap();
+    assert!(verifier.try_verify(&pair).is_ok(), "the login is remembered");
+    verifier.forget();
+    assert_eq!(verifier.try_verify(&pair).unwrap_err().status(), 503, "it has to be hashed again");
 }

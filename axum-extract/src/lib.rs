@@ -112,8 +112,8 @@
 //! # Ok::<(), tower_auth_axum::core::ConfigError>(())
 //! ```
 //!
-//! Refusals are logged by the verifier with their stable code and their reason: client mistakes at `DEBUG`, ours at
-//! `WARN`.
+//! Refusals are events of the target `tower_auth::audit`, with their stable code and their reason: `WARN` for our own trouble,
+//! `DEBUG` for a request without a credential, `INFO` for every other.
 //!
 //! # Where to go next
 //!

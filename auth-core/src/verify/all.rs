@@ -1,4 +1,8 @@
-use super::{IncomingCredential, IncomingRequest, Verification, Verified, Verifier, VerifierId};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use super::{IncomingCredential, IncomingRequest, Rejection, Verification, Verified, Verifier, VerifierId};
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Several verifiers that all have to accept a request.
@@ -68,15 +72,36 @@ impl All {
         }
     }
 
+    /// Goes on with all that are left, and ends with the first refusal.
     fn wait(&self, caller: Option<Verified>, waiting: Verification, others: Vec<Verification>) -> Verification {
         let id = self.id;
         let Some(pending) = waiting.pending().cloned() else { return waiting };
         Verification::waiting(pending, async move {
-            let verified = waiting.await?;
-            for other in others {
-                other.await?;
-            }
+            let all = std::iter::once(waiting).chain(others).map(Some).collect();
+            let verified = join(all).await?;
             Ok(caller.unwrap_or(verified).judged_by(id))
         })
     }
+}
+
+/// The verdict of the first, once all have accepted; else the first refusal that comes.
+async fn join(mut all: Vec<Option<Verification>>) -> Result<Verified, Rejection> {
+    let mut first = None;
+    poll_fn(|context| {
+        for (index, slot) in all.iter_mut().enumerate() {
+            let Some(verification) = slot else { continue };
+            let Poll::Ready(outcome) = Pin::new(verification).poll(context) else { continue };
+            *slot = None;
+            match outcome {
+                Ok(verified) if index == 0 => first = Some(verified),
+                Ok(_) => {}
+                Err(refusal) => return Poll::Ready(Err(refusal)),
+            }
+        }
+        match first.take_if(|_| all.iter().all(Option::is_none)) {
+            Some(verified) => Poll::Ready(Ok(verified)),
+            None => Poll::Pending,
+        }
+    })
+    .await
 }

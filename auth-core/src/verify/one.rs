@@ -16,7 +16,7 @@ use super::{
 
 /// Which state of the memo a verification began with, if there is a memo.
 #[cfg(feature = "jwt")]
-type Since = Option<super::memo::Epoch>;
+type Since = Option<super::memo::Since>;
 #[cfg(not(feature = "jwt"))]
 type Since = ();
 
@@ -139,8 +139,14 @@ impl One {
         if let Some(memo) = &self.0.memo {
             memo.clear();
         }
+        #[cfg(feature = "jwt")]
+        self.0.parts.jwt.forget();
         #[cfg(feature = "introspection")]
         self.0.parts.opaque.forget();
+        #[cfg(feature = "password-hash")]
+        if let Some(users) = &self.0.parts.basic {
+            users.forget();
+        }
     }
 
     #[cfg(feature = "jwt")]
@@ -185,7 +191,7 @@ impl One {
     /// When a verification begins: what is forgotten while it goes on stays forgotten.
     fn since(&self) -> Since {
         #[cfg(feature = "jwt")]
-        return self.0.memo.as_ref().map(Memo::epoch);
+        return self.0.memo.as_ref().map(Memo::since);
     }
 
     /// Only plain tokens are remembered: a proof is good for one request.

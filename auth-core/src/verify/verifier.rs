@@ -319,7 +319,13 @@ impl Verifier {
 
     #[cold]
     fn denied(&self, principal: &Principal, policy: &Policy) -> Result<(), Rejection> {
-        let Some(mut lacking) = Shortfall::of(policy, principal) else { return Ok(()) };
+        let Some(mut lacking) = Shortfall::of(policy, principal) else {
+            // A test of the service's own that says no and then yes: the first word counts.
+            let fault = Fault::new(RejectionKind::Forbidden, "the policy said no, and then could not say why");
+            let refusal = self.first().refuse(fault, Some(principal.scheme()));
+            telemetry::denied(&refusal, Some(principal));
+            return Err(refusal);
+        };
         let fault = Fault::new(lacking.kind(), lacking.detail());
         let mut refusal = self.first().refuse(fault, Some(principal.scheme())).telling(lacking.parameters());
         if let Some(scopes) = lacking.scopes() {
@@ -365,8 +371,10 @@ impl Verifier {
         });
     }
 
-    /// Ends every verdict that is remembered, so that each token is wholly verified once more: after a key was compromised or
-    /// a policy changed, say.
+    /// Ends every verdict that is remembered, of tokens and of logins, so that each credential is wholly verified once more: after
+    /// a user was dismissed or a key compromised, say. The keys of issuers are fetched again before the next token is accepted,
+    /// unless they cannot be had. What verifications under way will bring is not remembered either. What verifiers were made of this
+    /// one, or this one of, forget it too.
     pub fn forget(&self) {
         self.any(&mut |one| {
             one.forget();
@@ -374,8 +382,10 @@ impl Verifier {
         });
     }
 
-    /// Ends what is remembered of one token, so that it is wholly verified once more: after its authorization server said that it was
-    /// revoked, say. What a request about it that is under way will bring is not remembered either.
+    /// Ends what is remembered of one token, so that its authorization server is asked about it once more: after it was revoked,
+    /// say. What an introspection that is under way will bring is not remembered either.
+    ///
+    /// A JWT that is verified by keys is good until it expires, whatever is forgotten: nobody is asked about it.
     #[cfg(feature = "jwt")]
     pub fn forget_token(&self, token: &crate::Secret) {
         self.any(&mut |one| {

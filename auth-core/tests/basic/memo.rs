@@ -1,6 +1,8 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tower_auth_core::RejectionKind;
+use tower_auth_core::{BoxError, RejectionKind, Verifier};
 use tower_auth_testing::TestClock;
 
 use super::support::*;
@@ -49,6 +51,30 @@ async fn only_what_was_right_is_remembered_and_only_the_whole_pair() {
     }
     let other = builder().user_hash("a", text("p")).build().unwrap();
     assert!(!is_remembered(&other, "a", "p"), "each verifier remembers for itself");
+}
+
+// THREAT-K3
+#[tokio::test]
+async fn who_is_to_be_forgotten_must_be_hashed_again_also_if_that_was_under_way() {
+    let listed = builder().user_hash("a", text("p")).build().unwrap();
+    assert!(enters(&listed, "a", "p").await && is_remembered(&listed, "a", "p"));
+    listed.forget();
+    assert!(!is_remembered(&listed, "a", "p"));
+    assert!(enters(&listed, "a", "p").await && is_remembered(&listed, "a", "p"));
+
+    let (itself, forgets) = (Arc::new(OnceLock::<Verifier>::new()), Arc::new(AtomicBool::new(true)));
+    let (own, forgetting) = (Arc::clone(&itself), Arc::clone(&forgets));
+    let lookup = move |_: String| {
+        if forgetting.load(Ordering::SeqCst) {
+            own.get().unwrap().forget();
+        }
+        std::future::ready(Ok::<_, BoxError>(Some(account("p"))))
+    };
+    let looked_up = builder().lookup(lookup).build().unwrap();
+    assert!(itself.set(looked_up.clone()).is_ok());
+    assert!(enters(&looked_up, "a", "p").await && !is_remembered(&looked_up, "a", "p"));
+    forgets.store(false, Ordering::SeqCst);
+    assert!(enters(&looked_up, "a", "p").await && is_remembered(&looked_up, "a", "p"));
 }
 
 #[tokio::test]

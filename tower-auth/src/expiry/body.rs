@@ -2,6 +2,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -19,12 +20,24 @@ pin_project! {
     }
 }
 
+/// How long a response may take whose caller came when its credential had just expired.
+const LATE: Duration = Duration::from_secs(60);
+
 type Expiry = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<B> ExpiringBody<B> {
-    /// The body, until the credential of `caller` expires.
+    /// The body, until the credential of `caller` expires. One that has expired already was let in by the leeway of its verifier,
+    /// and has a minute.
     pub fn ending_with(body: B, caller: &Principal, clock: &Clock) -> Self {
-        Self { inner: Some(body), expiry: Some(Box::pin(caller.expiry(clock))) }
+        let is_late = caller.expires_at().is_some_and(|end| end <= clock.wall());
+        let (expiry, clock) = (caller.expiry(clock), clock.clone());
+        let expiry = async move {
+            expiry.await;
+            if is_late {
+                clock.sleep(LATE).await;
+            }
+        };
+        Self { inner: Some(body), expiry: Some(Box::pin(expiry)) }
     }
 
     pub(super) fn lasting(body: B) -> Self {

@@ -21,6 +21,9 @@ use crate::error::BoxError;
 ///
 /// # Security
 /// Noting and asking must be one step: of a thousand requests with one proof, the store says `true` to one.
+///
+/// A store is for one service. Two verifiers that both judge one request ([`Verifier::all_of`](crate::Verifier::all_of)) need a store
+/// each, or names that tell their keys apart: the second would take the proof for one that was used.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not remember used proofs",
     note = "a store implements `ReplayStore`, or is a closure `|proof: UsedProof| async {{ … }}` that returns \
@@ -31,7 +34,7 @@ pub trait ReplayStore: Send + Sync + 'static {
     /// noted before.
     ///
     /// # Errors
-    /// Whatever keeps the store from saying so. The request is then refused with
+    /// Whatever keeps the store from saying so; its text is logged, and must not hold a secret. The request is then refused with
     /// [`LookupUnavailable`](crate::RejectionKind::LookupUnavailable) (503).
     ///
     /// # Cancel safety

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use papaya::HashMap;
@@ -15,6 +16,8 @@ pub(super) struct LoginMemo {
     entries: HashMap<Box<str>, Entry>,
     ttl: Duration,
     max: usize,
+    /// How often everything was forgotten.
+    epoch: AtomicU64,
 }
 
 struct Entry {
@@ -23,9 +26,11 @@ struct Entry {
     until: Until,
 }
 
-/// An end on both clocks: the monotonic one stands still while the machine sleeps, the other one may be set.
+/// An end on both clocks: the monotonic one stands still while the machine sleeps, the other one may be set. And it ends when
+/// everything is forgotten.
 #[derive(Clone, Copy)]
 pub(super) struct Until {
+    epoch: u64,
     start: SystemTime,
     wall: SystemTime,
     monotonic: MonotonicTime,
@@ -34,13 +39,23 @@ pub(super) struct Until {
 impl LoginMemo {
     /// A memo of at most `max` users, each for `ttl`.
     pub(super) fn new(ttl: Duration, max: usize) -> Self {
-        Self { entries: HashMap::new(), ttl, max: max.max(1) }
+        Self { entries: HashMap::new(), ttl, max: max.max(1), epoch: AtomicU64::new(0) }
     }
 
     /// When what is found out now must be forgotten.
     pub(super) fn until(&self, clock: &Clock) -> Until {
-        let start = clock.wall();
-        Until { start, wall: start.checked_add(self.ttl).unwrap_or(start), monotonic: clock.now() + self.ttl }
+        let (start, epoch) = (clock.wall(), self.epoch.load(Ordering::Acquire));
+        Until { epoch, start, wall: start.checked_add(self.ttl).unwrap_or(start), monotonic: clock.now() + self.ttl }
+    }
+
+    /// Ends what is remembered, and what is being found out.
+    pub(super) fn clear(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.entries.pin().clear();
+    }
+
+    fn is_ahead(&self, until: Until, clock: &Clock) -> bool {
+        until.epoch == self.epoch.load(Ordering::Acquire) && until.is_ahead(clock)
     }
 
     /// The account by which `user` got in with the same password.
@@ -48,7 +63,7 @@ impl LoginMemo {
         let entries = self.entries.pin();
         let entry = entries.get(user)?;
         let same = bool::from(entry.tag.matches(tag));
-        (same && entry.until.is_ahead(clock)).then(|| Arc::clone(&entry.account))
+        (same && self.is_ahead(entry.until, clock)).then(|| Arc::clone(&entry.account))
     }
 
     /// Remembers a success. Where all places are taken, those whose time is over make room, or else the oldest.
@@ -58,7 +73,7 @@ impl LoginMemo {
             let mut oldest: Option<(&Box<str>, MonotonicTime)> = None;
             let mut freed = false;
             for (name, entry) in &entries {
-                if !entry.until.is_ahead(clock) {
+                if !self.is_ahead(entry.until, clock) {
                     freed |= entries.remove(name).is_some();
                 } else if oldest.is_none_or(|(_, until)| entry.until.monotonic < until) {
                     oldest = Some((name, entry.until.monotonic));

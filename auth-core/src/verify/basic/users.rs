@@ -52,6 +52,14 @@ impl BasicUsers {
         self
     }
 
+    /// Forgets who has logged in, also those who are about to.
+    #[cfg(feature = "password-hash")]
+    pub(in crate::verify) fn forget(&self) {
+        if let Some(memo) = self.hashed.as_ref().and_then(|hashed| hashed.memo.as_ref()) {
+            memo.clear();
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         #[cfg(feature = "password-hash")]
         if self.hashed.is_some() {

@@ -32,6 +32,12 @@ impl Verifier {
     /// # Ok::<(), tower_auth_core::ConfigError>(())
     /// ```
     ///
+    /// Make all of a service's guards of the one verifier that comes out of this: each that is made by another `with_…` is a
+    /// verifier of its own, which takes no other's verdict, and to it a proof that the first one has seen is used up.
+    ///
+    /// The path is that of the request as the verifier sees it. Below a router that takes a prefix off, such as axum's `nest`, put the
+    /// layer around the outermost router, or the prefix into the base URL.
+    ///
     /// # Errors
     /// When this verifier accepts no tokens, has proofs already, or is one of those made by [`all_of`](Self::all_of); when no
     /// algorithm is accepted, or an HMAC; when a duration or the capacity is out of its range, or the nonce secret is shorter

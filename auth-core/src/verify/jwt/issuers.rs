@@ -52,6 +52,12 @@ impl Issuers {
         self.named.is_empty() && self.tenants.is_empty()
     }
 
+    /// Lets no verdict stand that was made with the keys of now.
+    pub(in crate::verify) fn forget(&self) {
+        self.named.iter().for_each(|check| check.keys.forget());
+        self.tenants.iter().for_each(|tenants| tenants.forget());
+    }
+
     /// Tells how the keys of each issuer are that was named. Those of tenants do not count: strangers could bring them into any
     /// state.
     pub(in crate::verify) fn report(&self, keys: &mut Vec<KeysStatus>) {

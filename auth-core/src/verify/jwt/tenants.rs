@@ -17,7 +17,7 @@ use crate::{Clock, MonotonicTime};
 /// A use is noted at most this often, so that threads which share an issuer do not write to one word at each token.
 const USE_RESOLUTION: Duration = Duration::from_secs(1);
 
-/// Look-ups of the user's that run at a time.
+/// Look-ups of the user's that run at a time, about strangers and about known issuers each.
 const MAX_LOOK_UPS: usize = 32;
 
 /// How many refusals are remembered, and for how long.
@@ -35,6 +35,8 @@ pub(super) struct Tenants {
     /// For those whom nobody named, and who may be strangers.
     newcomers: Mutex<Newcomers>,
     look_ups: Semaphore,
+    /// Look-ups about issuers of whom a token was good.
+    renewals: Semaphore,
     refused: Mutex<HashMap<Arc<str>, MonotonicTime>>,
 }
 
@@ -67,6 +69,7 @@ impl Tenants {
             live: papaya::HashMap::new(),
             newcomers: Mutex::default(),
             look_ups: Semaphore::new(MAX_LOOK_UPS),
+            renewals: Semaphore::new(MAX_LOOK_UPS),
             refused: Mutex::default(),
         }
     }
@@ -106,12 +109,19 @@ impl Tenants {
         }
     }
 
+    /// Lets no verdict stand that was made with the keys of now.
+    pub(super) fn forget(&self) {
+        self.live.pin().values().for_each(|check| check.keys.forget());
+    }
+
     /// Waits for what the user's look-up says.
     pub(super) async fn ask(&self, issuer: ClaimedIssuer) -> Result<Option<Arc<JwtCheck>>, Fault> {
         let unavailable = |why: String| Err(Fault::new(RejectionKind::LookupUnavailable, why));
         let limit = self.blueprint.timeout();
         let answer = within(&self.clock, limit, async {
-            let _permit = self.look_ups.acquire().await.ok()?;
+            // Those of whom a token was good do not stand in line with whoever invents names.
+            let line = if self.is_proved(issuer.url()) { &self.renewals } else { &self.look_ups };
+            let _permit = line.acquire().await.ok()?;
             // Somebody who came with the same issuer may have asked already.
             match self.find(issuer.url()) {
                 Ok(Some(Known::Ask(_))) => {}
@@ -141,6 +151,13 @@ impl Tenants {
                 printable(issuer.url(), 200)
             )),
         }
+    }
+
+    /// Whether a token of this issuer was good.
+    fn is_proved(&self, issuer: &str) -> bool {
+        let live = self.live.pin();
+        let standing = live.get(issuer).and_then(|check| check.standing());
+        standing.is_some_and(|standing| standing.proved.load(Ordering::Relaxed))
     }
 
     /// What to answer instead of waiting for a look-up.

@@ -20,6 +20,6 @@ pub(super) use self::limits::Limits;
 #[cfg(feature = "introspection")]
 pub(super) use self::limits::back_off;
 pub(super) use self::snapshot::Generation;
-pub(super) use self::source::{KeySource, Miss};
+pub(super) use self::source::{Epoch, KeySource, Miss};
 pub(super) use self::store::Store;
 pub(super) use self::wait::{KeyWait, Landed};

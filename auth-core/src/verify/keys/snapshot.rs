@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::limits::Limits;
@@ -13,6 +14,8 @@ pub(in crate::verify) struct Generation(pub(super) u64);
 pub(super) struct Snapshot {
     pub(super) keys: JwkSet,
     pub(super) generation: Generation,
+    /// Whether it is to be used only if no newer one can be had, whatever its age.
+    distrusted: AtomicBool,
     fetched: MonotonicTime,
     fetched_wall: SystemTime,
     /// The age at which it is fetched again in the background: rolled once, so that replicas do not come together.
@@ -34,7 +37,22 @@ pub(super) enum Age {
 impl Snapshot {
     pub(super) fn new(keys: JwkSet, generation: Generation, clock: &Clock, limits: &Limits, random: f64) -> Self {
         let ahead = limits.max_age.mul_f64(0.75 + 0.15 * random);
-        Self { keys, generation, fetched: clock.now(), fetched_wall: clock.wall(), ahead }
+        Self {
+            keys,
+            generation,
+            distrusted: AtomicBool::new(false),
+            fetched: clock.now(),
+            fetched_wall: clock.wall(),
+            ahead,
+        }
+    }
+
+    pub(super) fn distrust(&self) {
+        self.distrusted.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_distrusted(&self) -> bool {
+        self.distrusted.load(Ordering::Acquire)
     }
 
     /// By the clock that says more: the monotonic one stands still while the machine is suspended.
@@ -45,7 +63,9 @@ impl Snapshot {
 
     pub(super) fn age(&self, now: MonotonicTime, wall: SystemTime, limits: &Limits) -> Age {
         let age = self.time_since_fetch(now, wall);
-        if age < self.ahead {
+        if age < limits.max_age && self.is_distrusted() {
+            Age::Old
+        } else if age < self.ahead {
             Age::Fresh
         } else if age < limits.max_age {
             Age::Due

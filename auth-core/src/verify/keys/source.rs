@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::snapshot::Generation;
@@ -12,10 +13,24 @@ use crate::verify::{KeysState, KeysStatus};
 #[derive(Debug)]
 pub(in crate::verify) enum KeySource {
     /// Known beforehand.
-    Fixed(JwkSet),
+    Fixed(JwkSet, Epoch),
     /// A secret shared with the issuer; it has no id.
-    Shared(Box<VerifyingKey>),
+    Shared(Box<VerifyingKey>, Epoch),
     Fetched(Arc<Store>),
+}
+
+/// How often verdicts made with keys that never change were to be forgotten.
+#[derive(Debug, Default)]
+pub(in crate::verify) struct Epoch(AtomicU64);
+
+impl Epoch {
+    fn now(&self) -> Generation {
+        Generation(self.0.load(Ordering::Acquire))
+    }
+
+    fn end(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// Why a token was not accepted at once.
@@ -33,26 +48,39 @@ impl KeySource {
         wall: SystemTime,
         after: Option<&Landed>,
     ) -> Result<Generation, Miss> {
-        match self {
-            Self::Fixed(keys) => judge(keys, jws)?,
-            Self::Shared(key) => jws.verify(key).map_err(mismatch)?,
+        // Read before the signature is checked, so that what is forgotten meanwhile is forgotten.
+        let generation = match self {
+            Self::Fixed(_, epoch) | Self::Shared(_, epoch) => epoch.now(),
             Self::Fetched(store) => return store.verify(jws, wall, after),
+        };
+        match self {
+            Self::Fixed(keys, _) => judge(keys, jws)?,
+            Self::Shared(key, _) => jws.verify(key).map_err(mismatch)?,
+            Self::Fetched(_) => {}
         }
-        Ok(Generation(0))
+        Ok(generation)
+    }
+
+    /// Lets no verdict stand that was made with the keys of now, and has those that can be fetched fetched again.
+    pub(in crate::verify) fn forget(&self) {
+        match self {
+            Self::Fixed(_, epoch) | Self::Shared(_, epoch) => epoch.end(),
+            Self::Fetched(store) => store.distrust(),
+        }
     }
 
     /// Whether the keys of this generation are those in use.
     pub(in crate::verify) fn serves(&self, generation: Generation, wall: SystemTime) -> bool {
         match self {
-            Self::Fixed(_) | Self::Shared(_) => true,
+            Self::Fixed(_, epoch) | Self::Shared(_, epoch) => epoch.now() == generation,
             Self::Fetched(store) => store.serves(generation, wall),
         }
     }
 
     pub(in crate::verify) fn status(&self, issuer: &str) -> KeysStatus {
         let usable = match self {
-            Self::Fixed(keys) => keys.keys().len(),
-            Self::Shared(_) => 1,
+            Self::Fixed(keys, _) => keys.keys().len(),
+            Self::Shared(..) => 1,
             Self::Fetched(store) => return store.status(),
         };
         KeysStatus {
@@ -70,7 +98,7 @@ impl KeySource {
     /// Whether keys are there; what to wait for, if not.
     pub(in crate::verify) fn ready(&self) -> Result<(), Miss> {
         match self {
-            Self::Fixed(_) | Self::Shared(_) => Ok(()),
+            Self::Fixed(..) | Self::Shared(..) => Ok(()),
             Self::Fetched(store) => store.ready(),
         }
     }

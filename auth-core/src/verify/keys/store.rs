@@ -103,7 +103,9 @@ impl Store {
     pub(super) fn serves(&self, generation: Generation, wall: SystemTime) -> bool {
         let now = self.clock.now();
         let guard = self.snapshot.load();
-        let Some(snapshot) = guard.as_deref().filter(|snapshot| snapshot.generation == generation) else {
+        let Some(snapshot) =
+            guard.as_deref().filter(|snapshot| snapshot.generation == generation && !snapshot.is_distrusted())
+        else {
             return false;
         };
         match snapshot.age(now, wall, &self.limits) {
@@ -117,6 +119,13 @@ impl Store {
     /// Whether a fetch in the background could start: none is under way, and the server is not left alone.
     fn may_begin(&self, now: MonotonicTime) -> bool {
         now.as_nanos() >= self.gate.load(Ordering::Relaxed)
+    }
+
+    /// Has the keys fetched again before they are used, if that can be done.
+    pub(super) fn distrust(&self) {
+        if let Some(snapshot) = self.snapshot.load().as_deref() {
+            snapshot.distrust();
+        }
     }
 
     pub(super) fn status(&self) -> KeysStatus {

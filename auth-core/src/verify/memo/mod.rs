@@ -11,4 +11,4 @@ mod table;
 
 pub(super) use self::entry::Memorable;
 pub(super) use self::options::MemoOptions;
-pub(super) use self::table::{Epoch, Memo};
+pub(super) use self::table::{Memo, Since};

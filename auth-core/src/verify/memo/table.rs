@@ -1,5 +1,5 @@
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
@@ -20,13 +20,22 @@ pub(in crate::verify) struct Memo {
     hasher: SeedableRandomState,
     /// How often everything was forgotten.
     epoch: AtomicU64,
+    /// How often one token was.
+    removals: AtomicU64,
     /// Made for the first verdict: many verifiers never see a JWT.
     sets: OnceLock<Box<[Set]>>,
 }
 
+/// What a verification began with.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::verify) struct Since {
+    epoch: Epoch,
+    removals: u64,
+}
+
 /// A time between two calls of [`Memo::clear`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::verify) struct Epoch(u64);
+pub(super) struct Epoch(u64);
 
 #[repr(align(64))]
 struct Tags([AtomicU64; WAYS]);
@@ -38,12 +47,16 @@ struct Set {
 
 impl Memo {
     pub(in crate::verify) fn new(options: MemoOptions) -> Self {
-        Self { options, hasher: hasher(), epoch: AtomicU64::new(0), sets: OnceLock::new() }
+        Self { options, hasher: hasher(), epoch: AtomicU64::new(0), removals: AtomicU64::new(0), sets: OnceLock::new() }
     }
 
-    /// To be asked before a token is verified: a verdict that was begun before everything was forgotten is not remembered
-    /// after it.
-    pub(in crate::verify) fn epoch(&self) -> Epoch {
+    /// To be asked before a token is verified: a verdict that was begun before it was to be forgotten is not remembered after
+    /// it.
+    pub(in crate::verify) fn since(&self) -> Since {
+        Since { epoch: self.epoch(), removals: self.removals.load(Ordering::SeqCst) }
+    }
+
+    fn epoch(&self) -> Epoch {
         Epoch(self.epoch.load(Ordering::Acquire))
     }
 
@@ -74,19 +87,30 @@ impl Memo {
     }
 
     /// Remembers a verdict. Where all its places are taken by others that stand, one of them makes room.
-    pub(in crate::verify) fn insert(&self, token: &str, by: Memorable, since: Epoch, verified: &Verified) {
+    pub(in crate::verify) fn insert(&self, token: &str, by: Memorable, since: Since, verified: &Verified) {
         let hash = self.hash(token);
-        let Some(entry) = Entry::new(hash, token, self.options.digests_only, by, since, verified) else { return };
+        let Some(entry) = Entry::new(hash, token, self.options.digests_only, by, since.epoch, verified) else { return };
         let sets = self.sets.get_or_init(|| sets(self.options.capacity));
         let set = &sets[place(hash, sets.len())];
         let way = set.way_for(hash, self.epoch());
         // Whoever sees one of the two without the other finds an entry that is not about its token, and no verdict.
         set.entries[way].store(Some(Arc::new(entry)));
         set.tags.0[way].store(hash, Ordering::Relaxed);
+        // Either this sees that some token was to be forgotten, or whoever says so finds the entry.
+        fence(Ordering::SeqCst);
+        if self.removals.load(Ordering::SeqCst) != since.removals {
+            self.take_out(token);
+        }
     }
 
-    /// Ends the verdict on this very token.
+    /// Ends the verdict on this very token, also one that is about to be remembered.
     pub(in crate::verify) fn remove(&self, token: &str) {
+        self.removals.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        self.take_out(token);
+    }
+
+    fn take_out(&self, token: &str) {
         let Some(sets) = self.sets.get() else { return };
         let hash = self.hash(token);
         for slot in &sets[place(hash, sets.len())].entries {

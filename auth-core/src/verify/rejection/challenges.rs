@@ -29,11 +29,12 @@ impl Challenges {
         Ok(Self { all: vec![(scheme, challenge)], hides_bearer: false })
     }
 
-    /// Adds what `other` has, one challenge for each scheme.
+    /// Adds what `other` has: one challenge for each scheme, with the parameters of both. Where both have one, the first counts.
     pub(in crate::verify) fn merge(&mut self, other: &Self) {
         for (scheme, challenge) in &other.all {
-            if !self.has(*scheme) {
-                self.all.push((*scheme, challenge.clone()));
+            match self.all.iter_mut().find(|(own, _)| own == scheme) {
+                None => self.all.push((*scheme, challenge.clone())),
+                Some((_, own)) => complete(own, challenge),
             }
         }
         self.hides_bearer |= other.hides_bearer;
@@ -107,6 +108,16 @@ impl Challenges {
                 _ => challenge.to_header_value(),
             })
             .collect()
+    }
+}
+
+/// Adds the parameters that only `other` has.
+fn complete(challenge: &mut Challenge, other: &Challenge) {
+    for (name, value) in other.params() {
+        // The only thing that can be wrong is that it is there already.
+        if let Ok(more) = challenge.clone().with_param(name, value) {
+            *challenge = more;
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::config::{At, Reader, Value};
 use crate::error::{ConfigError, ConfigErrorKind, printable, unknown};
 use crate::jose::Algorithm;
@@ -21,6 +23,10 @@ pub(super) struct IssuerSpec {
     client_id_claim: Vec<String>,
     role_map: Vec<(String, String)>,
     require: Vec<(String, String)>,
+    leeway: Option<Duration>,
+    memo: Option<Duration>,
+    memo_capacity: Option<u64>,
+    memo_digests_only: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +60,10 @@ impl IssuerSpec {
             client_id_claim: reader.texts("client_id_claim"),
             role_map: read_pairs(reader, "role_map"),
             require: read_pairs(reader, "require"),
+            leeway: reader.duration("leeway", true),
+            memo: reader.duration("memo", true),
+            memo_capacity: reader.integer("memo_capacity"),
+            memo_digests_only: reader.boolean("memo_digests_only").unwrap_or(false),
             url,
             manner: manner?,
         };
@@ -75,6 +85,18 @@ impl IssuerSpec {
             .scope_claims(&self.scope_claims)
             .subject_claims(&self.subject_claim)
             .client_id_claims(&self.client_id_claim);
+        if let Some(leeway) = self.leeway {
+            builder = builder.leeway(leeway);
+        }
+        if let Some(ttl) = self.memo {
+            builder = builder.memo_ttl(ttl);
+        }
+        if let Some(verdicts) = self.memo_capacity {
+            builder = builder.memo_capacity(usize::try_from(verdicts).unwrap_or(usize::MAX));
+        }
+        if self.memo_digests_only {
+            builder = builder.memo_digests_only();
+        }
         builder = self.roles_claim.iter().fold(builder, JwtVerifier::roles_claim);
         builder = self.role_map.iter().fold(builder, |builder, (from, to)| builder.map_role(from, to));
         Ok(self.require.iter().fold(builder, |builder, (name, value)| builder.require_claim(name, value)))
@@ -174,7 +196,7 @@ fn read_pairs(reader: &Reader<'_>, name: &'static str) -> Vec<(String, String)> 
     })
 }
 
-fn read_algorithms(reader: &Reader<'_>) -> Vec<Algorithm> {
+pub(super) fn read_algorithms(reader: &Reader<'_>) -> Vec<Algorithm> {
     let names = reader.texts("algorithms");
     let mut algorithms = Vec::with_capacity(names.len());
     for name in &names {

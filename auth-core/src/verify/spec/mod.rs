@@ -2,6 +2,7 @@
 
 mod api_key;
 mod basic;
+mod bound;
 mod grants;
 #[cfg(feature = "introspection")]
 mod introspection;
@@ -9,5 +10,6 @@ mod issuer;
 #[cfg(feature = "password-hash")]
 mod password_hash;
 mod verifier_spec;
+mod written;
 
 pub use self::verifier_spec::VerifierSpec;

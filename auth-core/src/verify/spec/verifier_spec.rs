@@ -4,13 +4,10 @@ use std::path::Path;
 use http::HeaderName;
 use serde::de::{Deserialize, Deserializer};
 
-use super::api_key::ApiKeySpec;
-use super::basic::BasicSpec;
 #[cfg(feature = "introspection")]
 use super::introspection::IntrospectionSpec;
 use super::issuer::IssuerSpec;
-#[cfg(feature = "password-hash")]
-use super::password_hash::HtpasswdSpec;
+use super::written::Written;
 use crate::Clock;
 use crate::config::{At, Lookup, Node, Notes, Reader};
 use crate::error::{ConfigError, ConfigErrorKind, ConfigErrors, ConfigMistake};
@@ -65,6 +62,8 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, Verifier};
 /// | `issuer[].role_map` | a table: what a role of a token is called here, a text or a list |
 /// | `issuer[].subject_claim`, `.client_id_claim` | which claims may hold the subject and the client, a text or a list |
 /// | `issuer[].require` | a table: what a claim must be, a text or a list of alternatives |
+/// | `issuer[].leeway` | how far clocks may be apart; default 60 s |
+/// | `issuer[].memo`, `.memo_capacity`, `.memo_digests_only` | how long verdicts are remembered (0: not at all), how many, and whether as digests |
 /// | `introspection[]` | where tokens are looked up that are no JWTs of these issuers (RFC 7662); feature `introspection` |
 /// | `.url` | the endpoint |
 /// | `.issuer` | whose metadata names the endpoint if there is no `url`, and whose tokens it knows |
@@ -89,11 +88,18 @@ use crate::verify::{ApiKeyVerifier, BasicVerifier, Verifier};
 /// | `.not_after` | the last moment at which it is good, such as `2027-01-31T23:59:59Z` |
 /// | `api_key_header` | the header that API keys are in; default `X-API-Key` |
 /// | `api_key_prefix` | what every API key begins with; all others are refused, see [`ApiKeyVerifier::prefix`] |
+/// | `dpop.base_url` | the URL that clients know this service by, a text or a list: tokens with DPoP proofs are accepted (RFC 9449); feature `dpop` |
+/// | `.required`, `.require_nonce` | true: no token without a proof, or proof without a nonce, is accepted |
+/// | `.algorithms`, `.max_age`, `.leeway`, `.nonce_lifetime`, `.replay_capacity` | as the options of `DpopProofs` |
+/// | `.nonce_secret` | where the secret is that all replicas make nonces with |
+/// | `certificate_header.form` | the header that a proxy passes its client's certificate on in (RFC 8705): `client_cert` (default), `escaped_pem` or `envoy` |
+/// | `.name` | of `escaped_pem`: the header's name |
+/// | `.trusted_proxies` | the networks of such proxies; of nobody else the header counts |
 ///
 /// Unknown keys are mistakes. All mistakes are found by [`build`](Self::build), at once.
 #[must_use = "a description does nothing before `build`"]
 pub struct VerifierSpec {
-    read: Sections,
+    read: Written,
     /// What is wrong with how it was written.
     mistakes: Vec<ConfigMistake>,
     file: Option<String>,
@@ -102,21 +108,6 @@ pub struct VerifierSpec {
     clock: Clock,
     loopback: bool,
     plaintext: Vec<String>,
-}
-
-/// What was written.
-#[derive(Debug, Default)]
-struct Sections {
-    realm: Option<String>,
-    issuers: Vec<IssuerSpec>,
-    #[cfg(feature = "introspection")]
-    introspection: Vec<IntrospectionSpec>,
-    users: Vec<BasicSpec>,
-    #[cfg(feature = "password-hash")]
-    htpasswd: Option<HtpasswdSpec>,
-    api_keys: Vec<ApiKeySpec>,
-    api_key_header: Option<String>,
-    api_key_prefix: Option<String>,
 }
 
 impl VerifierSpec {
@@ -216,8 +207,13 @@ impl VerifierSpec {
         verifiers.extend(self.users(&mut mistakes));
         verifiers.extend(self.api_keys(&mut mistakes));
         let error = match Verifier::any_of(verifiers) {
-            Ok(verifier) if mistakes.is_empty() => return Ok(verifier),
-            Ok(_) => None,
+            Ok(verifier) => {
+                let verifier = self.bound(verifier, &mut mistakes);
+                if mistakes.is_empty() {
+                    return Ok(verifier);
+                }
+                None
+            }
             Err(error) => Some(error),
         };
         // That nothing is left after mistakes is no news.
@@ -259,6 +255,26 @@ impl VerifierSpec {
         match &self.read.realm {
             Some(realm) => verifier.realm(realm).build(),
             None => verifier.build(),
+        }
+    }
+
+    /// Adds what tokens may be bound to.
+    fn bound(&self, verifier: Verifier, mistakes: &mut Vec<ConfigMistake>) -> Verifier {
+        #[cfg(feature = "dpop")]
+        let verifier = match &self.read.dpop {
+            Some(spec) => {
+                changed(verifier, &spec.at, mistakes, |verifier| match spec.describe(self.env.as_deref())? {
+                    Some(proofs) => verifier.with_dpop(proofs.clock(self.clock.clone())),
+                    None => Ok(verifier),
+                })
+            }
+            None => verifier,
+        };
+        match &self.read.certificate_header {
+            Some(spec) => {
+                changed(verifier, &spec.at, mistakes, |verifier| verifier.with_certificate_header(spec.describe()?))
+            }
+            None => verifier,
         }
     }
 
@@ -331,49 +347,15 @@ impl VerifierSpec {
 
     fn from_node(node: &Node, others: &[&'static str]) -> Self {
         let notes = Notes::default();
-        let mut read = Sections::default();
-        if let Some(reader) = Reader::root(node, &notes) {
-            read.realm = reader.text("realm");
-            read.issuers = each(&reader, "issuer", IssuerSpec::read);
-            read.users = each(&reader, "basic", BasicSpec::read);
-            read.api_keys = each(&reader, "api_key", ApiKeySpec::read);
-            read.api_key_header = reader.text("api_key_header");
-            read.api_key_prefix = reader.text("api_key_prefix");
-            #[cfg(feature = "password-hash")]
-            {
-                read.htpasswd = reader.section("htpasswd").and_then(|section| {
-                    let one = HtpasswdSpec::read(&section);
-                    section.finish();
-                    one
-                });
-            }
-            #[cfg(not(feature = "password-hash"))]
-            if reader.has("htpasswd") {
-                let message = "this program was built without password hashes (the feature `password-hash`)";
-                reader.mistake("htpasswd", ConfigError::new(ConfigErrorKind::InvalidOption, message));
-            }
-            #[cfg(feature = "introspection")]
-            {
-                read.introspection = each(&reader, "introspection", IntrospectionSpec::read);
-            }
-            #[cfg(not(feature = "introspection"))]
-            if reader.has("introspection") {
-                let message = "this program was built without introspection (the feature `introspection`)";
-                reader.mistake("introspection", ConfigError::new(ConfigErrorKind::InvalidOption, message));
-            }
-            for other in others {
-                reader.has(other);
-            }
-            reader.finish();
-        }
-        Self::new(read, notes.into_vec())
+        let read = Reader::root(node, &notes).map(|reader| Written::read(&reader, others));
+        Self::new(read.unwrap_or_default(), notes.into_vec())
     }
 
     fn broken(line: Option<usize>, error: ConfigError) -> Self {
-        Self::new(Sections::default(), vec![At { line, ..At::default() }.mistake(error)])
+        Self::new(Written::default(), vec![At { line, ..At::default() }.mistake(error)])
     }
 
-    fn new(read: Sections, mistakes: Vec<ConfigMistake>) -> Self {
+    fn new(read: Written, mistakes: Vec<ConfigMistake>) -> Self {
         Self {
             read,
             mistakes,
@@ -387,14 +369,20 @@ impl VerifierSpec {
     }
 }
 
-/// The tables of a list, each read by `read`.
-fn each<T>(reader: &Reader<'_>, name: &'static str, read: impl Fn(&Reader<'_>) -> Option<T>) -> Vec<T> {
-    let read_one = |section: Reader<'_>| {
-        let one = read(&section);
-        section.finish();
-        one
-    };
-    reader.sections(name).into_iter().filter_map(read_one).collect()
+/// What `change` makes of `verifier`; after a mistake what it was.
+fn changed(
+    verifier: Verifier,
+    at: &At,
+    mistakes: &mut Vec<ConfigMistake>,
+    change: impl FnOnce(Verifier) -> Result<Verifier, ConfigError>,
+) -> Verifier {
+    match change(verifier.clone()) {
+        Ok(changed) => changed,
+        Err(error) => {
+            mistakes.push(at.mistake(error));
+            verifier
+        }
+    }
 }
 
 impl Dangerous<VerifierSpec> {

@@ -137,8 +137,9 @@ impl Own {
 /// The issuers that the file accepts tokens of.
 fn issuers(file: &Section<'_>) -> Vec<String> {
     let Some(DeValue::Array(list)) = file.value("issuer") else { return Vec::new() };
-    let urls = list.iter().filter_map(|one| one.get_ref().get("url")?.get_ref().as_str().map(str::to_owned));
-    urls.collect()
+    let urls = list.iter().filter_map(|one| one.get_ref().get("url")?.get_ref().as_str());
+    // One with an open part stands for many.
+    urls.filter(|url| !url.contains('{')).map(str::to_owned).collect()
 }
 
 impl fmt::Debug for Config {

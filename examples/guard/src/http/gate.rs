@@ -60,7 +60,6 @@ where
             tracing::debug!(why, "a path is refused");
             return answer(StatusCode::BAD_REQUEST, "the path can be read in more ways than one");
         }
-        self.rules.remove_other_methods(request.headers_mut());
         let spare = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, spare);
         if self.rules.is_open(request.method(), request.uri().path()) {

@@ -1,4 +1,4 @@
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
 use tower_auth::core::{IncomingRequest, Policy};
 
 use crate::config::RuleSpec;
@@ -13,9 +13,6 @@ pub(crate) struct Rules {
     /// Paths that begin so need no credential, unless a rule is about them.
     open: Vec<String>,
 }
-
-/// Headers by which some servers let a request say that it means another method.
-const OTHER_METHOD: &[&str] = &["x-http-method-override", "x-http-method", "x-method-override"];
 
 impl Rules {
     pub(crate) fn new(rules: Vec<RuleSpec>, open: Vec<String>) -> Self {
@@ -42,13 +39,6 @@ impl Rules {
         self.rules.iter().any(|rule| covers(&rule.path, path))
     }
 
-    /// Takes away what could make another method of the one that was looked at.
-    pub(crate) fn remove_other_methods(&self, headers: &mut HeaderMap) {
-        if self.rules.iter().any(|rule| !rule.methods.is_empty()) {
-            OTHER_METHOD.iter().for_each(|name| drop(headers.remove(*name)));
-        }
-    }
-
     fn about(&self, method: &Method, path: &str) -> impl Iterator<Item = &RuleSpec> {
         // Whoever answers HEAD does what GET does.
         let method = if method == Method::HEAD { &Method::GET } else { method };
@@ -61,16 +51,20 @@ impl Rules {
 }
 
 /// Whether a rule for `rule` is about `path`: the same, what is below it, and what an upstream might take for it. So letters
-/// are compared without case, and `/admin.json`, `/admin;v=1` and `/admin%20` are `/admin`. To be wrong here asks too much of a
-/// caller, and never too little.
+/// are compared without case, and in each segment `/admin.json`, `/admin;v=1` and `/admin%20` are `/admin`. To be wrong here asks
+/// too much of a caller, and never too little.
 pub(crate) fn covers(rule: &str, path: &str) -> bool {
-    if rule == "/" {
-        return true;
-    }
-    let (rule, path) = (rule.as_bytes(), path.as_bytes());
-    let is_same = path.get(..rule.len()).is_some_and(|start| start.eq_ignore_ascii_case(rule));
+    let mut segments = path.split('/').skip(1);
+    rule.split('/')
+        .skip(1)
+        .filter(|wanted| !wanted.is_empty())
+        .all(|wanted| segments.next().is_some_and(|segment| may_be(wanted.as_bytes(), segment.as_bytes())))
+}
+
+fn may_be(wanted: &[u8], segment: &[u8]) -> bool {
+    let is_same = segment.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted));
     // A letter, digit or mark of a name: `/administrators` is another path.
-    let goes_on = path.get(rule.len()).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-_~".contains(byte));
+    let goes_on = segment.get(wanted.len()).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-_~".contains(byte));
     is_same && !goes_on
 }
 
@@ -98,5 +92,17 @@ mod tests {
             assert!(!covers("/admin", path), "{path}");
         }
         assert!(covers("/", "/anything"));
+        for path in [
+            "/orders/approve",
+            "/orders;x/approve",
+            "/orders./approve;y",
+            "/ORDERS%20/Approve/7",
+            "/orders;/approve.json",
+        ] {
+            assert!(covers("/orders/approve", path), "{path}");
+        }
+        for path in ["/orders", "/orders/", "/orders/7/approve", "/orders-old/approve", "/orders/approved"] {
+            assert!(!covers("/orders/approve", path), "{path}");
+        }
     }
 }

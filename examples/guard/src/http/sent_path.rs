@@ -21,6 +21,7 @@ impl SentPath {
             return Err("two slashes stand together");
         }
         let mut rest = path.bytes();
+        let mut decoded = Vec::new();
         while let Some(byte) = rest.next() {
             match byte {
                 b'%' => {
@@ -29,6 +30,7 @@ impl SentPath {
                     let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
                         return Err("a percent sign stands before no two digits");
                     };
+                    decoded.push(high << 4 | low);
                     match high << 4 | low {
                         // RFC 3986 section 6.2.2.2: these mean the same with and without an escape.
                         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -43,8 +45,12 @@ impl SentPath {
                 }
                 b'\\' => return Err("it has a backslash"),
                 0..=b' ' | 0x7f.. => return Err("it has a character that paths must not have"),
-                _ => {}
+                plain => decoded.push(plain),
             }
+        }
+        // Some decoders read overlong forms as the characters that they stand for: a dot, a slash.
+        if std::str::from_utf8(&decoded).is_err() {
+            return Err("an escape is no UTF-8");
         }
         // What stands behind a semicolon some servers take off before they compare.
         let mut segments = path.split('/').map(|segment| segment.split(';').next().unwrap_or_default());
@@ -75,6 +81,9 @@ mod tests {
             "/a//b",
             "/a/../b",
             "/..",
+            "/%c0%ae%c0%ae/a",
+            "/%c0%af",
+            "/%e4",
             "/a/.",
             "/./a",
             "/a/..;x/b",

@@ -3,6 +3,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
@@ -139,7 +140,10 @@ async fn requests<I, S, B>(
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    let was_asked = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&was_asked);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(PeerAddress::from(peer));
         if let Some(certificate) = &certificate {
             request.extensions_mut().insert(certificate.clone());
@@ -150,8 +154,19 @@ async fn requests<I, S, B>(
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(PATIENCE).keep_alive_timeout(PATIENCE);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(error = %error, "a connection ended early");
+    tokio::select! {
+        ended = watcher.watch(connection) => if let Err(error) = ended {
+            tracing::debug!(error = %error, "a connection ended early");
+        },
+        () = silence(&was_asked) => tracing::debug!("a client sent no request in time"),
+    }
+}
+
+/// Ends when no request has come in time. Later ones are watched by the timers of the protocols.
+async fn silence(was_asked: &AtomicBool) {
+    sleep(PATIENCE).await;
+    if was_asked.load(Ordering::Relaxed) {
+        std::future::pending().await
     }
 }
 

@@ -3,7 +3,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::http::StatusCode;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -15,10 +14,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tower_auth::core::BoxError;
 
+use super::sent_body::SentBody;
 use crate::config::UpstreamSpec;
 
 /// What speaks to the upstream.
-pub(super) type UpstreamClient = Client<HttpsConnector<HttpConnector>, Body>;
+pub(super) type UpstreamClient = Client<HttpsConnector<HttpConnector>, SentBody>;
 
 /// # Errors
 /// When the roots are none.

@@ -1,21 +1,26 @@
 use std::convert::Infallible;
+use std::error::Error;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::header::HOST;
+use axum::body::{Body, HttpBody};
+use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri, Version};
+use axum::http::{HeaderValue, Request, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
-use tokio::time::timeout;
+use hyper::body::Incoming;
+use tokio::sync::Notify;
+use tokio::time::sleep;
 use tower::Service;
-use tower_auth::core::{BoxError, Clock, PeerAddress, Verified, Verifier};
+use tower_auth::core::{BoxError, Clock, PeerAddress, Verified};
 
+use super::Cleaning;
 use super::client::{UpstreamClient, client, status_of};
 use super::forwarded::{Forwarded, add_via};
 use super::hop;
-use super::identity::{IdentityHeaders, remove_like};
+use super::identity::IdentityHeaders;
+use super::sent_body::SentBody;
 use super::upgrade::Upgrade;
 use crate::config::{Config, UpstreamSpec};
 use crate::http::{Anonymous, Answering};
@@ -26,14 +31,12 @@ pub(crate) struct Proxy(Arc<Inner>);
 
 struct Inner {
     client: UpstreamClient,
-    verifier: Verifier,
-    api_key_header: HeaderName,
+    cleaning: Arc<Cleaning>,
     url: Uri,
     version: Version,
     host: Option<HeaderValue>,
     forwarded: Forwarded,
     identity: IdentityHeaders,
-    keep_credential: bool,
     end_at_expiry: bool,
     websockets: bool,
     timeout: Duration,
@@ -51,18 +54,14 @@ impl Proxy {
             None => "http",
         };
         let host = public.as_ref().and_then(Uri::authority).map(|host| host.as_str().parse()).transpose()?;
-        let mut identity = spec.identity.headers.clone();
-        spec.remove.iter().for_each(|name| identity.remove(name));
         Ok(Self(Arc::new(Inner {
             client: client(spec)?,
-            verifier: config.verifier.clone(),
-            api_key_header: config.api_key_header(),
+            cleaning: Arc::new(Cleaning::new(config, spec)),
             url: spec.url.clone(),
             version: if spec.http2 { Version::HTTP_2 } else { Version::HTTP_11 },
             host: spec.host.clone(),
             forwarded: Forwarded { scheme, host },
-            identity,
-            keep_credential: spec.keep_credential,
+            identity: spec.identity.headers.clone(),
             end_at_expiry: spec.end_at_expiry,
             websockets: spec.websockets,
             timeout: spec.timeout,
@@ -96,22 +95,20 @@ impl Inner {
         let (mut parts, body) = request.into_parts();
         self.write_head(&mut parts, caller.as_ref(), upgrade.is_some());
         let Some(uri) = self.uri(&parts.uri) else { return StatusCode::BAD_REQUEST.into_response() };
-        let mut sent = Request::new(body);
+        // What hyper would else leave out of a request by a method that usually has no body.
+        if self.version == Version::HTTP_11 && !body.is_end_stream() && body.size_hint().exact().is_none() {
+            parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        let progress = Arc::new(Notify::new());
+        let mut sent = Request::new(SentBody::new(body, Arc::clone(&self.cleaning), Arc::clone(&progress)));
         *sent.method_mut() = parts.method;
         *sent.uri_mut() = uri;
         *sent.version_mut() = self.version;
         *sent.headers_mut() = parts.headers;
 
-        let mut response = match timeout(self.timeout, self.client.request(sent)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => {
-                tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "the upstream cannot be asked");
-                return (status_of(&error), "the upstream cannot be reached").into_response();
-            }
-            Err(_) => {
-                tracing::warn!("the upstream did not answer in time");
-                return (StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time").into_response();
-            }
+        let mut response = match self.send(sent, &progress).await {
+            Ok(response) => response,
+            Err((status, text)) => return (status, text).into_response(),
         };
         let end = expiry(caller.filter(|_| self.end_at_expiry));
         let is_upgraded = upgrade.is_some_and(|upgrade| upgrade.join(&mut response, end));
@@ -130,20 +127,35 @@ impl Inner {
         answer
     }
 
+    /// Waits until an answer begins, as long as parts of the request are on their way.
+    async fn send(
+        &self,
+        request: Request<SentBody>,
+        progress: &Notify,
+    ) -> Result<Response<Incoming>, (StatusCode, &'static str)> {
+        let mut answer = self.client.request(request);
+        loop {
+            tokio::select! {
+                answer = &mut answer => return answer.map_err(|error| {
+                    tracing::warn!(error = &error as &(dyn Error + 'static), "the upstream cannot be asked");
+                    (status_of(&error), "the upstream cannot be reached")
+                }),
+                () = progress.notified() => {}
+                () = sleep(self.timeout) => {
+                    tracing::warn!("the upstream did not answer in time");
+                    return Err((StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time"));
+                }
+            }
+        }
+    }
+
     /// Takes off what is not for the upstream, and tells what it shall know. The order counts: what the request says of
     /// itself goes first, so that it can take away nothing of what is told after.
     fn write_head(&self, parts: &mut Parts, caller: Option<&Verified>, upgrades: bool) {
         let headers = &mut parts.headers;
-        hop::remove(headers);
+        self.cleaning.clean(headers);
         hop::remove_expectation(headers);
         hop::join_cookies(headers);
-        headers.remove(HOST);
-        remove_like(headers, &self.api_key_header);
-        if !self.keep_credential {
-            self.verifier.strip_credential(headers);
-            headers.remove("dpop");
-        }
-        self.identity.clean(headers);
         self.forwarded.set(headers, parts.extensions.get::<PeerAddress>().map(PeerAddress::ip));
         add_via(headers, parts.version);
         if let Some(caller) = caller {

@@ -70,7 +70,9 @@ async fn it_is_ready_when_the_keys_are_there_and_says_how_they_are() {
     server.clear_faults();
 
     let guard = Guard::start(&text);
-    assert_eq!(guard.get("/ready", "").status, 200, "the probe has the keys fetched");
+    // A probe waits for 2 s at most, which may be short where much runs at once.
+    let is_ready = (0..10).any(|_| guard.get("/ready", "").status == 200);
+    assert!(is_ready, "the probe has the keys fetched");
     let status = guard.get("/status", "").json();
     assert_eq!((&status["ready"], &status["keys"][0]["state"]), (&true.into(), &"fresh".into()), "{status}");
     assert_eq!(status["keys"][0]["issuer"], server.issuer());

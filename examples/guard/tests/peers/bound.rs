@@ -14,7 +14,7 @@ fn start(provider: &Provider, more: &str) -> (Guard, String) {
     (guard, url)
 }
 
-// R9449-4.3c, R9449-7.2a, R9449-8a, THREAT-V9, THREAT-V10
+// R9449-4.3c, R9449-7.2a, R9449-8b, THREAT-V9, THREAT-V10
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_bound_to_a_key_need_a_proof_of_it() {
     let Some(provider) = Provider::start() else { return };

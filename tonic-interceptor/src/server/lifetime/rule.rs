@@ -1,8 +1,7 @@
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request};
-use tower_auth_core::{Clock, Scheme, Verified, Verifier};
+use http::{Extensions, HeaderMap, Request};
+use tower_auth_core::{Clock, IncomingRequest, PeerAddress, PeerCertificate, Scheme, Verified, Verifier};
 
 use super::watch::Watch;
 use crate::server::refusal::Refusals;
@@ -62,9 +61,12 @@ impl Plan {
     }
 }
 
-/// A credential, to be verified again.
+/// A credential, to be verified again, and what came with it.
 #[derive(Clone)]
-pub(super) struct Presented(HeaderMap);
+pub(super) struct Presented {
+    headers: HeaderMap,
+    extensions: Extensions,
+}
 
 impl Presented {
     /// `None` for a credential with a proof, which is good for one request.
@@ -73,20 +75,17 @@ impl Presented {
         if credential.scheme() == Scheme::Dpop {
             return None;
         }
-        let mut kept = HeaderMap::new();
-        let mut rest = request.headers().clone();
-        verifier.strip_credential(&mut rest);
-        for (name, value) in request.headers() {
-            if name == AUTHORIZATION || !rest.contains_key(name) {
-                let mut value = value.clone();
-                value.set_sensitive(true);
-                kept.append(name, value);
-            }
-        }
-        Some(Self(kept))
+        // The whole header: which fields a verifier looks at, such as a proxy's word on the certificate, is its own business.
+        let mut headers = request.headers().clone();
+        headers.values_mut().for_each(|value| value.set_sensitive(true));
+        let mut extensions = Extensions::new();
+        let around = request.extensions();
+        around.get::<PeerCertificate>().cloned().map(|certificate| extensions.insert(certificate));
+        around.get::<PeerAddress>().copied().map(|address| extensions.insert(address));
+        Some(Self { headers, extensions })
     }
 
-    pub(super) fn headers(&self) -> &HeaderMap {
-        &self.0
+    pub(super) fn request(&self) -> IncomingRequest<'_> {
+        IncomingRequest::from(&self.headers).with_extensions(&self.extensions)
     }
 }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use http::Response;
-use tower_auth_core::{Clock, Rejection, RejectionKind, Verification, Verifier};
+use tower_auth_core::{Clock, MonotonicTime, Rejection, RejectionKind, Verification, Verifier};
 
 use super::rule::Presented;
 use crate::server::refusal::Refusals;
@@ -16,6 +16,7 @@ pub(super) struct Watch {
     refusals: Refusals,
     expires_at: Option<SystemTime>,
     recheck: Option<(Duration, Presented)>,
+    next_check: MonotonicTime,
     state: State,
 }
 
@@ -32,8 +33,9 @@ impl Watch {
         expires_at: Option<SystemTime>,
         recheck: Option<(Duration, Presented)>,
     ) -> Self {
-        let state = sleep(&clock, expires_at, recheck.as_ref());
-        Self { clock, verifier, refusals, expires_at, recheck, state }
+        let next_check = recheck.as_ref().map_or(MonotonicTime::NEVER, |(every, _)| clock.now() + *every);
+        let state = sleep(&clock, expires_at, next_check);
+        Self { clock, verifier, refusals, expires_at, recheck, next_check, state }
     }
 
     /// Ready when the call must end, with the header of the answer that its caller gets, a gRPC one.
@@ -54,10 +56,13 @@ impl Watch {
                         let detail = "the credential that the call began with has expired while it lasted";
                         return Poll::Ready(self.verifier.refusal(RejectionKind::Expired, detail));
                     }
+                    let is_due = self.clock.now() >= self.next_check;
                     self.state = match &self.recheck {
-                        Some((_, presented)) => State::Checking(self.verifier.verify(presented.headers())),
-                        // The clocks do not agree, as after a suspended machine.
-                        None => sleep_again(self),
+                        Some((every, presented)) if is_due => {
+                            self.next_check = self.clock.now() + *every;
+                            State::Checking(self.verifier.verify(presented.request()))
+                        }
+                        _ => sleep_again(self),
                     };
                 }
                 State::Checking(verification) => {
@@ -75,16 +80,17 @@ impl Watch {
 }
 
 fn sleep_again(watch: &Watch) -> State {
-    sleep(&watch.clock, watch.expires_at, watch.recheck.as_ref())
+    sleep(&watch.clock, watch.expires_at, watch.next_check)
 }
 
 /// Until the credential ends or is to be verified again, whichever comes first.
-fn sleep(clock: &Clock, expires_at: Option<SystemTime>, recheck: Option<&(Duration, Presented)>) -> State {
+fn sleep(clock: &Clock, expires_at: Option<SystemTime>, next_check: MonotonicTime) -> State {
     // A clock that is behind the wall must not make this a hot loop.
     const LEAST: Duration = Duration::from_millis(10);
-    let left = expires_at.map(|end| end.duration_since(clock.wall()).unwrap_or_default().max(LEAST));
-    let every = recheck.map(|(every, _)| *every);
-    let wait = [left, every].into_iter().flatten().min().unwrap_or(Duration::MAX);
+    // Nor must a machine that slept, or a wall clock that was set, leave the end unnoticed for long.
+    const LONGEST: Duration = Duration::from_secs(30);
+    let left = expires_at.map(|end| end.duration_since(clock.wall()).unwrap_or_default().clamp(LEAST, LONGEST));
+    let wait = next_check.saturating_since(clock.now()).min(left.unwrap_or(Duration::MAX));
     let clock = clock.clone();
     State::Sleeping(Box::pin(async move { clock.sleep(wait).await }))
 }

@@ -15,7 +15,7 @@ use crate::verify::jwt::rights::Rights;
 use crate::verify::jwt::roles::{RoleClaim, RoleRules};
 use crate::verify::jwt::rules::Rules;
 use crate::verify::jwt::tenants::Standing;
-use crate::verify::keys::{KeySource, Limits, Place as KeyPlace, Store};
+use crate::verify::keys::{Epoch, KeySource, Limits, Place as KeyPlace, Store};
 use crate::verify::memo::MemoOptions;
 use crate::verify::preset::{Facts, Known, Texts};
 
@@ -239,8 +239,8 @@ impl Blueprint {
     ) -> Result<KeySource, ConfigError> {
         let rules = &self.rules;
         let at = match &self.keys {
-            Keys::Shared(key) => return Ok(KeySource::Shared(VerifyingKey::clone(key).into())),
-            Keys::Fixed(keys) => return Ok(KeySource::Fixed(keys.clone())),
+            Keys::Shared(key) => return Ok(KeySource::Shared(VerifyingKey::clone(key).into(), Epoch::default())),
+            Keys::Fixed(keys) => return Ok(KeySource::Fixed(keys.clone(), Epoch::default())),
             Keys::Discover => known.and_then(|known| known.keys.clone()),
             Keys::At(url) => Some(match (&self.open, standing.map_or(Some(SAMPLE), Standing::tenant)) {
                 (Some(open), Some(tenant)) => url.replace(open, tenant),

@@ -149,6 +149,21 @@ async fn http_2_is_cleaned_as_http_1_is() {
     assert_eq!(left, ["x-extra", "x-who", "x_extra", "x_who"], "what nobody was told of is the upstream's own matter");
 }
 
+// THREAT-T8
+#[tokio::test(flavor = "multi_thread")]
+async fn trailers_are_cleaned_as_headers_are() {
+    let upstream = Upstream::start().await;
+    let guard = Guard::start(&format!("{USER}{}", upstream.section("http2 = true\n")));
+    let trailers = "X-Auth-Subject: root\r\nx_auth_issuer: root\r\nAuthorization: Bearer x\r\nx-sum: 1\r\n";
+    let head = "POST /a HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n";
+    let names = "trailer: x-auth-subject, x_auth_issuer, authorization, x-sum\r\n";
+    let answer = guard.send(&format!("{head}{names}{BASIC}\r\n4\r\nbody\r\n0\r\n{trailers}\r\n"));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let seen = upstream.only();
+    assert_eq!((seen.body.as_str(), seen.values("x-auth-subject")), ("body", vec!["a"]));
+    assert_eq!(seen.trailers, [("x-sum".to_owned(), "1".to_owned())]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_credential_is_kept_on_request_and_headers_are_left_out_by_choice() {
     let upstream = Upstream::start().await;

@@ -103,7 +103,7 @@ async fn an_answer_may_end_with_the_credential_of_its_caller() {
     let section = upstream.section("end_at_expiry = true\n");
     let text = format!("{}{section}[server]\nallow_plaintext_issuer = true\n", callers(&server.issuer()));
     let guard = Guard::start(&text);
-    let token = server.mint().audience("orders").lifetime(std::time::Duration::from_secs(2)).sign();
+    let token = server.mint().audience("orders").lifetime(std::time::Duration::from_secs(3)).sign();
     let mut stream = guard.connect();
     write!(stream, "GET /stream HTTP/1.1\r\nhost: x\r\n{}\r\n", bearer(&token)).unwrap();
     upstream.write("first");

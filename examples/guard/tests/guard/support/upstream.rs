@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -34,6 +35,7 @@ struct Shared {
 pub(crate) struct Seen {
     pub(crate) line: String,
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) trailers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
@@ -94,20 +96,22 @@ impl Seen {
 async fn answer(shared: Arc<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
-    let headers: Vec<(String, String)> = parts
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    let mut seen =
-        Seen { line: format!("{} {} {:?}", parts.method, parts.uri, parts.version), headers, body: String::new() };
+    let headers = texts(&parts.headers);
+    let mut seen = Seen {
+        line: format!("{} {} {:?}", parts.method, parts.uri, parts.version),
+        headers,
+        trailers: Vec::new(),
+        body: String::new(),
+    };
     if path == "/echo" {
         shared.seen.lock().unwrap().push(seen);
         // Each part goes back before the next one comes.
         return Response::new(body);
     }
-    let read = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    seen.body = String::from_utf8_lossy(&read).into_owned();
+    if let Ok(read) = body.collect().await {
+        seen.trailers = read.trailers().map(texts).unwrap_or_default();
+        seen.body = String::from_utf8_lossy(&read.to_bytes()).into_owned();
+    }
     let shown = shown(&seen);
     shared.seen.lock().unwrap().push(seen);
     match path.as_str() {
@@ -128,6 +132,11 @@ async fn answer(shared: Arc<Shared>, request: Request) -> Response {
         }
         _ => shown.to_string().into_response(),
     }
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let texts = headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes())));
+    texts.map(|(name, value)| (name, value.into_owned())).collect()
 }
 
 fn shown(seen: &Seen) -> Value {
