@@ -6,12 +6,12 @@
 //! that, the processor time that the refusal has cost, which other programs do not blur: there is nothing in a refusal that
 //! waits without working, so that a difference of the one is a difference of the other. For each population of users there are
 //! several states: unknown, disabled, locked, wrong password. A round measures each state once, in an order drawn anew, so that
-//! whatever else the machine does meets all states alike. Samples above the 90th percentile of all states together are dropped:
-//! they are the scheduler's. Of each pair of states the means are compared by Welch's t-test, by both clocks; beyond |t| = 4.5
-//! (the threshold of dudect, p < 0.00001) the states are told apart, and the test fails.
+//! whatever else the machine does meets all states alike. Of each pair of states the differences within the rounds are tested,
+//! by both clocks, with Yuen's t-test for paired samples: a tenth is trimmed at either end, which is the scheduler's. Beyond
+//! |t| = 4.5 (the threshold of dudect, p < 0.00001) the states are told apart, and the test fails.
 //!
 //! Hashes of the real cost show whether the same number of hashes is made; cheap ones, of which there can be many rounds, show
-//! what is left of the difference beside the hash: there, a difference of means of up to a microsecond is let pass, a
+//! what is left of the difference beside the hash: there, a difference of up to a microsecond is let pass, a
 //! twenty-thousandth of a hash.
 //!
 //! That the method would find something is shown by two populations that do leak: one where a user costs 2 % more than an
@@ -141,34 +141,36 @@ fn measure(verifier: &Verifier, users: &[&str], rounds: usize) -> Vec<Vec<Taken>
     samples
 }
 
-/// What the states have taken by one clock, without the samples above the 90th percentile of all together.
-fn crop(samples: &[Vec<Taken>], clock: usize) -> Vec<Moments> {
-    let times = |state: &Vec<Taken>| state.iter().map(|Taken(times)| times[clock]).collect::<Vec<f64>>();
-    let mut all: Vec<f64> = samples.iter().flat_map(times).collect();
-    all.sort_by(f64::total_cmp);
-    let limit = all[all.len() * 9 / 10];
-    let kept = |state| times(state).into_iter().filter(|time| *time <= limit).collect::<Vec<f64>>();
-    samples.iter().map(|state| moments(&kept(state))).collect()
-}
-
-struct Moments {
+/// What tells two states apart: the trimmed mean of the differences within the rounds, and Yuen's t of it.
+struct Difference {
     mean: f64,
-    variance: f64,
-    count: f64,
+    t: f64,
 }
 
-fn moments(samples: &[f64]) -> Moments {
-    let count = samples.len() as f64;
-    let mean = samples.iter().sum::<f64>() / count;
-    let variance = samples.iter().map(|sample| (sample - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    Moments { mean, variance, count }
+impl Difference {
+    fn of(one: &[Taken], other: &[Taken], clock: usize) -> Self {
+        let mut all: Vec<f64> = one.iter().zip(other).map(|(one, other)| one.0[clock] - other.0[clock]).collect();
+        all.sort_by(f64::total_cmp);
+        let (count, trimmed) = (all.len(), all.len() / 10);
+        let kept = &all[trimmed..count - trimmed];
+        let mean = kept.iter().sum::<f64>() / kept.len() as f64;
+        // Winsorized: what is trimmed counts as the outermost that is kept.
+        let (low, high) = (kept[0], kept[kept.len() - 1]);
+        let clipped: Vec<f64> = all.iter().map(|difference| difference.clamp(low, high)).collect();
+        let middle = clipped.iter().sum::<f64>() / count as f64;
+        let variance = clipped.iter().map(|one| (one - middle).powi(2)).sum::<f64>() / (count - 1) as f64;
+        let share = kept.len() as f64 / count as f64;
+        Self { mean, t: mean * share * (count as f64).sqrt() / variance.sqrt() }
+    }
 }
 
-fn welch(one: &Moments, other: &Moments) -> f64 {
-    (one.mean - other.mean) / (one.variance / one.count + other.variance / other.count).sqrt()
+fn median(state: &[Taken], clock: usize) -> f64 {
+    let mut times: Vec<f64> = state.iter().map(|taken| taken.0[clock]).collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }
 
-/// The greatest |t| of all pairs whose means differ by more than `negligible`, by either clock.
+/// The greatest |t| of all pairs that differ by more than `negligible`, by either clock.
 fn distinguish(title: &str, verifier: &Verifier, states: &[(&str, &str)], rounds: usize, negligible: Duration) -> f64 {
     let users: Vec<&str> = states.iter().map(|(_, user)| *user).collect();
     let samples = measure(verifier, &users, rounds);
@@ -181,20 +183,15 @@ fn distinguish(title: &str, verifier: &Verifier, states: &[(&str, &str)], rounds
 fn compare(names: &[&str], samples: &[Vec<Taken>], negligible: Duration) -> [f64; 2] {
     let mut worst = [0.0_f64; 2];
     for (clock, worst) in worst.iter_mut().enumerate() {
-        let all = crop(samples, clock);
-        for (name, state) in names.iter().zip(&all) {
-            let (mean, deviation) = (state.mean / 1e3, state.variance.sqrt() / 1e3);
-            println!(
-                "  {:<9} {name:<16} mean {mean:>10.2} us, deviation {deviation:>8.2} us, {} kept",
-                CLOCKS[clock], state.count
-            );
+        for (name, state) in names.iter().zip(samples) {
+            println!("  {:<9} {name:<18} median {:>10.2} us", CLOCKS[clock], median(state, clock) / 1e3);
         }
-        for (index, one) in all.iter().enumerate() {
-            for (other_index, other) in all.iter().enumerate().skip(index + 1) {
-                let (t, difference) = (welch(one, other), one.mean - other.mean);
-                let (one, other, micros) = (names[index], names[other_index], difference / 1e3);
-                println!("  {:<9} {one:>14} / {other:<14} t {t:>7.2}, difference {micros:>8.3} us", CLOCKS[clock]);
-                if difference.abs() > negligible.as_nanos() as f64 {
+        for (index, one) in samples.iter().enumerate() {
+            for (other_index, other) in samples.iter().enumerate().skip(index + 1) {
+                let Difference { mean, t } = Difference::of(one, other, clock);
+                let (one, other, micros) = (names[index], names[other_index], mean / 1e3);
+                println!("  {:<9} {one:>18} / {other:<18} t {t:>7.2}, difference {micros:>8.3} us", CLOCKS[clock]);
+                if mean.abs() > negligible.as_nanos() as f64 {
                     *worst = worst.max(t.abs());
                 }
             }
