@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::fmt;
 
 use super::BoxError;
+use super::text::one_line;
 
 /// A mistake in what the program or its operator declared. Found at construction; never worth a retry.
 pub struct ConfigError(Box<Inner>);
@@ -37,9 +38,10 @@ pub enum ConfigErrorKind {
 }
 
 impl ConfigError {
-    /// A mistake of `kind`, described by `message`, which must not hold a secret.
+    /// A mistake of `kind`, described by `message`, which must not hold a secret. It may quote a file that somebody else wrote:
+    /// control characters in it are written out, so that it is one line.
     pub fn new(kind: ConfigErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+        Self(Box::new(Inner { kind, message: one_line(message.into()), source: None }))
     }
 
     /// Adds the error that revealed the mistake.
@@ -132,5 +134,12 @@ mod tests {
             .with_source(std::io::Error::other("inner"));
         assert_eq!(error.to_string(), "no host in the token URL [config.invalid_url]");
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "inner");
+    }
+
+    // THREAT-T7
+    #[test]
+    fn a_message_is_one_line_whatever_it_quotes() {
+        let error = ConfigError::new(ConfigErrorKind::InvalidOption, "must match [a-z]\t\u{1b}[31m\r\n\u{85}* é");
+        assert_eq!(error.to_string(), r"must match [a-z]\t\u{1b}[31m\r\n\u{85}* é [config.invalid_option]");
     }
 }

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::ConfigError;
+use super::text::one_line;
 
 /// Every mistake that was found in a configuration, each with its place.
 ///
@@ -36,7 +37,7 @@ impl ConfigErrors {
 
 impl ConfigMistake {
     pub(crate) fn new(key: impl Into<String>, line: Option<usize>, error: ConfigError) -> Self {
-        Self { file: None, line, key: key.into(), error }
+        Self { file: None, line, key: one_line(key.into()), error }
     }
 
     pub(crate) fn in_file(mut self, file: Option<&str>) -> Self {

@@ -22,6 +22,8 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) struct Flow {
     flight: Option<Flight>,
     flights: u64,
+    /// The last fetch that began before everything was forgotten: what it brings may be older than the reason.
+    distrusted: u64,
     failures: u32,
     last_error: Option<KeysError>,
     next_attempt: MonotonicTime,
@@ -51,6 +53,11 @@ impl Flow {
         self.cool_until = self.cool_until.max(until);
     }
 
+    /// Has what a fetch under way brings fetched again before it is used.
+    pub(super) fn distrust(&mut self) {
+        self.distrusted = self.flights;
+    }
+
     /// Tells what became of the last fetches.
     pub(super) fn report(&self, now: MonotonicTime, status: &mut KeysStatus) {
         status.fetching = self.flight.as_ref().is_some_and(|flight| now < flight.lost_at);
@@ -72,6 +79,7 @@ impl Default for Flow {
         Self {
             flight: None,
             flights: 0,
+            distrusted: 0,
             failures: 0,
             last_error: None,
             next_attempt: MonotonicTime::START,
@@ -153,6 +161,9 @@ impl Store {
                     self.clock.wall(),
                 );
                 let snapshot = Snapshot::new(keys, Generation(id), &self.clock, &self.limits, fastrand::f64());
+                if id <= flow.distrusted {
+                    snapshot.distrust();
+                }
                 self.snapshot.store(Some(Arc::new(snapshot)));
                 flow.failures = 0;
                 flow.last_error = None;

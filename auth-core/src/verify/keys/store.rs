@@ -64,8 +64,8 @@ impl Store {
         let guard = self.snapshot.load();
         if let Some(snapshot) = guard.as_deref() {
             let age = snapshot.age(now, wall, &self.limits);
-            if age == Age::Old && after.is_none() && !self.flow().has_failed() {
-                // Nobody has asked for a while: first see what the issuer has now.
+            if age == Age::Old && after.is_none_or(|landed| landed.is_earlier) && !self.flow().has_failed() {
+                // Nobody has asked for a while, or since all was forgotten: first see what the issuer has now.
                 if let Begin::Join(wait) = self.begin() {
                     return Err(Miss::Wait(wait));
                 }
@@ -123,6 +123,8 @@ impl Store {
 
     /// Has the keys fetched again before they are used, if that can be done.
     pub(super) fn distrust(&self) {
+        let mut flow = self.flow();
+        flow.distrust();
         if let Some(snapshot) = self.snapshot.load().as_deref() {
             snapshot.distrust();
         }
