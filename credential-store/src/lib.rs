@@ -1,1 +1,10 @@
 //! x
+#![forbid(unsafe_code)]
+mod backend;
+mod model;
+#[cfg(feature = "sql")]
+mod sql;
+pub use self::backend::*;
+pub use self::model::*;
+#[cfg(feature = "sql")]
+pub use self::sql::*;

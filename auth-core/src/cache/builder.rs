@@ -104,6 +104,16 @@ impl TokenCacheBuilder {
         self
     }
 
+    /// Makes the credential of each response by `make`, in place of the [placement](Self::placement): for tokens that go on requests as a
+    /// description says, such as [`Connection::credential_of`](crate::Connection::credential_of).
+    #[cfg(feature = "provider")]
+    pub fn present(
+        self,
+        make: impl Fn(&TokenResponse) -> Result<crate::Credential, ConfigError> + Send + Sync + 'static,
+    ) -> Self {
+        self.present_by(Arc::new(make))
+    }
+
     /// How long a token is taken to live if its source does not say. If not set, such a token is used until it is refused.
     pub fn default_lifetime(mut self, lifetime: Duration) -> Self {
         self.margins.default_lifetime = Some(lifetime);

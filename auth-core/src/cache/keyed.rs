@@ -110,6 +110,16 @@ impl<K: Eq + Hash + Clone + Send + Sync + 'static> TokenCaches<K> {
         Ok(entry.cache.clone())
     }
 
+    /// The cache of `key`, if there is one. Does not count as a use.
+    #[must_use]
+    pub fn peek<Q>(&self, key: &Q) -> Option<TokenCache>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.0.caches.pin().get(key).map(|entry| entry.cache.clone())
+    }
+
     /// Drops the cache of `key`; false if there is none. Who holds it still can go on using it.
     pub fn remove<Q>(&self, key: &Q) -> bool
     where

@@ -56,6 +56,22 @@ impl State {
         outcome
     }
 
+    /// Uses the token no more. What is known for the next exchange stays known, and failures of earlier ones do not delay it.
+    pub(super) fn discard(&self) {
+        let mut flow = self.flow();
+        if flow.closed {
+            return;
+        }
+        flow.version += 1;
+        flow.refused = None;
+        flow.last_error = None;
+        flow.next_attempt = MonotonicTime::START;
+        self.expose(None, flow.version);
+        if flow.flight.is_none() {
+            self.set_gate(&flow, MonotonicTime::START);
+        }
+    }
+
     pub(super) fn ignore_refusals(&self, generation: Generation) {
         let until = self.clock.now() + BARRED_FOR;
         self.flow().barred = Some((generation, until));

@@ -157,6 +157,13 @@ impl TokenCache {
         self.handle.ignore_refusals(generation);
     }
 
+    /// Has the source asked before the token is used again: what the token was obtained with has changed, or is gone. Unlike
+    /// [`invalidate`](Self::invalidate) this says nothing about the token itself, so that it counts as no refusal; who asks next waits for
+    /// the source. What an exchange under way brings is used.
+    pub fn discard(&self) {
+        self.handle.state().discard();
+    }
+
     /// Takes in a response that somebody else obtained, such as another replica. False if the present token is
     /// newer: by [sequence](TokenResponse::with_sequence) if both have one, else by expiry if both have one and the present
     /// token can still be used. False also for a token that was refused and for one that cannot be sent.

@@ -144,6 +144,14 @@ impl TokenError {
         self.class() == FailureClass::Transient
     }
 
+    /// Whether the request may have been granted all the same, because it was sent and its answer was lost: what it spent, such as a
+    /// refresh token, must not be sent again as if nothing had happened. False where the server said no, and where nothing left.
+    #[cfg(feature = "oauth")]
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.inner.kind == TokenErrorKind::Unconfirmed || crate::oauth::may_have_been_granted(self)
+    }
+
     /// The OAuth error code that the authorization server gave.
     #[must_use]
     pub fn oauth_error(&self) -> Option<&str> {

@@ -62,6 +62,7 @@ pub(crate) use self::endpoints::Target;
 pub(crate) use self::failure::transport_failure;
 #[cfg(feature = "provider")]
 pub(crate) use self::form::{decode as decode_form, encoded as encode_form};
+pub(crate) use self::grant::may_have_been_granted;
 #[cfg(feature = "provider")]
 pub(crate) use self::grant::{Agreed, Grantor, Once, Renewal};
 #[cfg(feature = "provider")]

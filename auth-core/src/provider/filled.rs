@@ -82,13 +82,19 @@ impl FilledProvider {
         self.urls.get(&key_of(name)?)?.text.as_deref()
     }
 
+    /// Whether a value of a user, or an answer of the provider, decides to which host a request goes. A program that gives the
+    /// connection an HTTP client gives one that reaches [public addresses only](crate::HttpTransport::public_addresses_only) then.
+    #[must_use]
+    pub fn is_host_chosen_by_user(&self) -> bool {
+        URL_KEYS.iter().any(|(_, key)| self.is_host_given(*key))
+    }
+
     pub(crate) fn url_of(&self, key: UrlKey) -> Option<&FilledUrl> {
         self.urls.get(&key)
     }
 
     /// Whether somebody else than the operator decides to which host a URL goes: a user, or a provider's answer. Such a host must not
     /// be a private one.
-    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "our own transport asks for it"))]
     pub(crate) fn is_host_given(&self, key: UrlKey) -> bool {
         let Some(url) = self.urls.get(&key) else { return false };
         let given = |name: &str| {

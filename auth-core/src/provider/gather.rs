@@ -45,6 +45,16 @@ impl ProviderSpec {
     }
 }
 
+impl ProviderSpec {
+    /// Whether `values` have something for the field or URL called `name`, so that nobody else is to be asked for it. Whether it fits,
+    /// [`fill`](Self::fill) says.
+    #[must_use]
+    pub fn is_given(&self, values: &ProviderValues, name: &str) -> bool {
+        let gatherer = Gatherer { spec: self, values, notes: Notes::default() };
+        gatherer.find(name).is_some() || !gatherer.notes.is_empty()
+    }
+}
+
 impl Gatherer<'_> {
     fn fill(&self) -> Option<FilledProvider> {
         let method_at = self.method();

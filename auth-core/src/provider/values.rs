@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -24,9 +25,10 @@ use crate::error::{ConfigError, ConfigErrorKind, ConfigErrors};
 /// ```
 ///
 /// Nothing is looked up before [`ProviderSpec::fill`](crate::ProviderSpec::fill), which also reports what is wrong with a file.
+#[derive(Clone)]
 pub struct ProviderValues {
     pub(super) given: BTreeMap<String, Secret>,
-    pub(super) env: Option<Box<Lookup>>,
+    pub(super) env: Option<Arc<Lookup>>,
     pub(super) file: BTreeMap<String, Entry>,
     /// Whether what is used once has been used.
     pub(super) resumed: bool,
@@ -75,7 +77,7 @@ impl ProviderValues {
     /// Looks environment variables up by `lookup` instead of in the environment of the process.
     #[must_use]
     pub fn env(mut self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        self.env = Some(Box::new(lookup));
+        self.env = Some(Arc::new(lookup));
         self
     }
 
@@ -176,7 +178,7 @@ impl ProviderValues {
     /// What the environment says; an empty variable counts as not set.
     pub(super) fn lookup(&self, variable: &str) -> Option<Secret> {
         match &self.env {
-            Some(lookup) => Secret::lookup(variable, lookup),
+            Some(lookup) => Secret::lookup(variable, &**lookup),
             None => Secret::env(variable),
         }
         .ok()

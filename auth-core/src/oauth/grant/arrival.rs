@@ -31,6 +31,11 @@ impl Arrival {
     }
 }
 
+/// Whether a failed request may have been granted all the same.
+pub(crate) fn may_have_been_granted(error: &TokenError) -> bool {
+    Arrival::of(error) == Arrival::Unknown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

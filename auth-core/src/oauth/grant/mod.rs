@@ -57,6 +57,7 @@ pub(in crate::oauth) use self::received::{FirstResponse, Received};
 pub(in crate::oauth) use self::terms::{Terms, check_resource};
 #[allow(unused_imports, reason = "features decide which grants are there")]
 pub(crate) use self::{
+    arrival::may_have_been_granted,
     once::Once,
     renewal::{Grantor, Renewal},
     terms::Agreed,

@@ -7,8 +7,6 @@ use super::scope::Scope;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::oauth::{BasicHalf, ClientAuth, OAuthClient, OAuthClientBuilder};
 use crate::provider::filled::FilledProvider;
-#[cfg(feature = "http")]
-use crate::provider::kind::URL_KEYS;
 use crate::provider::kind::{ClientProof, UrlKey};
 use crate::{Clock, Secret, SourceRequest, Token, TokenError, TokenErrorKind, TokenResponse};
 #[cfg(feature = "http")]
@@ -190,9 +188,8 @@ pub(super) fn transport(filled: &FilledProvider, options: &Options) -> Result<Ht
     if let Some((chain, key)) = filled.client_certificate()? {
         transport = transport.client_certificate(chain.expose_secret().as_bytes(), key);
     }
-    let chosen_by_user = URL_KEYS.iter().any(|(_, key)| filled.is_host_given(*key));
     transport = transport.plaintext(options.plaintext.clone());
-    if chosen_by_user && !options.plaintext.loopback {
+    if filled.is_host_chosen_by_user() && !options.plaintext.loopback {
         transport = transport.public_addresses_only();
     }
     transport.build()

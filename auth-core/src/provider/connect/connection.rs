@@ -15,15 +15,15 @@ use super::known::Known;
 use super::retry::{asks_to_wait, retry_after};
 use super::runner::{Runner, Task};
 use super::scope::Scope;
-use super::source::{ProviderSource, captured};
+use super::source::{ProviderSource, Shared, captured};
 use crate::http::PlaintextRules;
 use crate::oauth::OAuthClient;
 use crate::provider::filled::FilledProvider;
 use crate::provider::kind::{Refresh, UrlKey};
 use crate::provider::model::{Place, RequestSpec};
 use crate::{
-    Clock, ConfigError, Credential, Secret, SigningError, SigningErrorKind, TokenCache, TokenError, TokenErrorKind,
-    TokenResponse,
+    Clock, ConfigError, Credential, Secret, SigningError, SigningErrorKind, SourceRequest, TokenCache, TokenError,
+    TokenErrorKind, TokenResponse, TokenSource,
 };
 
 /// A described provider with its values, ready to be called: a token cache, or a credential that never changes, and what else
@@ -197,6 +197,39 @@ impl Connection {
         match &self.0.held {
             Held::Static(credential) => Ok(credential.clone()),
             Held::Cached { cache, .. } => Ok(cache.current().await?.credential),
+        }
+    }
+
+    /// The credential that `response` makes, or the one that never changes: for a program that keeps the tokens itself, such as a store that
+    /// several processes share.
+    ///
+    /// # Errors
+    /// When the token, or a value beside it, cannot be sent.
+    pub fn credential_of(&self, response: &TokenResponse) -> Result<Credential, ConfigError> {
+        match &self.0.held {
+            Held::Static(credential) => Ok(credential.clone()),
+            Held::Cached { .. } => {
+                let placement = &self.0.filled.method().placement;
+                self.0.maker.make(placement, Some(response.token()), &captured(response))
+            }
+        }
+    }
+
+    /// One exchange, for a program that keeps the tokens itself: the next tokens after `request.previous()`, or the first. The connection's own cache
+    /// is left out, nothing is persisted, and no two calls are kept from each other.
+    ///
+    /// # Errors
+    /// What the provider or the way to it objected to; see [`TokenError::is_outcome_unknown`]. For a credential that never changes always.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped after the request has left, the refresh token may be spent.
+    pub async fn exchange(&self, request: SourceRequest) -> Result<TokenResponse, TokenError> {
+        match &self.0.held {
+            Held::Cached { source, .. } => Shared(Arc::clone(source)).fetch(request).await,
+            Held::Static(_) => {
+                let message = "this provider has a credential that never changes: there is nothing to exchange";
+                Err(TokenError::new(TokenErrorKind::Misconfigured, message))
+            }
         }
     }
 

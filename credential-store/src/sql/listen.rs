@@ -1,0 +1,35 @@
+use sqlx::postgres::{PgListener, PgPool};
+
+use super::error::failed;
+use crate::backend::{BackendError, BackendErrorKind, BackendFuture, Changes};
+use crate::model::CredentialId;
+
+/// Changes as PostgreSQL announces them: ids alone.
+pub(super) struct Announced(PgListener);
+
+impl Announced {
+    pub(super) async fn new(pool: &PgPool, channel: &str) -> Result<Self, BackendError> {
+        let mut listener = PgListener::connect_with(pool).await.map_err(|error| failed("listen", error))?;
+        // Whoever waits is told that something may have been missed, and looks.
+        listener.eager_reconnect(false);
+        listener.listen(channel).await.map_err(|error| failed("listen", error))?;
+        Ok(Self(listener))
+    }
+}
+
+impl Changes for Announced {
+    fn next(&mut self) -> BackendFuture<'_, CredentialId> {
+        Box::pin(async {
+            loop {
+                let announced = self.0.try_recv().await.map_err(|error| failed("listen", error))?;
+                let Some(announced) = announced else {
+                    return Err(BackendError::new(BackendErrorKind::Unavailable, "the connection that listens broke"));
+                };
+                // Whatever else somebody sends there means nothing.
+                if let Ok(id) = announced.payload().parse() {
+                    return Ok(id);
+                }
+            }
+        })
+    }
+}

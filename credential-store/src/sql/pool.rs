@@ -1,0 +1,320 @@
+use std::sync::Arc;
+
+#[cfg(feature = "postgres")]
+use sqlx::postgres::{PgArguments, PgPool, Postgres};
+#[cfg(feature = "sqlite")]
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool};
+use sqlx::{AssertSqlSafe, Executor as _};
+
+use super::error::failed;
+use super::row::Row;
+use super::text::Texts;
+use crate::backend::BackendError;
+use crate::model::{CredentialId, OwnerDigest};
+
+/// Connections to either database, and the statements as it wants them.
+#[derive(Clone)]
+pub(super) struct Pool {
+    pub(super) connections: Connections,
+    pub(super) texts: Arc<Texts>,
+}
+
+#[derive(Clone)]
+pub(super) enum Connections {
+    #[cfg(feature = "sqlite")]
+    Sqlite(SqlitePool),
+    #[cfg(feature = "postgres")]
+    Postgres(PgPool),
+}
+
+/// A transaction of either database. Dropped, it undoes what was done.
+pub(super) struct Transaction {
+    inner: Begun,
+    texts: Arc<Texts>,
+}
+
+enum Begun {
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// A value that a statement gets.
+pub(super) enum Bind {
+    Text(Option<String>),
+    Int(Option<i64>),
+    Blob(Option<Vec<u8>>),
+}
+
+impl Pool {
+    /// Runs a statement and returns its rows. `what` stands in errors: could not ….
+    pub(super) async fn rows(
+        &self,
+        what: &'static str,
+        statement: &'static str,
+        binds: Vec<Bind>,
+    ) -> Result<Vec<Row>, BackendError> {
+        let sql = AssertSqlSafe(self.texts.of(statement));
+        match &self.connections {
+            #[cfg(feature = "sqlite")]
+            Connections::Sqlite(pool) => {
+                let rows = sqlx::query_with(sql, sqlite_arguments(binds)).fetch_all(pool).await;
+                rows.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
+            }
+            #[cfg(feature = "postgres")]
+            Connections::Postgres(pool) => {
+                let rows = sqlx::query_with(sql, postgres_arguments(binds)).fetch_all(pool).await;
+                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+        .map_err(|error| failed(what, error))
+    }
+
+    /// Runs a statement and returns its first row.
+    pub(super) async fn row(
+        &self,
+        what: &'static str,
+        statement: &'static str,
+        binds: Vec<Bind>,
+    ) -> Result<Option<Row>, BackendError> {
+        self.rows(what, statement, binds).await.map(|rows| rows.into_iter().next())
+    }
+
+    /// Runs a statement and returns how many rows it changed.
+    pub(super) async fn change(
+        &self,
+        what: &'static str,
+        statement: &'static str,
+        binds: Vec<Bind>,
+    ) -> Result<u64, BackendError> {
+        let sql = AssertSqlSafe(self.texts.of(statement));
+        match &self.connections {
+            #[cfg(feature = "sqlite")]
+            Connections::Sqlite(pool) => {
+                sqlx::query_with(sql, sqlite_arguments(binds)).execute(pool).await.map(|done| done.rows_affected())
+            }
+            #[cfg(feature = "postgres")]
+            Connections::Postgres(pool) => {
+                sqlx::query_with(sql, postgres_arguments(binds)).execute(pool).await.map(|done| done.rows_affected())
+            }
+        }
+        .map_err(|error| failed(what, error))
+    }
+
+    /// Begins a transaction that writes.
+    pub(super) async fn begin(&self) -> Result<Transaction, BackendError> {
+        let inner = match &self.connections {
+            // A transaction that begins as a reader cannot become a writer while there is another one.
+            #[cfg(feature = "sqlite")]
+            Connections::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
+            #[cfg(feature = "postgres")]
+            Connections::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
+        }
+        .map_err(|error| failed("begin a transaction", error))?;
+        Ok(Transaction { inner, texts: Arc::clone(&self.texts) })
+    }
+
+    pub(super) async fn close(&self) {
+        match &self.connections {
+            #[cfg(feature = "sqlite")]
+            Connections::Sqlite(pool) => pool.close().await,
+            #[cfg(feature = "postgres")]
+            Connections::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Transaction {
+    pub(super) async fn rows(
+        &mut self,
+        what: &'static str,
+        statement: &'static str,
+        binds: Vec<Bind>,
+    ) -> Result<Vec<Row>, BackendError> {
+        let sql = AssertSqlSafe(self.texts.of(statement));
+        match &mut self.inner {
+            #[cfg(feature = "sqlite")]
+            Begun::Sqlite(begun) => {
+                let rows = sqlx::query_with(sql, sqlite_arguments(binds)).fetch_all(&mut **begun).await;
+                rows.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
+            }
+            #[cfg(feature = "postgres")]
+            Begun::Postgres(begun) => {
+                let rows = sqlx::query_with(sql, postgres_arguments(binds)).fetch_all(&mut **begun).await;
+                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+        .map_err(|error| failed(what, error))
+    }
+
+    pub(super) async fn change(
+        &mut self,
+        what: &'static str,
+        statement: &'static str,
+        binds: Vec<Bind>,
+    ) -> Result<u64, BackendError> {
+        let sql = AssertSqlSafe(self.texts.of(statement));
+        match &mut self.inner {
+            #[cfg(feature = "sqlite")]
+            Begun::Sqlite(begun) => sqlx::query_with(sql, sqlite_arguments(binds))
+                .execute(&mut **begun)
+                .await
+                .map(|done| done.rows_affected()),
+            #[cfg(feature = "postgres")]
+            Begun::Postgres(begun) => sqlx::query_with(sql, postgres_arguments(binds))
+                .execute(&mut **begun)
+                .await
+                .map(|done| done.rows_affected()),
+        }
+        .map_err(|error| failed(what, error))
+    }
+
+    /// Runs several statements, without values, one after another.
+    pub(super) async fn script(&mut self, what: &'static str, statements: &'static str) -> Result<(), BackendError> {
+        let sql = AssertSqlSafe(self.texts.of(statements));
+        match &mut self.inner {
+            #[cfg(feature = "sqlite")]
+            Begun::Sqlite(begun) => (&mut **begun).execute(sqlx::raw_sql(sql)).await.map(drop),
+            #[cfg(feature = "postgres")]
+            Begun::Postgres(begun) => (&mut **begun).execute(sqlx::raw_sql(sql)).await.map(drop),
+        }
+        .map_err(|error| failed(what, error))
+    }
+
+    pub(super) async fn commit(self) -> Result<(), BackendError> {
+        match self.inner {
+            #[cfg(feature = "sqlite")]
+            Begun::Sqlite(begun) => begun.commit().await,
+            #[cfg(feature = "postgres")]
+            Begun::Postgres(begun) => begun.commit().await,
+        }
+        .map_err(|error| failed("commit a transaction", error))
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite_arguments(binds: Vec<Bind>) -> SqliteArguments {
+    use sqlx::Arguments as _;
+    let mut arguments = SqliteArguments::default();
+    for bind in binds {
+        // Values of these types can always be written.
+        let _ = match bind {
+            Bind::Text(value) => arguments.add(value),
+            Bind::Int(value) => arguments.add(value),
+            Bind::Blob(value) => arguments.add(value),
+        };
+    }
+    arguments
+}
+
+#[cfg(feature = "postgres")]
+fn postgres_arguments(binds: Vec<Bind>) -> PgArguments {
+    use sqlx::Arguments as _;
+    let mut arguments = PgArguments::default();
+    for bind in binds {
+        // Values of these types can always be written.
+        let _ = match bind {
+            Bind::Text(value) => arguments.add(value),
+            Bind::Int(value) => arguments.add(value),
+            Bind::Blob(value) => arguments.add(value),
+        };
+    }
+    arguments
+}
+
+impl From<&str> for Bind {
+    fn from(value: &str) -> Self {
+        Self::Text(Some(value.to_owned()))
+    }
+}
+
+impl From<String> for Bind {
+    fn from(value: String) -> Self {
+        Self::Text(Some(value))
+    }
+}
+
+impl From<Option<String>> for Bind {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<i64> for Bind {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+
+impl From<Option<i64>> for Bind {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<bool> for Bind {
+    fn from(value: bool) -> Self {
+        Self::Int(Some(i64::from(value)))
+    }
+}
+
+impl From<u32> for Bind {
+    fn from(value: u32) -> Self {
+        Self::Int(Some(i64::from(value)))
+    }
+}
+
+impl From<std::time::Duration> for Bind {
+    fn from(value: std::time::Duration) -> Self {
+        Self::Int(Some(millis(value)))
+    }
+}
+
+impl From<Option<std::time::Duration>> for Bind {
+    fn from(value: Option<std::time::Duration>) -> Self {
+        Self::Int(value.map(millis))
+    }
+}
+
+impl From<Vec<u8>> for Bind {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Blob(Some(value))
+    }
+}
+
+impl From<Option<Vec<u8>>> for Bind {
+    fn from(value: Option<Vec<u8>>) -> Self {
+        Self::Blob(value)
+    }
+}
+
+impl From<CredentialId> for Bind {
+    fn from(value: CredentialId) -> Self {
+        Self::Text(Some(value.to_string()))
+    }
+}
+
+impl From<Option<CredentialId>> for Bind {
+    fn from(value: Option<CredentialId>) -> Self {
+        Self::Text(value.map(|id| id.to_string()))
+    }
+}
+
+impl From<OwnerDigest> for Bind {
+    fn from(value: OwnerDigest) -> Self {
+        Self::Blob(Some(value.0.to_vec()))
+    }
+}
+
+impl From<Option<OwnerDigest>> for Bind {
+    fn from(value: Option<OwnerDigest>) -> Self {
+        Self::Blob(value.map(|digest| digest.0.to_vec()))
+    }
+}
+
+/// A hundred years at the most: far enough away, and sums of it overflow nowhere.
+fn millis(length: std::time::Duration) -> i64 {
+    const CENTURY: i64 = 100 * 366 * 86_400_000;
+    i64::try_from(length.as_millis()).unwrap_or(CENTURY).min(CENTURY)
+}

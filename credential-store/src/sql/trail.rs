@@ -1,0 +1,81 @@
+//! What happened: the audit trail, and the log of token requests.
+
+use super::pool::Pool;
+use super::row::Row;
+use crate::backend::{AuditEntry, AuditRow, BackendError, LogRow};
+use crate::model::{CredentialId, OwnerDigest};
+
+impl Pool {
+    pub(super) async fn audit(&self, entry: AuditEntry) -> Result<(), BackendError> {
+        let sql = "INSERT INTO {audit} (at, actor, owner, credential, connector, action, result, detail) \
+            VALUES ({now}, $1, $2, $3, $4, $5, $6, $7)";
+        let binds = vec![
+            entry.actor.into(),
+            entry.owner.into(),
+            entry.credential.into(),
+            entry.connector.into(),
+            entry.action.into(),
+            entry.result.into(),
+            entry.detail.into(),
+        ];
+        self.change("add to the audit trail", sql, binds).await.map(drop)
+    }
+
+    pub(super) async fn audit_trail(
+        &self,
+        credential: Option<CredentialId>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, BackendError> {
+        let of_one = "SELECT id, at, actor, owner, credential, connector, action, result, detail FROM {audit} \
+            WHERE id > $1 AND credential = $3 ORDER BY id LIMIT $2";
+        let of_all = "SELECT id, at, actor, owner, credential, connector, action, result, detail FROM {audit} \
+            WHERE id > $1 ORDER BY id LIMIT $2";
+        let mut binds = vec![after.into(), limit.into()];
+        let sql = match credential {
+            Some(id) => {
+                binds.push(id.into());
+                of_one
+            }
+            None => of_all,
+        };
+        let rows = self.rows("read the audit trail", sql, binds).await?;
+        rows.iter().map(read).collect()
+    }
+
+    pub(super) async fn log(&self, id: CredentialId, sealed: Vec<u8>, keep: u32) -> Result<(), BackendError> {
+        let add = "INSERT INTO {request_log} (credential, at, sealed) VALUES ($1, {now}, $2)";
+        let trim = "DELETE FROM {request_log} WHERE credential = $1 AND id <= ( \
+            SELECT id FROM {request_log} WHERE credential = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+        let mut transaction = self.begin().await?;
+        transaction.change("log a request", add, vec![id.into(), sealed.into()]).await?;
+        transaction.change("trim a request log", trim, vec![id.into(), keep.into()]).await?;
+        transaction.commit().await
+    }
+
+    pub(super) async fn logged(
+        &self,
+        owner: OwnerDigest,
+        id: CredentialId,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let sql = "SELECT own.id, own.at, own.sealed FROM {request_log} AS own JOIN {credentials} AS kept ON kept.id = own.credential \
+            WHERE own.credential = $1 AND kept.owner = $2 AND kept.deleted_at IS NULL ORDER BY own.id DESC LIMIT $3";
+        let rows = self.rows("read a request log", sql, vec![id.into(), owner.into(), limit.into()]).await?;
+        rows.iter().map(|row| Ok(LogRow { id: row.int(0)?, at: row.time(1)?, sealed: row.blob(2)? })).collect()
+    }
+}
+
+fn read(row: &Row) -> Result<AuditRow, BackendError> {
+    Ok(AuditRow {
+        id: row.int(0)?,
+        at: row.time(1)?,
+        actor: row.text(2)?,
+        owner: row.maybe_owner(3)?,
+        credential: row.maybe_text(4)?.and_then(|id| id.parse().ok()),
+        connector: row.maybe_text(5)?,
+        action: row.text(6)?,
+        result: row.text(7)?,
+        detail: row.maybe_text(8)?,
+    })
+}
