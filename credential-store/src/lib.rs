@@ -1,10 +1,24 @@
 //! x
 #![forbid(unsafe_code)]
+
 mod backend;
+mod connector;
+mod error;
+mod event;
+mod keys;
 mod model;
+mod seal;
 #[cfg(feature = "sql")]
 mod sql;
+mod store;
+mod vault;
+
 pub use self::backend::*;
+pub use self::connector::{Connector, MethodFields};
+pub use self::error::{FieldError, StoreError, StoreErrorKind};
+pub use self::event::{CredentialEvent, CredentialEvents, EventKind};
+pub use self::keys::{DataKey, FnKeys, KeyError, KeyErrorKind, KeyProvider, KeyRing, Keys};
 pub use self::model::*;
 #[cfg(feature = "sql")]
 pub use self::sql::*;
+pub use self::store::*;

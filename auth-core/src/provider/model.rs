@@ -320,6 +320,30 @@ impl AuthMethod {
         self.limits.timeout
     }
 
+    /// Whether a renewal sends a refresh token that may be good once: where the description does not say that it stays the same.
+    #[must_use]
+    pub fn spends_refresh_tokens(&self) -> bool {
+        self.renewal.refresh == Refresh::ByRefreshToken && self.renewal.rotation != Rotation::Stable
+    }
+
+    /// Whether the access token itself is what a renewal sends.
+    #[must_use]
+    pub fn renews_by_access_token(&self) -> bool {
+        self.renewal.refresh == Refresh::ByAccessToken
+    }
+
+    /// For how long after a lost answer the provider takes the same refresh token again. Zero: not at all.
+    #[must_use]
+    pub fn reuse_grace(&self) -> Duration {
+        self.renewal.reuse_grace
+    }
+
+    /// How long before its end a token is to be renewed, if the description says.
+    #[must_use]
+    pub fn refresh_margin(&self) -> Option<Duration> {
+        self.renewal.margin
+    }
+
     /// The scopes that a caller may choose from; empty if anything may be asked for.
     #[must_use]
     pub fn available_scopes(&self) -> &[String] {

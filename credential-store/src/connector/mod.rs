@@ -1,0 +1,10 @@
+//! What credentials are for: a described provider with what its operator chose.
+
+#[allow(clippy::module_inception, reason = "the noun of the room")]
+mod connector;
+mod fields;
+
+pub use self::connector::Connector;
+pub use self::fields::MethodFields;
+
+pub(crate) use self::connector::Connectors;

@@ -1,0 +1,326 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use tower_auth_core::{AuthKind, Connection, FieldScope, Lifetime, RefreshCause, Secret, SourceRequest, TokenResponse};
+
+use super::info::CredentialInfo;
+use super::live::account_name;
+use super::store::{CredentialStore, Inner};
+use crate::backend::{NewCredential, SecretsChange, Tokens};
+use crate::connector::Connector;
+use crate::error::{FieldError, StoreError, StoreErrorKind};
+use crate::model::{CredentialId, CredentialStatus, Owner, OwnerDigest};
+use crate::vault::{Opened, Values, seal_tokens, seal_values};
+
+/// What an owner gives to connect: a connector, and the values of its fields.
+///
+/// ```
+/// use tower_auth_store::NewConnection;
+///
+/// let new = NewConnection::new("hubspot").value("access_token", "pat-na1-x").label("Sales");
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct NewConnection {
+    pub(super) connector: String,
+    pub(super) method: Option<String>,
+    pub(super) environment: Option<String>,
+    pub(super) values: BTreeMap<String, Secret>,
+    pub(super) label: Option<String>,
+    pub(super) logs_requests: bool,
+    pub(super) is_verified: bool,
+}
+
+/// The longest label, in characters.
+const MAX_LABEL: usize = 200;
+
+impl NewConnection {
+    /// For the connector `connector`.
+    pub fn new(connector: impl Into<String>) -> Self {
+        Self {
+            connector: connector.into(),
+            method: None,
+            environment: None,
+            values: BTreeMap::new(),
+            label: None,
+            logs_requests: false,
+            is_verified: true,
+        }
+    }
+
+    /// By this method of the connector, in place of its first.
+    pub fn method(mut self, key: impl Into<String>) -> Self {
+        self.method = Some(key.into());
+        self
+    }
+
+    /// With this set of the connector's URLs: a sandbox.
+    pub fn environment(mut self, name: impl Into<String>) -> Self {
+        self.environment = Some(name.into());
+        self
+    }
+
+    /// The value of a field.
+    pub fn value(mut self, field: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.values.insert(field.into(), value.into());
+        self
+    }
+
+    /// What the owner calls it. If not set, the name of the account that the provider tells, or of the connector.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Logs its token requests from the beginning.
+    pub fn log_requests(mut self) -> Self {
+        self.logs_requests = true;
+        self
+    }
+
+    /// Keeps it without asking the provider whether it works.
+    pub fn without_verification(mut self) -> Self {
+        self.is_verified = false;
+        self
+    }
+}
+
+/// A connection that was shown to work, before it is kept.
+pub(super) struct Proven {
+    pub(super) method: String,
+    pub(super) values: Values,
+    pub(super) response: Option<TokenResponse>,
+    pub(super) renews: bool,
+    pub(super) received: SystemTime,
+    pub(super) account: Option<String>,
+}
+
+impl CredentialStore {
+    /// Keeps a credential that needs no redirect: an API key, a Basic pair, client credentials, a typed-in code, a login of the provider's own. All values are checked at
+    /// once, then the provider is asked whether they work, and only then anything is kept.
+    ///
+    /// # Errors
+    /// [`Invalid`](StoreErrorKind::Invalid) with every field that does not fit, [`Refused`](StoreErrorKind::Refused) if the provider does not accept them,
+    /// [`TooMany`](StoreErrorKind::TooMany), and when provider or database cannot be asked.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave the credential kept or not.
+    pub async fn create(&self, owner: &Owner, new: NewConnection) -> Result<CredentialInfo, StoreError> {
+        let inner = &*self.0;
+        inner.check_open()?;
+        let digest = inner.vault.digest(owner);
+        inner.check_room(digest).await?;
+        let connector = inner.connectors.get(&new.connector)?;
+        let label = checked_label(new.label.as_deref())?;
+        let proven = inner.prove(connector, &new).await?;
+        let id = CredentialId::generate()
+            .map_err(|error| StoreError::new(StoreErrorKind::Broken, "no id can be made").with_source(error))?;
+        let label = label.or_else(|| proven.account.clone()).unwrap_or_else(|| connector.spec().display_name().to_owned());
+        inner.keep(owner, digest, connector, id, &new, &label, proven).await?;
+        let row = inner.row(owner, id, "create").await?;
+        inner.audit("owner", &row, "create", "ok", None).await?;
+        CredentialInfo::of(&inner.vault, &row)
+    }
+
+    /// Gives a credential new values in place of those it has: it keeps its id, and everything that names it goes on working.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and [`NotFound`](StoreErrorKind::NotFound).
+    pub async fn reconnect(&self, owner: &Owner, id: CredentialId, new: NewConnection) -> Result<CredentialInfo, StoreError> {
+        let inner = &*self.0;
+        inner.check_open()?;
+        let row = inner.row(owner, id, "reconnect").await?;
+        let connector = inner.connectors.get(&row.connector)?;
+        if new.connector != row.connector {
+            return Err(StoreError::invalid(vec![FieldError::new("connector", "a credential keeps its connector")]));
+        }
+        let proven = inner.prove(connector, &new).await?;
+        let opened = inner.vault.open_row(owner, &row).await?;
+        let change = SecretsChange {
+            secrets: seal_values(&opened.sealer, owner, &row.connector, id, row.secrets_version + 1, &proven.values),
+            secrets_version: row.secrets_version,
+            generation: row.generation,
+            method: proven.method.clone(),
+            environment: new.environment.clone(),
+            tokens: inner.tokens_to_keep(&opened, &row.connector, id, row.generation + 1, &proven),
+            status: CredentialStatus::Valid,
+        };
+        if !inner.backend.set_secrets(row.owner, id, change).await? {
+            return Err(StoreError::new(StoreErrorKind::Conflict, "the credential was changed at the same time"));
+        }
+        inner.forget(owner, id);
+        let row = inner.row(owner, id, "reconnect").await?;
+        inner.audit("owner", &row, "reconnect", "ok", None).await?;
+        CredentialInfo::of(&inner.vault, &row)
+    }
+}
+
+impl Inner {
+    pub(crate) fn check_open(&self) -> Result<(), StoreError> {
+        match self.tasks.is_closed() {
+            true => Err(StoreError::closed()),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) async fn check_room(&self, owner: OwnerDigest) -> Result<(), StoreError> {
+        match self.backend.count(owner).await? < i64::from(self.settings.per_owner) {
+            true => Ok(()),
+            false => Err(StoreError::new(StoreErrorKind::TooMany, "there are as many credentials as one owner may have")),
+        }
+    }
+
+    /// Checks values and asks the provider whether they work.
+    async fn prove(&self, connector: &Connector, new: &NewConnection) -> Result<Proven, StoreError> {
+        let method = connector.method(new.method.as_deref())?;
+        if method.needs_redirect() {
+            let text = "this method sends its user to the provider: begin a login instead";
+            return Err(StoreError::new(StoreErrorKind::Invalid, text));
+        }
+        let environment = new.environment.as_deref();
+        let values = connector.accept(method, environment, new.values.clone())?;
+        let filled = connector.fill(method.key(), environment, &values, false)?;
+        let http = self.http_for(connector, &filled);
+        let connection = connector.connect(filled).http_client(http).clock(self.clock.clone()).build();
+        let connection = connection.map_err(|error| {
+            StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with these values").with_source(error)
+        })?;
+        let mut proven = self.ask(&connection, new.is_verified || method.kind() == AuthKind::OAuth2StaticCode).await?;
+        proven.method = method.key().to_owned();
+        proven.values = values;
+        // What is good once is not kept.
+        proven.values.0.retain(|name, _| method.field(name).is_none_or(|field| field.scope() != FieldScope::Once));
+        Ok(proven)
+    }
+
+    /// Obtains the first tokens and runs the description's verification.
+    async fn ask(&self, connection: &Connection, is_verified: bool) -> Result<Proven, StoreError> {
+        let mut found = BTreeMap::new();
+        if is_verified {
+            if let Some(tokens) = connection.tokens() {
+                tokens.ready().await.map_err(refused)?;
+            }
+            connection.verify().await.map_err(refused)?;
+            // What a probe finds may be a part of the API's address: without it the credential is of no use.
+            found = connection.probe().await.map_err(refused)?;
+        }
+        let response = connection.response().map(|response| TokenResponse::clone(&response));
+        Ok(Proven {
+            method: String::new(),
+            values: Values::default(),
+            renews: connection.renews_itself(),
+            account: account_name(response.as_ref(), &found),
+            received: self.clock.wall(),
+            response,
+        })
+    }
+
+    /// Keeps what was proven.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one row")]
+    pub(super) async fn keep(
+        &self,
+        owner: &Owner,
+        digest: OwnerDigest,
+        connector: &Connector,
+        id: CredentialId,
+        new: &NewConnection,
+        label: &str,
+        proven: Proven,
+    ) -> Result<(), StoreError> {
+        let (sealer, key_id, data_key) = self.vault.new_data_key(owner, connector.id(), id).await?;
+        let secrets = seal_values(&sealer, owner, connector.id(), id, 1, &proven.values);
+        let opened = Opened { owner: owner.clone(), sealer: std::sync::Arc::new(sealer), values: Values::default() };
+        let tokens = self.tokens_to_keep(&opened, connector.id(), id, 1, &proven);
+        let row = NewCredential {
+            id,
+            owner: digest,
+            owner_sealed: self.vault.seal_owner(id, connector.id(), owner),
+            connector: connector.id().to_owned(),
+            method: proven.method.clone(),
+            environment: new.environment.clone(),
+            label: self.vault.seal_label(id, connector.id(), label),
+            status: CredentialStatus::Valid,
+            key_id,
+            data_key,
+            secrets,
+            logs_requests: new.logs_requests,
+            tokens,
+        };
+        Ok(self.backend.insert(row).await?)
+    }
+
+    fn tokens_to_keep(
+        &self,
+        opened: &Opened,
+        connector: &str,
+        id: CredentialId,
+        generation: i64,
+        proven: &Proven,
+    ) -> Option<Tokens> {
+        let response = proven.response.as_ref()?;
+        let sealed = seal_tokens(&opened.sealer, &opened.owner, connector, id, generation, response, proven.received);
+        Some(self.timed(sealed, response, proven.renews))
+    }
+
+    /// Sealed tokens with their times.
+    pub(crate) fn timed(&self, sealed: Vec<u8>, response: &TokenResponse, renews: bool) -> Tokens {
+        let expires_in = match response.lifetime() {
+            Lifetime::For(length) => Some(length),
+            _ => None,
+        };
+        let ahead = expires_in.map(|length| length - length / 4).filter(|_| self.settings.ahead);
+        let has_refresh_token = response.refresh_token().is_some();
+        let idle = self.settings.keep_alive.filter(|_| has_refresh_token);
+        let wanted = [ahead, response.refresh_after(), idle.filter(|_| response.refresh_after().is_none())];
+        Tokens {
+            sealed,
+            renews,
+            expires_in,
+            refresh_in: wanted.into_iter().flatten().min().filter(|_| renews),
+            refresh_expires_in: refresh_token_lifetime(response),
+        }
+    }
+}
+
+/// How long the refresh token lives, where the answer says so.
+fn refresh_token_lifetime(response: &TokenResponse) -> Option<Duration> {
+    let told = ["refresh_token_expires_in", "refresh_expires_in", "x_refresh_token_expires_in"];
+    let text = told.iter().find_map(|name| response.extra(name))?;
+    text.expose_secret().parse().ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
+}
+
+/// What a provider's refusal of new values means.
+fn refused(error: tower_auth_core::TokenError) -> StoreError {
+    StoreError::provider(error)
+}
+
+/// A label without control characters; `None` if it is empty.
+pub(super) fn checked_label(label: Option<&str>) -> Result<Option<String>, StoreError> {
+    let Some(label) = label.map(str::trim).filter(|label| !label.is_empty()) else { return Ok(None) };
+    if label.chars().count() > MAX_LABEL || label.chars().any(char::is_control) {
+        let text = format!("a name has at most {MAX_LABEL} characters, and no line break");
+        return Err(StoreError::invalid(vec![FieldError::new("label", text)]));
+    }
+    Ok(Some(label.to_owned()))
+}
+
+/// A request for the first tokens, or the next.
+pub(super) fn source_request(
+    cause: RefreshCause,
+    previous: Option<TokenResponse>,
+    deadline: tower_auth_core::MonotonicTime,
+) -> SourceRequest {
+    SourceRequest::new(cause, previous.map(std::sync::Arc::new), deadline)
+}
+
+impl fmt::Debug for NewConnection {
+    /// Without the values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewConnection")
+            .field("connector", &self.connector)
+            .field("method", &self.method)
+            .field("fields", &self.values.keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tower_auth_core::{Connection, Lifetime, MonotonicTime, Secret, TokenResponse};
+
+use super::store::Inner;
+use crate::backend::CredentialRow;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::vault::Opened;
+
+/// An opened credential in memory, with the connection that says how its tokens go on requests.
+#[derive(Clone)]
+pub(crate) struct Live {
+    pub(crate) opened: Opened,
+    pub(crate) connection: Connection,
+    /// What it was made of.
+    secrets_version: i64,
+    logs_requests: bool,
+}
+
+/// Where a cache's source leaves the opened credential for the one that makes credentials of tokens.
+#[derive(Clone, Default)]
+pub(crate) struct Slot(Arc<Mutex<Held>>);
+
+#[derive(Default)]
+struct Held {
+    live: Option<Arc<Live>>,
+    /// When the API refused what was new.
+    refusals: Vec<MonotonicTime>,
+}
+
+/// For how long a refusal counts.
+const WINDOW: Duration = Duration::from_secs(10 * 60);
+
+impl Slot {
+    pub(crate) fn get(&self) -> Option<Arc<Live>> {
+        self.held().live.clone()
+    }
+
+    fn set(&self, live: Arc<Live>) {
+        self.held().live = Some(live);
+    }
+
+    /// How many times the API has refused the credential within ten minutes, this time included.
+    pub(crate) fn count_refusal(&self, now: MonotonicTime) -> usize {
+        let mut held = self.held();
+        held.refusals.retain(|at| now.saturating_since(*at) < WINDOW);
+        held.refusals.push(now);
+        held.refusals.len()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Nothing under the lock panics half-way; a poisoned lock still holds a whole value.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Live {
+    /// The response with the time when the cache is to ask for the next one, where the description has a margin of its own.
+    pub(crate) fn due(&self, response: TokenResponse) -> TokenResponse {
+        match (response.lifetime(), self.connection.provider().method().refresh_margin()) {
+            (Lifetime::For(length), Some(margin)) => response.refresh_in(length - margin.min(length / 2)),
+            _ => response,
+        }
+    }
+}
+
+impl Inner {
+    /// The credential of `row`, opened for `owner`; the one in `slot` if it is of the same values.
+    pub(crate) async fn enliven(
+        &self,
+        owner: &crate::model::Owner,
+        row: &CredentialRow,
+        slot: &Slot,
+    ) -> Result<Arc<Live>, StoreError> {
+        let known = slot.get().filter(|live| {
+            live.secrets_version == row.secrets_version
+                && live.logs_requests == row.logs_requests
+                && live.opened.owner == *owner
+        });
+        if let Some(live) = known {
+            return Ok(live);
+        }
+        let opened = self.vault.open_row(owner, row).await?;
+        let connection = self.connection(row, &opened)?;
+        let live = Arc::new(Live {
+            opened,
+            connection,
+            secrets_version: row.secrets_version,
+            logs_requests: row.logs_requests,
+        });
+        slot.set(Arc::clone(&live));
+        Ok(live)
+    }
+
+    /// A connection of the credential with nothing in its memory.
+    pub(crate) fn connection(&self, row: &CredentialRow, opened: &Opened) -> Result<Connection, StoreError> {
+        let connector = self.connectors.get(&row.connector)?;
+        let environment = row.environment.as_deref();
+        // Codes that are good once are not kept.
+        let filled = connector.fill(&row.method, environment, &opened.values, true)?;
+        let http = self.http_for(connector, &filled);
+        let mut builder = connector.connect(filled).http_client(http).clock(self.clock.clone());
+        if row.logs_requests {
+            builder = builder.request_log(self.request_log(row, opened));
+        }
+        builder.build().map_err(|error| {
+            StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with this credential").with_source(error)
+        })
+    }
+}
+
+/// What the provider told about the account, from the values that probes and answers kept.
+pub(crate) fn account_name(response: Option<&TokenResponse>, found: &BTreeMap<String, Secret>) -> Option<String> {
+    const NAMES: &[&str] = &["account_name", "account", "account_label", "email", "name", "username", "login", "team_name"];
+    NAMES.iter().find_map(|name| {
+        let told = found.get(*name).or_else(|| response.and_then(|response| response.extra(name)));
+        told.map(|value| value.expose_secret().chars().filter(|c| !c.is_control()).take(100).collect())
+    })
+}

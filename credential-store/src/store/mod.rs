@@ -1,0 +1,21 @@
+//! The store: who may do what with which credential.
+
+mod builder;
+mod create;
+mod exchange;
+mod info;
+mod live;
+mod manage;
+mod news;
+mod obtain;
+mod settings;
+#[allow(clippy::module_inception, reason = "the noun of the room")]
+mod store;
+mod stored_credential;
+mod tasks;
+
+pub use self::builder::StoreBuilder;
+pub use self::create::NewConnection;
+pub use self::info::{CredentialInfo, CredentialPage, ListQuery, LoggedRequest};
+pub use self::store::CredentialStore;
+pub use self::stored_credential::{CredentialKey, StoredCredential};

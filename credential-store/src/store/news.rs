@@ -1,0 +1,72 @@
+//! What came of work in the background, told to whoever wants to know.
+
+use tower_auth_core::{FailureClass, RefreshCause, TokenError};
+
+use super::store::{CredentialStore, Inner};
+use crate::backend::CredentialRow;
+use crate::event::{CredentialEvent, CredentialEvents, EventKind};
+use crate::model::{CredentialStatus, Timestamp};
+
+impl CredentialStore {
+    /// The events of this process from now on.
+    #[must_use]
+    pub fn events(&self) -> CredentialEvents {
+        self.0.hub.listen()
+    }
+}
+
+impl Inner {
+    /// New tokens were kept in place of those of `row`.
+    pub(super) async fn renewed(&self, row: &CredentialRow, cause: RefreshCause) {
+        tracing::info!(credential = %row.id, connector = %row.connector, cause = cause.as_str(), "a credential was renewed");
+        let kind = match row.status {
+            CredentialStatus::Valid => EventKind::Refreshed,
+            _ => EventKind::Recovered,
+        };
+        if let Err(error) = self.backend.set_connector_fault(row.connector.clone(), None).await {
+            tracing::debug!(error = %error, "the end of a connector's fault was not noted");
+        }
+        self.told(&CredentialRow { status: CredentialStatus::Valid, ..row.clone() }, kind, None).await;
+    }
+
+    /// Renewing `row` failed; `status` is what it is from now on, if that changed.
+    pub(super) async fn failed(&self, row: &CredentialRow, status: Option<CredentialStatus>, error: &TokenError) {
+        tracing::warn!(
+            credential = %row.id, connector = %row.connector, code = error.code(), provider_error = error.oauth_error(),
+            status = status.map(CredentialStatus::as_str), "a credential could not be renewed"
+        );
+        let reason = error.oauth_error().unwrap_or(error.code());
+        if error.class() == FailureClass::Misconfigured {
+            let raised = self.backend.set_connector_fault(row.connector.clone(), Some(reason.to_owned())).await;
+            if matches!(raised, Ok(true)) {
+                tracing::error!(connector = %row.connector, code = reason, "the provider does not accept this application");
+            }
+        }
+        let now = status.unwrap_or(row.status);
+        let kind = match now {
+            CredentialStatus::NeedsReauth | CredentialStatus::Unconfirmed => EventKind::NeedsReauth,
+            _ => EventKind::RefreshFailed,
+        };
+        self.told(&CredentialRow { status: now, ..row.clone() }, kind, Some(reason)).await;
+    }
+
+    /// Tells an event, and puts it on the audit trail.
+    pub(super) async fn told(&self, row: &CredentialRow, kind: EventKind, reason: Option<&str>) {
+        let action = kind.as_str().trim_start_matches("credential.");
+        if let Err(error) = self.audit("store", row, action, "ok", reason.map(str::to_owned)).await {
+            tracing::warn!(error = %error, "an event is missing on the audit trail");
+        }
+        match self.vault.owner_of(row) {
+            Ok(owner) => self.hub.tell(CredentialEvent {
+                kind,
+                credential: row.id,
+                owner,
+                connector: row.connector.clone(),
+                status: row.status,
+                reason: reason.map(str::to_owned),
+                at: Timestamp::of(self.clock.wall()),
+            }),
+            Err(error) => tracing::error!(credential = %row.id, error = %error, "whose credential it is cannot be read"),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tower_auth_core::{Clock, FilledProvider, HttpClient, RequestLog, TokenCaches};
+
+use super::settings::Settings;
+use super::stored_credential::{CredentialKey, StoredCredential};
+use super::tasks::Tasks;
+use super::{StoreBuilder, info};
+use crate::backend::{AuditEntry, Backend, CredentialRow};
+use crate::connector::{Connector, Connectors};
+use crate::error::StoreError;
+use crate::event::Hub;
+use crate::keys::Keys;
+use crate::model::{CredentialId, Owner};
+use crate::vault::{Opened, Vault, seal_log};
+
+/// Credentials of many users, encrypted in a database, and renewed safely by however many processes share it.
+///
+/// Every operation names the [`Owner`] who asks. A credential of somebody else is unknown to them, and the attempt is on the audit trail.
+///
+/// # Clone
+/// Clones share everything.
+#[derive(Clone)]
+pub struct CredentialStore(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) vault: Vault,
+    pub(crate) connectors: Connectors,
+    pub(crate) clock: Clock,
+    http: HttpClient,
+    /// For hosts that users choose.
+    public_http: HttpClient,
+    pub(crate) settings: Settings,
+    pub(crate) caches: TokenCaches<CredentialKey>,
+    pub(crate) tasks: Tasks,
+    pub(crate) hub: Hub,
+    /// Credentials in memory by id, for changes that other processes announce.
+    pub(crate) known: papaya::HashMap<CredentialId, CredentialKey>,
+    /// Used since the last note was taken.
+    used: Mutex<HashSet<CredentialId>>,
+}
+
+impl CredentialStore {
+    /// A store over `backend`, sealed with `keys`, to be configured.
+    pub fn builder(backend: impl Backend, keys: impl Into<Keys>) -> StoreBuilder {
+        StoreBuilder::new(Arc::new(backend), keys.into())
+    }
+
+    /// The connectors, by id.
+    pub fn connectors(&self) -> impl Iterator<Item = &Connector> {
+        self.0.connectors.iter()
+    }
+
+    /// The connector of that id.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn connector(&self, id: &str) -> Result<&Connector, StoreError> {
+        self.0.connectors.get(id)
+    }
+
+    /// Ends it: nothing new is begun, rotations in flight come to their end and are made durable, connections are closed. Tokens in memory go on serving until
+    /// they end.
+    pub async fn close(&self) {
+        self.0.tasks.close();
+        self.0.tasks.drained().await;
+        self.0.flush_uses().await;
+        self.0.backend.close().await;
+    }
+}
+
+impl Inner {
+    pub(super) fn new(
+        backend: Arc<dyn Backend>,
+        vault: Vault,
+        connectors: Connectors,
+        clock: Clock,
+        http: HttpClient,
+        public_http: HttpClient,
+        settings: Settings,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|own: &Weak<Self>| {
+            let weak = Weak::clone(own);
+            let (lease, timeout, time) = (settings.lease, settings.timeout, clock.clone());
+            let make = move |key: &CredentialKey| {
+                StoredCredential::new(Weak::clone(&weak), key.clone())
+                    .cache_builder()
+                    .name("stored")
+                    .clock(time.clone())
+                    // Another process may have to be waited for first.
+                    .exchange_timeout(lease + timeout * 2)
+            };
+            let idle = std::time::Duration::from_secs(60 * 60);
+            let caches = TokenCaches::with_limits(make, settings.in_memory, idle, clock.clone());
+            Self {
+                backend,
+                vault,
+                connectors,
+                clock,
+                http,
+                public_http,
+                settings,
+                caches,
+                tasks: Tasks::default(),
+                hub: Hub::new(),
+                known: papaya::HashMap::new(),
+                used: Mutex::default(),
+            }
+        })
+    }
+
+    pub(crate) fn http_for(&self, connector: &Connector, filled: &FilledProvider) -> HttpClient {
+        match connector.http() {
+            Some(http) => http.clone(),
+            None if filled.is_host_chosen_by_user() => self.public_http.clone(),
+            None => self.http.clone(),
+        }
+    }
+
+    /// The row of a credential that `owner` asks for, to do `action` with it. Unknown and foreign ones are told apart on the audit trail only.
+    pub(crate) async fn row(
+        &self,
+        owner: &Owner,
+        id: CredentialId,
+        action: &'static str,
+    ) -> Result<CredentialRow, StoreError> {
+        let digest = self.vault.digest(owner);
+        if let Some(row) = self.backend.get(digest, id).await? {
+            return Ok(row);
+        }
+        // Asked for either way, so that the two take the same time.
+        let is_foreign = self.backend.find(id).await?.is_some();
+        let entry = AuditEntry {
+            actor: "owner".to_owned(),
+            owner: Some(digest),
+            credential: Some(id),
+            connector: None,
+            action,
+            result: if is_foreign { "ownership_denied" } else { "not_found" },
+            detail: None,
+        };
+        self.backend.audit(entry).await?;
+        Err(StoreError::not_found())
+    }
+
+    pub(crate) async fn audit(
+        &self,
+        actor: &str,
+        row: &CredentialRow,
+        action: &'static str,
+        result: &'static str,
+        detail: Option<String>,
+    ) -> Result<(), StoreError> {
+        let entry = AuditEntry {
+            actor: actor.to_owned(),
+            owner: Some(row.owner),
+            credential: Some(row.id),
+            connector: Some(row.connector.clone()),
+            action,
+            result,
+            detail,
+        };
+        Ok(self.backend.audit(entry).await?)
+    }
+
+    /// Remembers a use until the next [`flush_uses`](Self::flush_uses).
+    pub(crate) fn note_use(&self, id: CredentialId) {
+        // Nobody waits for a note: where somebody else takes one, this one is left out.
+        if let Ok(mut used) = self.used.try_lock() {
+            if used.len() < self.settings.in_memory {
+                used.insert(id);
+            }
+        }
+    }
+
+    /// Notes in the database what was used.
+    pub(crate) async fn flush_uses(&self) {
+        let used: Vec<_> = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect();
+        for part in used.chunks(500) {
+            if let Err(error) = self.backend.touch(part.to_vec()).await {
+                tracing::debug!(error = %error, "uses could not be noted");
+                return;
+            }
+        }
+    }
+
+    /// A log that keeps the token requests of a credential, sealed with its key.
+    pub(crate) fn request_log(&self, row: &CredentialRow, opened: &Opened) -> RequestLog {
+        let (backend, tasks, keep) = (Arc::clone(&self.backend), self.tasks.clone(), self.settings.log_entries);
+        let (id, connector, opened) = (row.id, row.connector.clone(), opened.clone());
+        RequestLog::new(move |exchange| {
+            let text = info::exchange_text(exchange);
+            let sealed = seal_log(&opened.sealer, &opened.owner, &connector, id, &text);
+            let (backend, tasks) = (Arc::clone(&backend), tasks.clone());
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(async move {
+                    let kept = async move { backend.log(id, sealed, keep).await };
+                    if let Some(Err(error)) = tasks.run(kept).await {
+                        tracing::warn!(error = %error, "a token request could not be logged");
+                    }
+                });
+            }
+        })
+    }
+}
+
+impl fmt::Debug for CredentialStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CredentialStore").field("backend", &self.0.backend.name()).finish_non_exhaustive()
+    }
+}
