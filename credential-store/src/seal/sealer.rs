@@ -152,10 +152,8 @@ mod tests {
         for length in 0..blob.len() {
             let expected = if length < 18 + OVERHEAD { SealErrorKind::Malformed } else { SealErrorKind::Damaged };
             assert_eq!(kind(sealer.open(&place, &blob[..length])), expected, "{length}");
-            if length > 2 {
-                let headless = [&blob[..2], &blob[blob.len() - length..]].concat();
-                assert!(headless == blob || sealer.open(&place, &headless).is_err(), "{length}");
-            }
+            let gap = [&blob[..length], &blob[length + 1..]].concat();
+            assert!(sealer.open(&place, &gap).is_err(), "{length}");
         }
         assert_eq!(kind(sealer.open(&place, &[&blob[..], b"\0"].concat())), SealErrorKind::Damaged);
     }
