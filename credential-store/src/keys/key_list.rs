@@ -22,7 +22,10 @@ impl KeyRing {
     pub fn file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
         let text = Secret::file(path)?;
-        warn_if_open(path);
+        // Told and not refused: orchestrators mount secrets readable by a group, in a container where nobody else is.
+        if is_open_to_others(path) {
+            tracing::warn!(path = %path.display(), "the file of key-encryption keys is open to others than its owner");
+        }
         Self::read(&text, &format!("the key file {}", path.display()))
     }
 
@@ -69,19 +72,18 @@ impl KeyRing {
     }
 }
 
-/// A warning only: orchestrators mount secrets readable by a group, in a container where nobody else is.
 #[cfg(unix)]
-fn warn_if_open(path: &Path) {
+fn is_open_to_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
 
-    let open = std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
-    if open {
-        tracing::warn!(path = %path.display(), "the file of key-encryption keys is open to others than its owner");
-    }
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
+/// Who may read a file is not told by a mode elsewhere.
 #[cfg(not(unix))]
-fn warn_if_open(_: &Path) {}
+fn is_open_to_others(_: &Path) -> bool {
+    false
+}
 
 #[cfg(test)]
 mod tests {
@@ -151,5 +153,20 @@ mod tests {
         let error = KeyRing::env("TOWER_AUTH_STORE_NO_SUCH_VARIABLE").unwrap_err();
         assert_eq!(error.kind(), ConfigErrorKind::MissingSecret);
         assert!(error.to_string().contains("TOWER_AUTH_STORE_NO_SUCH_VARIABLE"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_open_to_others_unless_only_its_owner_has_rights() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let path = std::env::temp_dir().join(format!("tower-auth-open-keys-{}", std::process::id()));
+        fs::write(&path, "x").unwrap();
+        for (mode, open) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o644, true)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_open_to_others(&path), open, "{mode:o}");
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(!is_open_to_others(&path));
     }
 }

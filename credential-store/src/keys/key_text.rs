@@ -59,8 +59,7 @@ mod tests {
 
     #[test]
     fn a_key_text_is_base64_or_hexadecimal_of_exactly_32_bytes() {
-        let key: Vec<u8> = (0..32).map(|byte| byte * 7 + 0x1f).collect();
-        let key: &[u8] = &key.iter().map(|byte| byte ^ 0xe4).collect::<Vec<u8>>();
+        let key: &[u8] = &(0..32).map(|byte| byte ^ 0xfb).collect::<Vec<u8>>();
         let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         let engine = |alphabet, padded| {
             GeneralPurpose::new(alphabet, GeneralPurposeConfig::new().with_encode_padding(padded)).encode(key)
@@ -71,14 +70,16 @@ mod tests {
         for text in [&plain, &safe, &unpadded.0, &unpadded.1, &hex, &hex.to_uppercase()] {
             assert_eq!(parse(text).expect(text).expose(), key, "{text}");
         }
-        let mixed = plain.replacen('+', "-", 1);
+        // One letter of each alphabet.
+        let mixed = format!("{}-/{}", &plain[..20], &plain[22..]);
         let refused = [
             String::new(),
             "changeme".to_owned(),
             "correct horse battery staple, 43 characters".to_owned(),
             format!(" {plain}"),
             format!("{plain}\n"),
-            format!("{}=", unpadded.0.replace(['+', '/'], "?")),
+            plain.replace(['+', '/'], "?"),
+            mixed,
             format!("{plain}="),
             format!("{}==", &unpadded.0[..42]),
             "=".repeat(44),
@@ -91,8 +92,8 @@ mod tests {
             "é".repeat(32),
             format!("{}b", &"A".repeat(42)),
         ];
-        for text in refused.iter().chain((mixed != plain).then_some(&mixed)) {
-            assert!(parse(text).is_none(), "{text:?}");
+        for text in refused {
+            assert!(parse(&text).is_none(), "{text:?}");
         }
     }
 

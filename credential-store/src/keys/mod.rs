@@ -16,7 +16,7 @@ mod key_text;
 mod provider;
 
 pub(crate) use self::canonical::{Canonical, HeaderFault, Kind, header, strip_header};
-pub(crate) use self::cipher::{OVERHEAD, SALT_LEN, derive, open, seal_into};
+pub(crate) use self::cipher::{OVERHEAD, derive, open, seal_into};
 pub use self::data_key::DataKey;
 pub use self::erased::Keys;
 pub use self::error::{KeyError, KeyErrorKind};

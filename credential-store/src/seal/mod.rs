@@ -4,6 +4,8 @@
 //! stored. The [`StoreKey`] is for what has to be found without knowing whose it is.
 
 mod error;
+#[cfg(test)]
+mod format_v1;
 mod place;
 mod sealer;
 mod store_key;

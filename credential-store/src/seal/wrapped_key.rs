@@ -102,3 +102,221 @@ fn context(place: &Place<'_>, data_key_id: &DataKeyId) -> [u8; 32] {
     context.copy_from_slice(digest(&SHA256, &place.encode(Kind::WrappedKey, data_key_id)).as_ref());
     context
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tower_auth_core::Secret;
+
+    use super::super::place::tests::places;
+    use super::*;
+    use crate::keys::{DataKey, FnKeys, KeyRing};
+
+    const PLACE: Place<'_> = Place {
+        table: "credential",
+        column: "data_key",
+        tenant: None,
+        user: Some("u-1"),
+        connector: Some("hubspot"),
+        credential: Some("c-77"),
+        counter: 1,
+    };
+
+    struct Generations {
+        old: Secret,
+        new: Secret,
+    }
+
+    impl Generations {
+        fn generate() -> Self {
+            Self { old: KeyRing::generate_key(), new: KeyRing::generate_key() }
+        }
+
+        fn before(&self) -> Keys {
+            KeyRing::new("old", &self.old).unwrap().into()
+        }
+
+        fn between(&self) -> Keys {
+            KeyRing::new("new", &self.new).unwrap().and("old", &self.old).unwrap().into()
+        }
+
+        fn after(&self) -> Keys {
+            KeyRing::new("new", &self.new).unwrap().into()
+        }
+    }
+
+    async fn failure(keys: &Keys, blob: &[u8], place: &Place<'_>) -> KeyErrorKind {
+        unwrap_data_key(keys, blob, place).await.unwrap_err().kind()
+    }
+
+    // THREAT-S3
+    #[tokio::test]
+    async fn a_key_is_replaced_by_wrapping_anew_once_and_only_once() {
+        let generations = Generations::generate();
+        let sealer = Sealer::generate();
+        let cell = sealer.seal(&PLACE, b"secret");
+        let old = wrap_data_key(&generations.before(), &sealer, &PLACE).await.unwrap();
+        assert_eq!(key_id_of(&old).unwrap(), "old");
+        assert!(rewrap(&generations.before(), &old, &PLACE).await.unwrap().is_none());
+
+        let new = rewrap(&generations.between(), &old, &PLACE).await.unwrap().unwrap();
+        assert_eq!(key_id_of(&new).unwrap(), "new");
+        assert!(rewrap(&generations.between(), &new, &PLACE).await.unwrap().is_none());
+        // A crash between the two: the old blob is still good, and is wrapped once more.
+        assert!(rewrap(&generations.between(), &old, &PLACE).await.unwrap().is_some());
+
+        for (keys, blob) in [(generations.between(), &old), (generations.between(), &new), (generations.after(), &new)]
+        {
+            let unwrapped = unwrap_data_key(&keys, blob, &PLACE).await.unwrap();
+            assert_eq!(unwrapped.id(), sealer.id());
+            assert_eq!(unwrapped.open(&PLACE, &cell).unwrap().as_slice(), b"secret");
+        }
+    }
+
+    // THREAT-S3
+    #[tokio::test]
+    async fn a_key_that_is_missing_is_an_unknown_key_and_named() {
+        let generations = Generations::generate();
+        let old = wrap_data_key(&generations.before(), &Sealer::generate(), &PLACE).await.unwrap();
+        let error = unwrap_data_key(&generations.after(), &old, &PLACE).await.unwrap_err();
+        assert_eq!(error.to_string(), "there is no key-encryption key with the id \"old\" [key.unknown]");
+        assert_eq!(rewrap(&generations.after(), &old, &PLACE).await.unwrap_err().kind(), KeyErrorKind::UnknownKey);
+        assert!(generations.between().has("old").await.unwrap());
+        assert!(!generations.after().has("old").await.unwrap());
+    }
+
+    // THREAT-S1
+    #[tokio::test]
+    async fn a_data_key_unwraps_at_its_own_place_and_at_no_other() {
+        let keys = Generations::generate().before();
+        let places = places();
+        for (i, wrapped_at) in places.iter().enumerate() {
+            let blob = wrap_data_key(&keys, &Sealer::generate(), wrapped_at).await.unwrap();
+            for (j, place) in places.iter().enumerate() {
+                match unwrap_data_key(&keys, &blob, place).await {
+                    Ok(_) => assert_eq!(i, j),
+                    Err(error) => assert!(i != j && error.kind() == KeyErrorKind::Damaged, "{i} at {j}: {error}"),
+                }
+            }
+        }
+    }
+
+    // THREAT-S2
+    #[tokio::test]
+    async fn a_changed_or_cut_data_key_does_not_unwrap() {
+        let keys = Generations::generate().before();
+        let blob = wrap_data_key(&keys, &Sealer::generate(), &PLACE).await.unwrap();
+        for bit in 0..blob.len() * 8 {
+            let mut changed = blob.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let kind = failure(&keys, &changed, &PLACE).await;
+            match bit / 8 {
+                0 => assert!(matches!(kind, KeyErrorKind::TooNew | KeyErrorKind::Damaged), "bit {bit}: {kind:?}"),
+                // The id of the key that wrapped it, and how long that id is.
+                2..6 => {
+                    assert!(matches!(kind, KeyErrorKind::UnknownKey | KeyErrorKind::Damaged), "bit {bit}: {kind:?}")
+                }
+                // The version of the ring's part.
+                22 => assert!(matches!(kind, KeyErrorKind::TooNew | KeyErrorKind::Damaged), "bit {bit}: {kind:?}"),
+                _ => assert_eq!(kind, KeyErrorKind::Damaged, "bit {bit}"),
+            }
+        }
+        for length in 0..blob.len() {
+            assert_eq!(failure(&keys, &blob[..length], &PLACE).await, KeyErrorKind::Damaged, "{length}");
+        }
+        assert_eq!(failure(&keys, &[&blob[..], b"\0"].concat(), &PLACE).await, KeyErrorKind::Damaged);
+    }
+
+    #[tokio::test]
+    async fn a_data_key_of_a_later_version_is_told_apart() {
+        let keys = Generations::generate().before();
+        let mut blob = wrap_data_key(&keys, &Sealer::generate(), &PLACE).await.unwrap();
+        blob[0] = 2;
+        assert_eq!(failure(&keys, &blob, &PLACE).await, KeyErrorKind::TooNew);
+        assert_eq!(key_id_of(&blob).unwrap_err().code(), "key.too_new");
+        assert_eq!(rewrap(&keys, &blob, &PLACE).await.unwrap_err().kind(), KeyErrorKind::TooNew);
+    }
+
+    /// Keys whose `wrap` gives `wrapped`, whatever it gets, and whose `unwrap` gives `unwrapped`.
+    fn scripted(id: &str, wrapped: Vec<u8>, unwrapped: DataKey) -> Keys {
+        let keys = FnKeys::new(
+            id,
+            move |_: String, _: DataKey, _: Vec<u8>| std::future::ready(Ok(wrapped.clone())),
+            move |_: String, _: Vec<u8>, _: Vec<u8>| std::future::ready(Ok(unwrapped.clone())),
+        );
+        keys.and("old").into()
+    }
+
+    // THREAT-S2
+    #[tokio::test]
+    async fn what_a_provider_gives_is_bounded_before_it_is_stored() {
+        let kind = async |id: &str, length: usize| {
+            let keys = scripted(id, vec![7; length], DataKey::generate());
+            wrap_data_key(&keys, &Sealer::generate(), &PLACE).await.map_err(|error| error.kind())
+        };
+        for (id, length) in [("k", 1), ("k", MAX_PROVIDED), (&*"k".repeat(255), 10)] {
+            let blob = kind(id, length).await.unwrap();
+            assert_eq!(key_id_of(&blob).unwrap(), id);
+        }
+        for (id, length) in [("k", 0), ("k", MAX_PROVIDED + 1), ("", 10), (&*"k".repeat(256), 10)] {
+            assert_eq!(kind(id, length).await.unwrap_err(), KeyErrorKind::Refused, "{} {length}", id.len());
+        }
+        let mut long = kind("k", MAX_PROVIDED).await.unwrap();
+        long.push(7);
+        assert_eq!(key_id_of(&long).unwrap_err().kind(), KeyErrorKind::Damaged);
+    }
+
+    // THREAT-S3
+    #[tokio::test]
+    async fn a_data_key_that_would_not_come_back_is_not_put_in_the_place_of_one_that_does() {
+        let sealer = Sealer::generate();
+        let old = wrap_data_key(&scripted("old", vec![7], DataKey::generate()), &sealer, &PLACE).await.unwrap();
+        let turn = std::sync::atomic::AtomicUsize::new(0);
+        let keys = FnKeys::new(
+            "new",
+            |_: String, _: DataKey, _: Vec<u8>| std::future::ready(Ok(vec![8])),
+            move |_: String, _: Vec<u8>, _: Vec<u8>| {
+                let turn = turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                std::future::ready(DataKey::from_bytes(&[u8::try_from(turn).unwrap(); 32]))
+            },
+        );
+        let error = rewrap(&keys.and("old").into(), &old, &PLACE).await.unwrap_err();
+        assert_eq!(error.kind(), KeyErrorKind::Refused, "{error}");
+    }
+
+    // THREAT-S1
+    #[tokio::test]
+    async fn a_provider_sees_a_digest_of_the_place_and_not_the_user() {
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let kept = seen.clone();
+        let keys = FnKeys::new(
+            "k",
+            move |_: String, _: DataKey, context: Vec<u8>| {
+                kept.lock().unwrap().push(context);
+                std::future::ready(Ok(vec![7]))
+            },
+            |_: String, _: Vec<u8>, _: Vec<u8>| std::future::ready(Ok(DataKey::generate())),
+        );
+        let (keys, sealer) = (Keys::new(keys), Sealer::generate());
+        for counter in [1, 1, 2] {
+            wrap_data_key(&keys, &sealer, &Place { counter, ..PLACE }).await.unwrap();
+        }
+        let seen = seen.lock().unwrap();
+        assert!(seen.iter().all(|context| context.len() == 32));
+        assert_eq!(seen[0], seen[1]);
+        assert_ne!(seen[0], seen[2]);
+    }
+
+    proptest! {
+        // THREAT-S2
+        #[test]
+        fn any_bytes_are_parsed_or_refused_without_a_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..80), begin: bool) {
+            if begin && bytes.len() > 2 {
+                bytes[..2].copy_from_slice(&header(Kind::WrappedKey));
+            }
+            if let Ok(wrapped) = WrappedKey::parse(&bytes) {
+                prop_assert_eq!(wrapped.write().unwrap(), bytes);
+            }
+        }
+    }
+}
