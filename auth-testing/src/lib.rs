@@ -56,6 +56,7 @@ mod certificate;
 #[cfg(feature = "tls")]
 mod client_certificate;
 mod clock;
+mod delivery;
 mod dpop;
 mod endpoint;
 mod fault;
@@ -76,12 +77,12 @@ pub use self::client_certificate::TestCertificate;
 pub use self::clock::TestClock;
 pub use self::dpop::DpopNonce;
 pub use self::endpoint::Endpoint;
-pub use self::fault::{ConnectionLost, Fault};
+pub use self::fault::{ConnectionLost, Fault, RandomFaults};
 pub use self::listen::ListeningServer;
 pub use self::record::RecordedRequest;
 pub use self::resource::{ResourceFuture, ResourceServer, ResourceServerBuilder};
 pub use self::server::{
-    AuthorizationServer, AuthorizationServerBuilder, Consent, NoRedirect, Quirk, Redirect, RefreshPolicy, TestClient,
-    TokenFormat,
+    AuthorizationServer, AuthorizationServerBuilder, Consent, FamilyReport, NoRedirect, Quirk, Redirect, RefreshPolicy,
+    RefreshReport, RefreshTokenReport, TestClient, TokenFormat,
 };
 pub use self::token::{Flaw, Mint, TokenMinter};

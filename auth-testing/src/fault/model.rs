@@ -45,6 +45,8 @@ pub(super) enum Action {
     Disconnect,
     /// The request has its effect, then the connection is closed.
     LoseAnswer,
+    /// The request has its effect, and the answer comes later.
+    Late(Duration),
 }
 
 impl Fault {
@@ -105,9 +107,14 @@ impl Fault {
         )
     }
 
-    /// The proper answer, late.
+    /// The proper answer, late: the request has its effect after the delay.
     pub fn delay(delay: Duration) -> Self {
         Self::new(Action::Proper).after(delay)
+    }
+
+    /// The request has its effect at once, the answer comes late.
+    pub fn late_answer(delay: Duration) -> Self {
+        Self::new(Action::Late(delay))
     }
 
     /// The proper answer, its body `piece` bytes after each `pause`. In memory, where answers come whole, the body comes after
@@ -175,6 +182,7 @@ impl fmt::Debug for Fault {
             Action::Hang => "no answer".to_owned(),
             Action::Disconnect => "closed connection".to_owned(),
             Action::LoseAnswer => "lost answer".to_owned(),
+            Action::Late(delay) => format!("answer {delay:?} late"),
         };
         f.debug_struct("Fault")
             .field("action", &action)

@@ -82,7 +82,12 @@ impl Shared {
     /// Where the answer goes; `None` if that cannot be trusted.
     pub(super) fn target(&self, client: &TestClient, params: &[(String, String)]) -> Option<String> {
         match (first(params, "redirect_uri"), &client.redirect_uris[..]) {
-            (Some(asked), known) => known.iter().any(|known| is_registered(known, asked)).then(|| asked.to_owned()),
+            (Some(asked), known) => {
+                let fits = |known: &String| {
+                    if client.exact_redirect_uris { known == asked } else { is_registered(known, asked) }
+                };
+                known.iter().any(fits).then(|| asked.to_owned())
+            }
             (None, [only]) => Some(only.clone()),
             (None, _) => None,
         }

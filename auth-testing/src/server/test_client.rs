@@ -54,6 +54,10 @@ pub struct TestClient {
     pub(super) scopes: Vec<String>,
     pub(super) audience: String,
     pub(super) lifetime: Duration,
+    /// Of its refresh tokens; `None`: for ever.
+    pub(super) refresh_lifetime: Option<Duration>,
+    /// Whether even the port of a loopback address is compared.
+    pub(super) exact_redirect_uris: bool,
     pub(super) format: TokenFormat,
     pub(super) algorithm: Option<Algorithm>,
     pub(super) refreshable: bool,
@@ -94,6 +98,8 @@ impl TestClient {
             scopes: Vec::new(),
             audience: "test-audience".to_owned(),
             lifetime: Duration::from_secs(3600),
+            refresh_lifetime: None,
+            exact_redirect_uris: false,
             format: TokenFormat::default(),
             algorithm: None,
             refreshable: false,
@@ -202,6 +208,12 @@ impl TestClient {
         self
     }
 
+    /// Compares redirect URIs letter by letter even where they are on a literal loopback address, as servers do that do not care for native apps.
+    pub fn exact_redirect_uris(mut self) -> Self {
+        self.exact_redirect_uris = true;
+        self
+    }
+
     /// Lets it ask for codes without a code challenge, as old servers do. One that it sends is checked all the same.
     pub fn pkce_optional(mut self) -> Self {
         self.pkce_required = false;
@@ -242,6 +254,12 @@ impl TestClient {
     /// [`omit`](Self::omit) makes it say otherwise.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
+        self
+    }
+
+    /// How long a refresh token is honoured, from its own issue on, in place of for ever. The answer says so in `refresh_token_expires_in`.
+    pub fn refresh_lifetime(mut self, lifetime: Duration) -> Self {
+        self.refresh_lifetime = Some(lifetime);
         self
     }
 
