@@ -37,6 +37,8 @@
 //! | [`RecordedRequest`] | what was sent |
 //! | [`TokenMinter`], [`Mint`], [`Flaw`] | handlers and verifiers, without any server |
 //! | [`ResourceServer`] | whatever sends tokens |
+//! | [`OAuthProvider`], [`ApiKeyProvider`] | other processes and browsers: whole providers on a loopback port, with their descriptions |
+//! | [`RefreshReport`], [`RandomFaults`] | whether refresh tokens are spent once, whatever falls over |
 //! | [`TestClock`] | everything that waits or expires |
 //!
 //! The feature `tls`, off by default, adds `TestCa`, `TestCertificate`, `listen_tls` and `listen_mtls`: the socket forms over TLS, with and without
@@ -61,6 +63,7 @@ mod dpop;
 mod endpoint;
 mod fault;
 mod listen;
+mod provider;
 mod record;
 mod replay;
 mod resource;
@@ -79,10 +82,11 @@ pub use self::dpop::DpopNonce;
 pub use self::endpoint::Endpoint;
 pub use self::fault::{ConnectionLost, Fault, RandomFaults};
 pub use self::listen::ListeningServer;
+pub use self::provider::{ApiKeyProvider, ApiKeyProviderBuilder, OAuthProvider, OAuthProviderBuilder};
 pub use self::record::RecordedRequest;
 pub use self::resource::{ResourceFuture, ResourceServer, ResourceServerBuilder};
 pub use self::server::{
-    AuthorizationServer, AuthorizationServerBuilder, Consent, FamilyReport, NoRedirect, Quirk, Redirect, RefreshPolicy,
-    RefreshReport, RefreshTokenReport, TestClient, TokenFormat,
+    Account, AuthorizationServer, AuthorizationServerBuilder, Consent, FamilyReport, NoRedirect, Quirk, Redirect,
+    RefreshPolicy, RefreshReport, RefreshTokenReport, TestClient, TokenFormat,
 };
 pub use self::token::{Flaw, Mint, TokenMinter};

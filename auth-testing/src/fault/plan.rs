@@ -75,7 +75,8 @@ mod tests {
         let plan = FaultPlan::default();
         plan.add_random(Endpoint::Token, RandomFaults::seeded(1).with(1.0, Fault::hang()));
         plan.add(Endpoint::Token, Fault::disconnect());
-        let seen: Vec<_> = (0..3).filter_map(|_| plan.take(Endpoint::Token).map(|fault| format!("{fault:?}"))).collect();
+        let seen: Vec<_> =
+            (0..3).filter_map(|_| plan.take(Endpoint::Token).map(|fault| format!("{fault:?}"))).collect();
         let has = |index: usize, what: &str| seen[index].contains(what);
         assert!(has(0, "closed connection") && has(1, "no answer") && has(2, "no answer"), "{seen:?}");
         plan.clear();

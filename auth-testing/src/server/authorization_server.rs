@@ -158,7 +158,7 @@ impl AuthorizationServer {
         Ok(self.answer_at(port))
     }
 
-    fn serve(&self, port: Port) -> ListeningServer {
+    pub(crate) fn serve(&self, port: Port) -> ListeningServer {
         self.0.listen_at(port.origin());
         self.answer_at(port)
     }
@@ -310,6 +310,10 @@ impl AuthorizationServer {
     /// ```
     pub fn set_refresh_policy(&self, policy: RefreshPolicy) {
         self.0.set_refresh_policy(policy);
+    }
+
+    pub(crate) fn refresh_policy(&self) -> RefreshPolicy {
+        self.0.refresh_policy()
     }
 
     /// Makes the server odd from now on, or no longer.

@@ -103,7 +103,8 @@ impl Ledger {
 
     /// A token that can be spent.
     pub(super) fn live(&self, token: &str, now: SystemTime) -> Option<&RefreshGrant> {
-        self.get(token).filter(|grant| grant.spent.is_none() && !grant.is_expired(now) && !self.is_revoked(grant.family))
+        self.get(token)
+            .filter(|grant| grant.spent.is_none() && !grant.is_expired(now) && !self.is_revoked(grant.family))
     }
 
     pub(super) fn is_revoked(&self, family: u64) -> bool {
@@ -241,7 +242,10 @@ mod tests {
         assert!(ledger.get("idle").is_some() && ledger.get("9").is_none() && ledger.get("10").is_some());
         let report = ledger.report();
         assert_eq!((report.tokens.len(), report.forgotten), (MAX_TOKENS, 10));
-        assert_eq!((report.rotations, report.presentations, report.max_presentations), (MAX_TOKENS + 9, MAX_TOKENS + 9, 1));
+        assert_eq!(
+            (report.rotations, report.presentations, report.max_presentations),
+            (MAX_TOKENS + 9, MAX_TOKENS + 9, 1)
+        );
     }
 
     #[test]

@@ -46,9 +46,8 @@ impl Shared {
             Endpoint::DeviceAuthorization => self.device_authorization(request),
             Endpoint::Activation => self.activation(request),
             Endpoint::Registration => self.registration(request),
-            Endpoint::Resource | Endpoint::ResourceMetadata | Endpoint::Unknown => {
-                bare(StatusCode::NOT_FOUND, String::new())
-            }
+            Endpoint::Resource => self.account_api(request),
+            Endpoint::ResourceMetadata | Endpoint::Unknown => bare(StatusCode::NOT_FOUND, String::new()),
         }
     }
 

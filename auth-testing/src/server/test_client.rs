@@ -293,6 +293,11 @@ impl TestClient {
         self
     }
 
+    /// The same client with another name and secret.
+    pub(crate) fn renamed(self, id: String, secret: Secret) -> Self {
+        Self { id, secrets: vec![secret], ..self }
+    }
+
     pub(super) fn may_use(&self, method: AuthMethod) -> bool {
         self.auth.contains(&method)
     }

@@ -94,7 +94,8 @@ impl Shared {
         if !issue.basis.scope.is_empty() {
             members.insert("scope", json!(issue.basis.scope.to_string()));
         }
-        let renewed = issue.family.zip(issue.refresh).map(|(family, basis)| self.new_refresh_token(client, family, basis));
+        let renewed =
+            issue.family.zip(issue.refresh).map(|(family, basis)| self.new_refresh_token(client, family, basis));
         if let Some(refresh_token) = renewed.or(issue.again) {
             members.insert("refresh_token", json!(refresh_token));
             if let Some(lifetime) = client.refresh_lifetime {
