@@ -38,9 +38,9 @@ impl Delivery {
         response.extensions_mut().remove()
     }
 
-    /// The last byte is in the hands of the transport.
+    /// The last byte is in the hands of the transport. Without effect on one that was dropped.
     pub(crate) fn sent(&self) {
-        self.fate.store(SENT, Ordering::SeqCst);
+        let _ = self.fate.compare_exchange(PENDING, SENT, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// A fault makes the answer useless.
@@ -83,7 +83,10 @@ mod tests {
         let [family, all] = [Arc::new(Losses::default()), Arc::new(Losses::default())];
         let delivery = || Delivery::new([Arc::clone(&family), Arc::clone(&all)]);
         delivery().sent();
-        delivery().dropped();
+        let dropped = delivery();
+        dropped.dropped();
+        dropped.sent();
+        drop(dropped);
         drop(delivery());
         drop(delivery());
         for losses in [family, all] {

@@ -3,12 +3,9 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use http::{HeaderName, StatusCode};
 use serde_json::json as value;
-use tower_auth_core::Secret;
-use tower_auth_core::provider::ProviderSpec;
+use tower_auth_core::{ProviderSpec, ProviderValues};
 use tower_auth_testing::{Account, ApiKeyProvider, Fault};
 
 use support::loopback::{get, json};
@@ -84,7 +81,7 @@ async fn the_description_leads_to_the_account_until_the_key_is_deleted() {
         let provider = provider(header).await;
         let key = provider.issue(Account::new("alice").name("Alice Example"));
         let spec = ProviderSpec::from_toml(&provider.provider_toml("crm")).unwrap();
-        let values = BTreeMap::from([("api_key".to_owned(), Secret::from(key.expose_secret()))]);
+        let values = ProviderValues::new().env(|_| None).value("api_key", key.clone());
         let connection = spec.fill(&values).unwrap().connect().allow_loopback_http().build().unwrap();
         connection.verify().await.unwrap();
         let found = connection.probe().await.unwrap();

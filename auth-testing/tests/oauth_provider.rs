@@ -3,12 +3,10 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json as value;
-use tower_auth_core::Secret;
-use tower_auth_core::provider::ProviderSpec;
+use tower_auth_core::{ProviderSpec, ProviderValues};
 use tower_auth_testing::{Account, OAuthProvider, OAuthProviderBuilder, RefreshPolicy, TestClock};
 
 use support::loopback::{
@@ -185,10 +183,10 @@ async fn the_description_leads_through_login_probe_renewal_and_revocation() {
     let provider = provider(|builder| builder.display_name("Acme \"CRM\"").reuse_grace(Duration::from_secs(30))).await;
     let spec = ProviderSpec::from_toml(&provider.provider_toml("acme")).unwrap();
     assert_eq!((spec.id(), spec.display_name()), ("acme", "Acme \"CRM\""));
-    let values = BTreeMap::from([
-        ("client_id".to_owned(), Secret::from(provider.client_id())),
-        ("client_secret".to_owned(), provider.client_secret().clone()),
-    ]);
+    let values = ProviderValues::new()
+        .env(|_| None)
+        .value("client_id", provider.client_id())
+        .value("client_secret", provider.client_secret().clone());
     let connection = spec.fill(&values).unwrap().connect().allow_loopback_http().build().unwrap();
     let login = connection.login(CALLBACK).unwrap();
     let started = login.start().await.unwrap();

@@ -45,6 +45,8 @@ pub(super) enum Action {
     Disconnect,
     /// The request has its effect, then the connection is closed.
     LoseAnswer,
+    /// The request has its effect, and another answer.
+    Mask(StatusCode),
     /// The request has its effect, and the answer comes later.
     Late(Duration),
 }
@@ -138,6 +140,11 @@ impl Fault {
         Self::new(Action::LoseAnswer)
     }
 
+    /// The request has its effect, and an empty answer with `status` in place of the proper one: as a gateway gives it that lost patience.
+    pub fn masked_answer(status: StatusCode) -> Self {
+        Self::new(Action::Mask(status))
+    }
+
     /// Adds `Retry-After`, in seconds.
     pub fn retry_after(self, seconds: u64) -> Self {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
@@ -182,6 +189,7 @@ impl fmt::Debug for Fault {
             Action::Hang => "no answer".to_owned(),
             Action::Disconnect => "closed connection".to_owned(),
             Action::LoseAnswer => "lost answer".to_owned(),
+            Action::Mask(status) => format!("status {} over the proper answer", status.as_u16()),
             Action::Late(delay) => format!("answer {delay:?} late"),
         };
         f.debug_struct("Fault")

@@ -3,8 +3,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
 use http::header::CONTENT_LENGTH;
+use http::{Response, StatusCode};
 use tower_auth_core::Clock;
 
 use super::Fault;
@@ -38,10 +38,10 @@ pub(crate) async fn play(
     let mut drip = None;
     let mut response = match fault.action {
         Action::Proper => work(),
-        Action::Instead(status, body) => {
-            let mut response = Response::new(body);
-            *response.status_mut() = status;
-            response
+        Action::Instead(status, body) => instead(status, body),
+        Action::Mask(status) => {
+            lost(work());
+            instead(status, Bytes::new())
         }
         Action::Truncate => lost(work()).map(|body| body.slice(..body.len() / 2)),
         Action::Drip { piece, pause } => {
@@ -64,6 +64,12 @@ pub(crate) async fn play(
         response.headers_mut().insert(name, value);
     }
     Ok(Reply { response, drip })
+}
+
+fn instead(status: StatusCode, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
 }
 
 /// `response`, which the client has no use of.

@@ -36,6 +36,7 @@ pub(super) struct RefreshGrant {
     pub(super) spent: Option<SystemTime>,
     /// How often its client asked for something with it.
     pub(super) presented: usize,
+    arrived: usize,
     serial: u64,
     generation: u64,
 }
@@ -56,6 +57,7 @@ struct Family {
 /// What is counted over everything, forgotten tokens included.
 #[derive(Default)]
 struct Totals {
+    arrivals: usize,
     presentations: usize,
     unknown_presentations: usize,
     max_presentations: usize,
@@ -93,7 +95,7 @@ impl Ledger {
         let token: Arc<str> = token.into();
         let (serial, generation) = (self.last_serial, kin.generation);
         self.order.insert(serial, Arc::clone(&token));
-        let grant = RefreshGrant { basis, family, expires, spent: None, presented: 0, serial, generation };
+        let grant = RefreshGrant { basis, family, expires, spent: None, presented: 0, arrived: 0, serial, generation };
         self.tokens.insert(token, grant);
     }
 
@@ -109,6 +111,14 @@ impl Ledger {
 
     pub(super) fn is_revoked(&self, family: u64) -> bool {
         self.families.get(&family).is_some_and(|family| family.revoked)
+    }
+
+    /// Counts a request that came with a token, before anything becomes of it.
+    pub(super) fn arrive(&mut self, token: &str) {
+        self.totals.arrivals += 1;
+        if let Some(grant) = self.tokens.get_mut(token) {
+            grant.arrived += 1;
+        }
     }
 
     /// Counts a use of a token by its client.
@@ -171,6 +181,7 @@ impl Ledger {
             serial: grant.serial,
             family: grant.family,
             generation: grant.generation,
+            arrivals: grant.arrived,
             presentations: grant.presented,
             is_spent: grant.spent.is_some(),
         });
@@ -188,6 +199,7 @@ impl Ledger {
         RefreshReport {
             tokens: tokens.collect(),
             families: families.collect(),
+            arrivals: self.totals.arrivals,
             presentations: self.totals.presentations,
             unknown_presentations: self.totals.unknown_presentations,
             max_presentations: self.totals.max_presentations,

@@ -14,6 +14,8 @@ pub struct RefreshReport {
     pub tokens: Vec<RefreshTokenReport>,
     /// In the order of their beginning.
     pub families: Vec<FamilyReport>,
+    /// How many requests for the refresh token grant came, those that met a fault included.
+    pub arrivals: usize,
     /// How often a refresh token was presented by its client. Requests that a fault kept from having an effect are not counted.
     pub presentations: usize,
     /// How often one was presented that is not known, or by another client.
@@ -46,7 +48,9 @@ pub struct RefreshTokenReport {
     pub family: u64,
     /// Its number in the family, from 1 on.
     pub generation: u64,
-    /// How often its client asked for something with it.
+    /// How many requests for the refresh token grant came with it, those that met a fault before they had an effect included.
+    pub arrivals: usize,
+    /// How often its client asked for something with it, those requests not included.
     pub presentations: usize,
     /// Whether it was exchanged for a newer one, or used up.
     pub is_spent: bool,
