@@ -1,7 +1,7 @@
 //! What a service needs to test its authentication: an authorization server, tokens good and bad, an API that wants them, and a
 //! clock that moves when it is told to.
 //!
-//! Everything works in memory, without a socket and without waiting, and over loopback sockets.
+//! Everything but the whole providers works in memory, without a socket and without waiting, and over loopback sockets.
 //!
 //! ```
 //! use std::time::Duration;

@@ -219,3 +219,13 @@ async fn a_description_says_how_the_provider_rotates() {
     assert!(stable.contains("rotation = \"stable\""), "{stable}");
     ProviderSpec::from_toml(&stable).unwrap();
 }
+
+#[tokio::test]
+async fn a_port_can_be_chosen_and_is_taken_once() {
+    let first = provider(|builder| builder).await;
+    let port = first.url("").rsplit(':').next().unwrap().parse().unwrap();
+    let taken = OAuthProvider::builder().port(port).listen().await.unwrap_err();
+    assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+    let wrong = OAuthProvider::builder().redirect_uri("/relative").listen().await.unwrap_err();
+    assert_eq!(wrong.kind(), std::io::ErrorKind::InvalidInput);
+}

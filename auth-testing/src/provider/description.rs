@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::{ApiKeyProvider, OAuthProvider};
 use crate::RefreshPolicy;
 
@@ -22,7 +24,7 @@ pub(super) fn oauth_description(provider: &OAuthProvider, id: &str, rotation: &s
         format!("rotation = {}", quoted(rotation)),
     ]);
     if !provider.reuse_grace.is_zero() {
-        lines.push(format!("reuse_grace = \"{}ms\"", provider.reuse_grace.as_millis()));
+        lines.push(format!("reuse_grace = {}", quoted(&duration(provider.reuse_grace))));
     }
     lines.extend(field("client_id", "Client ID", "scope = \"connector\""));
     lines.extend(field("client_secret", "Client secret", "scope = \"connector\"\nsecret = true"));
@@ -73,6 +75,14 @@ fn account_requests(url: &str) -> [String; 8] {
         "capture = [{ name = \"account_name\", path = \"name\" }, { name = \"account_id\", path = \"id\" }]".to_owned(),
         String::new(),
     ]
+}
+
+/// In seconds if they are whole.
+fn duration(duration: Duration) -> String {
+    match duration.subsec_millis() {
+        0 => format!("{}s", duration.as_secs()),
+        _ => format!("{}ms", duration.as_millis()),
+    }
 }
 
 /// A TOML string: the escapes of JSON are among those of TOML.

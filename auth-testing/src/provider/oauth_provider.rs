@@ -120,7 +120,7 @@ impl OAuthProvider {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
     /// let provider = OAuthProvider::builder().reuse_grace(Duration::from_secs(30)).listen().await?;
     /// let description = provider.provider_toml("acme");
-    /// assert!(description.contains("id = \"acme\"") && description.contains("reuse_grace = \"30000ms\""));
+    /// assert!(description.contains("id = \"acme\"") && description.contains("reuse_grace = \"30s\""));
     /// assert!(description.contains(&provider.token_url()));
     /// # Ok::<(), std::io::Error>(())
     /// # }).unwrap();

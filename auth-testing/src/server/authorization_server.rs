@@ -74,7 +74,8 @@ use crate::{Endpoint, Fault, Mint, RandomFaults, RecordedRequest, TokenMinter};
 ///
 /// At the authorization endpoint: the client is known and the redirect URI one of its own, else there is no redirect. Then `response_type` is
 /// `code`; there is a code challenge, with the method `S256`; scopes are the client's, resources known. What is wrong with these goes back to
-/// the client, as does what the user says: [`approve`](Self::approve), [`deny`](Self::deny).
+/// the client, as does what the user says: [`approve`](Self::approve), [`deny`](Self::deny), or a decision on the page where users are
+/// [asked](super::Consent::ask).
 ///
 /// # Clone
 /// Clones are one server.

@@ -1,6 +1,6 @@
 use tower_auth_core::ScopeSet;
 
-/// What the scripted user says when a client asks for access.
+/// What the scripted user says when a client asks for access, or that a person is to be [asked](Self::ask).
 ///
 /// ```
 /// use tower_auth_testing::{AuthorizationServer, Consent};

@@ -32,7 +32,8 @@ pub struct RefreshReport {
     pub families_revoked: usize,
     /// Rotations whose answer a fault dropped or mutilated.
     pub replies_dropped: usize,
-    /// Rotations whose answer nobody took: the peer had gone before it was written.
+    /// Rotations whose answer nobody took: the peer had gone before it was written. One that goes when the answer is with the transport already is
+    /// not noticed.
     pub replies_undelivered: usize,
     /// Tokens that are no more in the lists: spent ones first, from 100,000 on.
     pub forgotten: usize,
@@ -76,7 +77,8 @@ pub struct FamilyReport {
     pub was_reused: bool,
     /// Rotations whose answer a fault dropped or mutilated.
     pub replies_dropped: usize,
-    /// Rotations whose answer nobody took: the peer had gone before it was written.
+    /// Rotations whose answer nobody took: the peer had gone before it was written. One that goes when the answer is with the transport already is
+    /// not noticed.
     pub replies_undelivered: usize,
 }
 
