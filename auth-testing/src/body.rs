@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,10 +10,14 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tower_auth_core::Clock;
 
+use crate::delivery::Delivery;
+
 /// The body of an answer: there at once, or in pieces with pauses if a [`Fault::drip`](crate::Fault::drip) says so.
 pub struct TestBody {
     rest: Bytes,
     drip: Option<Drip>,
+    /// To be told when the last piece is out.
+    delivery: Option<Arc<Delivery>>,
 }
 
 /// How a body comes in pieces.
@@ -25,12 +30,17 @@ struct Drip {
 
 impl TestBody {
     pub(crate) fn whole(content: Bytes) -> Self {
-        Self { rest: content, drip: None }
+        Self { rest: content, drip: None, delivery: None }
     }
 
     /// `piece` bytes after each `pause`.
     pub(crate) fn dripping(content: Bytes, piece: usize, pause: Duration, clock: Clock) -> Self {
-        Self { rest: content, drip: Some(Drip { piece: piece.max(1), pause, clock, sleep: None }) }
+        Self { rest: content, drip: Some(Drip { piece: piece.max(1), pause, clock, sleep: None }), delivery: None }
+    }
+
+    /// With somebody to be told when the last piece is out.
+    pub(crate) fn reported_by(self, delivery: Option<Arc<Delivery>>) -> Self {
+        Self { delivery, ..self }
     }
 }
 
@@ -55,7 +65,13 @@ impl Body for TestBody {
                 drip.piece.min(this.rest.len())
             }
         };
-        Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(piece)))))
+        let piece = this.rest.split_to(piece);
+        if this.rest.is_empty() {
+            if let Some(delivery) = this.delivery.take() {
+                delivery.sent();
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -24,7 +24,8 @@ pub enum Endpoint {
     Activation,
     /// The client registration endpoint (RFC 7591).
     Registration,
-    /// Everything at a [`ResourceServer`](crate::ResourceServer) but its metadata.
+    /// Everything at a [`ResourceServer`](crate::ResourceServer) but its metadata, everything at an [`ApiKeyProvider`](crate::ApiKeyProvider), and the API of
+    /// an authorization server that [has one](crate::AuthorizationServerBuilder::account_api).
     Resource,
     /// The metadata of a resource server (RFC 9728).
     ResourceMetadata,

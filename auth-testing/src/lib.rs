@@ -1,7 +1,7 @@
 //! What a service needs to test its authentication: an authorization server, tokens good and bad, an API that wants them, and a
 //! clock that moves when it is told to.
 //!
-//! Everything works in memory, without a socket and without waiting, and over loopback sockets.
+//! Everything but the whole providers works in memory, without a socket and without waiting, and over loopback sockets.
 //!
 //! ```
 //! use std::time::Duration;
@@ -37,6 +37,8 @@
 //! | [`RecordedRequest`] | what was sent |
 //! | [`TokenMinter`], [`Mint`], [`Flaw`] | handlers and verifiers, without any server |
 //! | [`ResourceServer`] | whatever sends tokens |
+//! | [`OAuthProvider`], [`ApiKeyProvider`] | other processes and browsers: whole providers on a loopback port, with their descriptions |
+//! | [`RefreshReport`], [`RandomFaults`] | whether refresh tokens are spent once, whatever falls over |
 //! | [`TestClock`] | everything that waits or expires |
 //!
 //! The feature `tls`, off by default, adds `TestCa`, `TestCertificate`, `listen_tls` and `listen_mtls`: the socket forms over TLS, with and without
@@ -56,10 +58,12 @@ mod certificate;
 #[cfg(feature = "tls")]
 mod client_certificate;
 mod clock;
+mod delivery;
 mod dpop;
 mod endpoint;
 mod fault;
 mod listen;
+mod provider;
 mod record;
 mod replay;
 mod resource;
@@ -76,12 +80,13 @@ pub use self::client_certificate::TestCertificate;
 pub use self::clock::TestClock;
 pub use self::dpop::DpopNonce;
 pub use self::endpoint::Endpoint;
-pub use self::fault::{ConnectionLost, Fault};
+pub use self::fault::{ConnectionLost, Fault, RandomFaults};
 pub use self::listen::ListeningServer;
+pub use self::provider::{ApiKeyProvider, ApiKeyProviderBuilder, OAuthProvider, OAuthProviderBuilder};
 pub use self::record::RecordedRequest;
 pub use self::resource::{ResourceFuture, ResourceServer, ResourceServerBuilder};
 pub use self::server::{
-    AuthorizationServer, AuthorizationServerBuilder, Consent, NoRedirect, Quirk, Redirect, RefreshPolicy, TestClient,
-    TokenFormat,
+    Account, AuthorizationServer, AuthorizationServerBuilder, Consent, FamilyReport, NoRedirect, Quirk, Redirect,
+    RefreshPolicy, RefreshReport, RefreshTokenReport, TestClient, TokenFormat,
 };
 pub use self::token::{Flaw, Mint, TokenMinter};

@@ -50,7 +50,12 @@ pub(crate) enum Wire {
 impl Port {
     /// A free port.
     pub(crate) async fn bind(wire: Wire) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::bind_at(wire, 0).await
+    }
+
+    /// The port `port`, or a free one for 0.
+    pub(crate) async fn bind_at(wire: Wire, port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, wire })
     }

@@ -45,6 +45,10 @@ pub(super) enum Action {
     Disconnect,
     /// The request has its effect, then the connection is closed.
     LoseAnswer,
+    /// The request has its effect, and another answer.
+    Mask(StatusCode),
+    /// The request has its effect, and the answer comes later.
+    Late(Duration),
 }
 
 impl Fault {
@@ -105,9 +109,14 @@ impl Fault {
         )
     }
 
-    /// The proper answer, late.
+    /// The proper answer, late: the request has its effect after the delay.
     pub fn delay(delay: Duration) -> Self {
         Self::new(Action::Proper).after(delay)
+    }
+
+    /// The request has its effect at once, the answer comes late.
+    pub fn late_answer(delay: Duration) -> Self {
+        Self::new(Action::Late(delay))
     }
 
     /// The proper answer, its body `piece` bytes after each `pause`. In memory, where answers come whole, the body comes after
@@ -129,6 +138,11 @@ impl Fault {
     /// The request has its effect, and the connection is closed without an answer: how a rotated refresh token gets lost.
     pub fn lost_answer() -> Self {
         Self::new(Action::LoseAnswer)
+    }
+
+    /// The request has its effect, and an empty answer with `status` in place of the proper one: as a gateway gives it that lost patience.
+    pub fn masked_answer(status: StatusCode) -> Self {
+        Self::new(Action::Mask(status))
     }
 
     /// Adds `Retry-After`, in seconds.
@@ -175,6 +189,8 @@ impl fmt::Debug for Fault {
             Action::Hang => "no answer".to_owned(),
             Action::Disconnect => "closed connection".to_owned(),
             Action::LoseAnswer => "lost answer".to_owned(),
+            Action::Mask(status) => format!("status {} over the proper answer", status.as_u16()),
+            Action::Late(delay) => format!("answer {delay:?} late"),
         };
         f.debug_struct("Fault")
             .field("action", &action)

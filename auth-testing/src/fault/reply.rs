@@ -3,13 +3,14 @@ use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
 use http::header::CONTENT_LENGTH;
+use http::{Response, StatusCode};
 use tower_auth_core::Clock;
 
 use super::Fault;
 use super::model::Action;
 use crate::body::TestBody;
+use crate::delivery::Delivery;
 
 /// An answer, and how it is to be sent.
 #[derive(Debug)]
@@ -37,12 +38,12 @@ pub(crate) async fn play(
     let mut drip = None;
     let mut response = match fault.action {
         Action::Proper => work(),
-        Action::Instead(status, body) => {
-            let mut response = Response::new(body);
-            *response.status_mut() = status;
-            response
+        Action::Instead(status, body) => instead(status, body),
+        Action::Mask(status) => {
+            lost(work());
+            instead(status, Bytes::new())
         }
-        Action::Truncate => work().map(|body| body.slice(..body.len() / 2)),
+        Action::Truncate => lost(work()).map(|body| body.slice(..body.len() / 2)),
         Action::Drip { piece, pause } => {
             drip = Some((piece.max(1), pause));
             work()
@@ -50,8 +51,13 @@ pub(crate) async fn play(
         Action::Hang => pending().await,
         Action::Disconnect => return Err(ConnectionLost),
         Action::LoseAnswer => {
-            work();
+            lost(work());
             return Err(ConnectionLost);
+        }
+        Action::Late(delay) => {
+            let response = work();
+            clock.sleep(delay).await;
+            response
         }
     };
     for (name, value) in fault.headers {
@@ -60,18 +66,36 @@ pub(crate) async fn play(
     Ok(Reply { response, drip })
 }
 
+fn instead(status: StatusCode, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}
+
+/// `response`, which the client has no use of.
+fn lost(response: Response<Bytes>) -> Response<Bytes> {
+    if let Some(delivery) = Delivery::of(response.extensions()) {
+        delivery.dropped();
+    }
+    response
+}
+
 impl Reply {
     /// The whole answer, once every pause is over.
-    pub(crate) async fn whole(self, clock: &Clock) -> Response<Bytes> {
+    pub(crate) async fn whole(mut self, clock: &Clock) -> Response<Bytes> {
         if let Some((piece, pause)) = self.drip {
             let pieces = u32::try_from(self.response.body().len().div_ceil(piece)).unwrap_or(u32::MAX);
             clock.sleep(pause.saturating_mul(pieces)).await;
+        }
+        if let Some(delivery) = Delivery::take(&mut self.response) {
+            delivery.sent();
         }
         self.response
     }
 
     /// The answer with a body that comes in its own time.
-    pub(crate) fn streamed(self, clock: &Clock) -> Response<TestBody> {
+    pub(crate) fn streamed(mut self, clock: &Clock) -> Response<TestBody> {
+        let delivery = Delivery::take(&mut self.response);
         let (mut parts, body) = self.response.into_parts();
         let body = match self.drip {
             None => TestBody::whole(body),
@@ -80,7 +104,7 @@ impl Reply {
                 TestBody::dripping(body, piece, pause, clock.clone())
             }
         };
-        Response::from_parts(parts, body)
+        Response::from_parts(parts, body.reported_by(delivery))
     }
 }
 

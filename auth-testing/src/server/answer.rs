@@ -1,7 +1,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, REFERRER_POLICY, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, PRAGMA, REFERRER_POLICY, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -64,7 +66,7 @@ impl Refusal {
 }
 
 /// A JSON answer that no cache may keep (RFC 6749 section 5.1).
-pub(super) fn json_response(status: StatusCode, text: String) -> Response<Bytes> {
+pub(crate) fn json_response(status: StatusCode, text: String) -> Response<Bytes> {
     let mut response = bare(status, text);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -81,13 +83,13 @@ pub(super) fn public_json(text: String) -> Response<Bytes> {
     response
 }
 
-pub(super) fn bare(status: StatusCode, text: String) -> Response<Bytes> {
+pub(crate) fn bare(status: StatusCode, text: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(text));
     *response.status_mut() = status;
     response
 }
 
-pub(super) fn wrong_method(allowed: &'static str) -> Response<Bytes> {
+pub(crate) fn wrong_method(allowed: &'static str) -> Response<Bytes> {
     let mut response = bare(StatusCode::METHOD_NOT_ALLOWED, String::new());
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
@@ -95,9 +97,22 @@ pub(super) fn wrong_method(allowed: &'static str) -> Response<Bytes> {
 
 /// A page that no cache keeps, and from which no link tells where it came from.
 pub(super) fn page(status: StatusCode, text: &str) -> Response<Bytes> {
-    let mut response = bare(status, text.to_owned());
+    private(status, text.to_owned(), "text/plain; charset=utf-8")
+}
+
+/// A page as [`page`], of HTML that neither runs scripts nor stands in a frame.
+pub(super) fn html(status: StatusCode, text: String) -> Response<Bytes> {
+    let mut response = private(status, text, "text/html; charset=utf-8");
+    // Without `form-action`, which browsers apply to the redirect that follows a form, too.
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response
+}
+
+fn private(status: StatusCode, text: String, content_type: &'static str) -> Response<Bytes> {
+    let mut response = bare(status, text);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response

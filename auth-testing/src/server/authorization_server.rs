@@ -9,7 +9,7 @@ use super::service::InMemory;
 use super::shared::{Parts, Shared};
 use super::{AuthorizationServerBuilder, Quirk, RefreshPolicy};
 use crate::listen::{ListeningServer, Port, Wire};
-use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
+use crate::{Endpoint, Fault, Mint, RandomFaults, RecordedRequest, TokenMinter};
 
 /// An authorization server for tests: in memory, or on a loopback socket.
 ///
@@ -74,7 +74,8 @@ use crate::{Endpoint, Fault, Mint, RecordedRequest, TokenMinter};
 ///
 /// At the authorization endpoint: the client is known and the redirect URI one of its own, else there is no redirect. Then `response_type` is
 /// `code`; there is a code challenge, with the method `S256`; scopes are the client's, resources known. What is wrong with these goes back to
-/// the client, as does what the user says: [`approve`](Self::approve), [`deny`](Self::deny).
+/// the client, as does what the user says: [`approve`](Self::approve), [`deny`](Self::deny), or a decision on the page where users are
+/// [asked](super::Consent::ask).
 ///
 /// # Clone
 /// Clones are one server.
@@ -158,7 +159,7 @@ impl AuthorizationServer {
         Ok(self.answer_at(port))
     }
 
-    fn serve(&self, port: Port) -> ListeningServer {
+    pub(crate) fn serve(&self, port: Port) -> ListeningServer {
         self.0.listen_at(port.origin());
         self.answer_at(port)
     }
@@ -222,7 +223,12 @@ impl AuthorizationServer {
         self.0.faults.add(endpoint, fault);
     }
 
-    /// Forgets the faults that have not happened yet.
+    /// Makes things go wrong at `endpoint` by chance, in place of what was said of it before.
+    pub fn random_faults(&self, endpoint: Endpoint, faults: RandomFaults) {
+        self.0.faults.add_random(endpoint, faults);
+    }
+
+    /// Forgets the faults that have not happened yet, and those that come by chance.
     pub fn clear_faults(&self) {
         self.0.faults.clear();
     }
@@ -284,10 +290,10 @@ impl AuthorizationServer {
     /// When there is no such client.
     #[must_use]
     pub fn issue_refresh_token(&self, client_id: &str, subject: &str, scope: ScopeSet) -> Secret {
-        assert!(self.0.client(client_id).is_some(), "the client is one of the server's");
+        let client = self.0.client(client_id).expect("the client is one of the server's");
         let family = self.0.grants().new_family();
         let basis = Basis { client_id: client_id.to_owned(), subject: subject.to_owned(), scope, ..Basis::default() };
-        Secret::from(self.0.new_refresh_token(family, basis))
+        Secret::from(self.0.new_refresh_token(&client, family, basis))
     }
 
     /// What becomes of refresh tokens that are used from now on.
@@ -307,28 +313,13 @@ impl AuthorizationServer {
         self.0.set_refresh_policy(policy);
     }
 
-    /// How often the client of `token`, a refresh token, asked for something with it. Requests that a fault kept from having an effect are not
-    /// counted, those whose answer got lost are.
-    #[must_use]
-    pub fn presentations(&self, token: &Secret) -> usize {
-        self.0.grants().refresh(token.expose_secret()).map_or(0, |grant| grant.presented)
-    }
-
-    /// The most [`presentations`](Self::presentations) of any refresh token: 1 is what a client owes to a server that rotates.
-    #[must_use]
-    pub fn max_presentations(&self) -> usize {
-        self.0.grants().max_presentations()
+    pub(crate) fn refresh_policy(&self) -> RefreshPolicy {
+        self.0.refresh_policy()
     }
 
     /// Makes the server odd from now on, or no longer.
     pub fn set_quirk(&self, quirk: Quirk, on: bool) {
         self.0.quirks.set(quirk, on);
-    }
-
-    /// Revokes a token that the server issued: an access token alone, a refresh token with every token that descends from the same grant. False if it
-    /// is unknown.
-    pub fn revoke(&self, token: &Secret) -> bool {
-        self.0.grants().revoke(token.expose_secret())
     }
 
     /// The clock that it was built with.

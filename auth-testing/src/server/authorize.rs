@@ -16,24 +16,40 @@ use crate::token::seconds;
 /// What is right about an authorization request.
 pub(super) struct Checked {
     challenge: Option<String>,
-    scope: ScopeSet,
+    pub(super) scope: ScopeSet,
     audience: Vec<String>,
     /// The key that the tokens are to be bound to (RFC 9449 section 10).
     jkt: Option<String>,
 }
 
 impl Shared {
-    /// The authorization endpoint: the scripted user decides at once.
+    /// The authorization endpoint: the scripted user decides at once, any other is asked.
     pub(super) fn authorization(&self, request: &Received) -> Response<Bytes> {
         if request.head.method != Method::GET && !request.is_post() {
             return wrong_method("GET, POST");
         }
-        match self.decide(request, &self.consent()) {
+        let mut consent = self.consent();
+        let mut status = StatusCode::FOUND;
+        if matches!(consent.0, Answer::Ask) {
+            match self.said(request) {
+                Some(said) => {
+                    consent = said;
+                    // What follows a form is fetched without it (RFC 9700 section 4.12).
+                    status = StatusCode::SEE_OTHER;
+                }
+                None => {
+                    if let Some(page) = self.sign_in_page(request) {
+                        return page;
+                    }
+                }
+            }
+        }
+        match self.decide(request, &consent) {
             Ok(redirect) => {
                 let Ok(location) = HeaderValue::from_str(redirect.location()) else {
                     return page(StatusCode::BAD_REQUEST, "the redirect URI cannot stand in a header");
                 };
-                let mut response = page(StatusCode::FOUND, "");
+                let mut response = page(status, "");
                 response.headers_mut().insert(LOCATION, location);
                 response
             }
@@ -82,7 +98,12 @@ impl Shared {
     /// Where the answer goes; `None` if that cannot be trusted.
     pub(super) fn target(&self, client: &TestClient, params: &[(String, String)]) -> Option<String> {
         match (first(params, "redirect_uri"), &client.redirect_uris[..]) {
-            (Some(asked), known) => known.iter().any(|known| is_registered(known, asked)).then(|| asked.to_owned()),
+            (Some(asked), known) => {
+                let fits = |known: &String| {
+                    if client.exact_redirect_uris { known == asked } else { is_registered(known, asked) }
+                };
+                known.iter().any(fits).then(|| asked.to_owned())
+            }
             (None, [only]) => Some(only.clone()),
             (None, _) => None,
         }
@@ -120,6 +141,7 @@ impl Shared {
         let Checked { challenge, scope, audience, jkt } = self.check_asked(client, params)?;
         let (subject, granted) = match &consent.0 {
             Answer::Approve { subject, scope } => (subject.clone(), scope),
+            Answer::Ask => return Err(Refusal::new("interaction_required", "nobody can be asked")),
             Answer::Refuse { code } => return Err(Refusal::new(code.clone(), "the user did not consent")),
         };
         let scope = match granted {

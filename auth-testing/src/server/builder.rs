@@ -10,7 +10,7 @@ use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Secret};
 use super::policy::Policy;
 use super::register::Registration;
 use super::shared::Parts;
-use super::{AuthorizationServer, Consent, Quirk, RefreshPolicy, TestClient, TokenFormat};
+use super::{Account, AuthorizationServer, Consent, Quirk, RefreshPolicy, TestClient, TokenFormat};
 use crate::{DpopNonce, TokenMinter};
 
 /// Describes an [`AuthorizationServer`].
@@ -212,6 +212,39 @@ impl AuthorizationServerBuilder {
     /// What the user says to whoever comes to the authorization endpoint over HTTP, in place of [`Consent::approve`].
     pub fn consent(mut self, consent: Consent) -> Self {
         self.consent = consent;
+        self
+    }
+
+    /// Adds an account that can sign in where users are [asked](Consent::ask). With none, whoever sits there types a name.
+    pub fn account(mut self, account: impl Into<Account>) -> Self {
+        self.policy.accounts.push(account.into());
+        self
+    }
+
+    /// Has an API of its own: `GET /api/me` under the issuer says whose Bearer token it is, or 401. A resource server beside it is a
+    /// [`ResourceServer`](crate::ResourceServer).
+    ///
+    /// ```
+    /// use tower_auth_testing::{Account, AuthorizationServer};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let server = AuthorizationServer::builder().account(Account::new("alice").name("Alice Example")).account_api().build()?;
+    /// let request = http::Request::get("https://login.test/api/me")
+    ///     .header("authorization", format!("Bearer {}", server.mint().subject("alice").sign()))
+    ///     .body("".into())?;
+    /// let answer = server.http_client().send(request).await?;
+    /// assert!(answer.body().starts_with(br#"{"id":"alice","name":"Alice Example""#));
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn account_api(mut self) -> Self {
+        self.policy.account_api = true;
+        self
+    }
+
+    /// What people call the server, on the page where they sign in.
+    pub fn display_name(mut self, name: impl Into<String>) -> Self {
+        self.policy.display_name = Some(name.into());
         self
     }
 

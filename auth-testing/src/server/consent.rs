@@ -1,6 +1,6 @@
 use tower_auth_core::ScopeSet;
 
-/// What the scripted user says when a client asks for access.
+/// What the scripted user says when a client asks for access, or that a person is to be [asked](Self::ask).
 ///
 /// ```
 /// use tower_auth_testing::{AuthorizationServer, Consent};
@@ -17,6 +17,7 @@ pub struct Consent(pub(super) Answer);
 pub(super) enum Answer {
     Approve { subject: String, scope: Option<ScopeSet> },
     Refuse { code: String },
+    Ask,
 }
 
 impl Consent {
@@ -33,6 +34,15 @@ impl Consent {
     /// The authorization ends with the error `code` (RFC 6749 section 4.1.2.1).
     pub fn error(code: impl Into<String>) -> Self {
         Self(Answer::Refuse { code: code.into() })
+    }
+
+    /// Nothing is scripted: the authorization endpoint shows a page on which whoever sits there chooses an [account](crate::Account), and
+    /// allows or denies. Where nobody can be asked the authorization ends with `interaction_required`; a device goes on waiting.
+    ///
+    /// The page is one HTML form without script. Its fields `account` and `decision` (`allow`, `deny`) come back by `POST` to the same URL without the
+    /// query, beside the parameters of the authorization request.
+    pub fn ask() -> Self {
+        Self(Answer::Ask)
     }
 
     /// The user is `name`. Without effect on a refusal.

@@ -113,6 +113,7 @@ impl Shared {
         };
         match &consent.0 {
             _ if now >= device.expires => return false,
+            Answer::Ask => {}
             Answer::Refuse { code } => device.state = State::Refused(code.clone()),
             Answer::Approve { subject, scope } => {
                 device.basis.subject.clone_from(subject);

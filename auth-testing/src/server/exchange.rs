@@ -95,7 +95,7 @@ impl Shared {
     fn other_token(&self, client: &Caller, basis: Basis, issued: &'static str) -> Response<Bytes> {
         let token = if issued == REFRESH_TOKEN {
             let family = self.grants().new_family();
-            self.new_refresh_token(family, basis)
+            self.new_refresh_token(client, family, basis)
         } else {
             let mut mint = self.minter.token().typ("JWT").subject(&basis.subject).client_id(&client.id);
             mint = match &basis.audience[..] {
@@ -131,10 +131,9 @@ impl Shared {
                 Standing::Inactive => self.foreign(token),
             },
             REFRESH_TOKEN => {
+                let now = self.clock().wall();
                 let grants = self.grants();
-                let grant = grants
-                    .refresh(token)
-                    .filter(|grant| grant.basis.client_id == client.id && grant.spent.is_none() && !grant.revoked);
+                let grant = grants.ledger.live(token, now).filter(|grant| grant.basis.client_id == client.id);
                 grant.map(|grant| Party {
                     subject: grant.basis.subject.clone(),
                     scope: Some(grant.basis.scope.clone()),

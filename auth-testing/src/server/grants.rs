@@ -1,24 +1,29 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tower_auth_core::ScopeSet;
 
 use super::device::DeviceGrant;
+use super::ledger::{Ledger, RefreshGrant};
 use super::pushed::PushedRequest;
 
 /// What has expired is forgotten when there is so much of it.
 const MAX_KEPT: usize = 10_000;
 
+/// How many access tokens are kept, whether or not they have expired; the oldest is forgotten first.
+const MAX_ACCESS: usize = 100_000;
+
 /// What a server issued: access tokens, refresh tokens, codes.
 #[derive(Default)]
 pub(super) struct Grants {
     access: HashMap<String, AccessGrant>,
-    refresh: HashMap<String, RefreshGrant>,
+    /// Their tokens, oldest first.
+    access_order: VecDeque<String>,
+    pub(super) ledger: Ledger,
     codes: HashMap<String, CodeGrant>,
     devices: HashMap<String, DeviceGrant>,
     pushed: HashMap<String, PushedRequest>,
-    families: u64,
 }
 
 /// What was granted: to whom, for what, and bound to which key.
@@ -61,19 +66,6 @@ pub(super) struct AccessGrant {
     pub(super) revoked: bool,
 }
 
-/// What stands behind a refresh token.
-#[derive(Clone)]
-pub(super) struct RefreshGrant {
-    pub(super) basis: Basis,
-    /// Those that came from one another by rotation.
-    pub(super) family: u64,
-    /// When it was first exchanged for a newer one.
-    pub(super) spent: Option<SystemTime>,
-    pub(super) revoked: bool,
-    /// How often its client asked for something with it.
-    pub(super) presented: usize,
-}
-
 /// What stands behind an authorization code.
 #[derive(Clone)]
 pub(super) struct CodeGrant {
@@ -112,16 +104,16 @@ impl AccessGrant {
 }
 
 impl Grants {
-    pub(super) fn add_access(&mut self, token: String, grant: AccessGrant) {
-        if self.access.len() >= MAX_KEPT {
-            let now = grant.issued;
-            self.access.retain(|_, grant| grant.is_active(now));
+    pub(super) fn add_access(&mut self, token: String, mut grant: AccessGrant) {
+        if self.access.len() >= MAX_ACCESS {
+            if let Some(oldest) = self.access_order.pop_front() {
+                self.access.remove(&oldest);
+            }
         }
+        // Its family may have ended since its refresh token was spent.
+        grant.revoked |= grant.family.is_some_and(|family| self.ledger.is_revoked(family));
+        self.access_order.push_back(token.clone());
         self.access.insert(token, grant);
-    }
-
-    pub(super) fn add_refresh(&mut self, token: String, grant: RefreshGrant) {
-        self.refresh.insert(token, grant);
     }
 
     pub(super) fn add_code(&mut self, code: String, grant: CodeGrant, now: SystemTime) {
@@ -155,6 +147,11 @@ impl Grants {
         self.devices.values_mut().find(|device| device.is_for(user_code))
     }
 
+    /// The parameters of a pushed request of the client `client_id`.
+    pub(super) fn pushed(&self, request_uri: &str, client_id: &str, now: SystemTime) -> Option<&PushedRequest> {
+        self.pushed.get(request_uri).filter(|request| request.client_id == client_id && now < request.expires)
+    }
+
     /// A pushed request of the client `client_id`, which is used up by that.
     pub(super) fn take_pushed(&mut self, request_uri: &str, client_id: &str, now: SystemTime) -> Option<PushedRequest> {
         self.pushed.get(request_uri).filter(|request| request.client_id == client_id)?;
@@ -162,8 +159,7 @@ impl Grants {
     }
 
     pub(super) fn new_family(&mut self) -> u64 {
-        self.families += 1;
-        self.families
+        self.ledger.new_family()
     }
 
     pub(super) fn access(&self, token: &str) -> Option<&AccessGrant> {
@@ -171,26 +167,7 @@ impl Grants {
     }
 
     pub(super) fn refresh(&self, token: &str) -> Option<&RefreshGrant> {
-        self.refresh.get(token)
-    }
-
-    /// Counts a use of a refresh token.
-    pub(super) fn present(&mut self, token: &str) {
-        if let Some(grant) = self.refresh.get_mut(token) {
-            grant.presented += 1;
-        }
-    }
-
-    /// The highest number of uses of a refresh token.
-    pub(super) fn max_presentations(&self) -> usize {
-        self.refresh.values().map(|grant| grant.presented).max().unwrap_or(0)
-    }
-
-    /// Marks a refresh token as exchanged.
-    pub(super) fn spend(&mut self, token: &str, now: SystemTime) {
-        if let Some(grant) = self.refresh.get_mut(token) {
-            grant.spent.get_or_insert(now);
-        }
+        self.ledger.get(token)
     }
 
     /// A code of the client `client_id`, which is used up by that. One that was so before ends what came from it (RFC 6749 section 4.1.2).
@@ -206,7 +183,7 @@ impl Grants {
 
     /// Revokes a token; with a refresh token its whole family. False if it is unknown.
     pub(super) fn revoke(&mut self, token: &str) -> bool {
-        if let Some(family) = self.refresh.get(token).map(|grant| grant.family) {
+        if let Some(family) = self.ledger.get(token).map(|grant| grant.family) {
             self.revoke_family(family);
             return true;
         }
@@ -221,8 +198,14 @@ impl Grants {
 
     /// Revokes every refresh token of a family and every access token issued with one.
     pub(super) fn revoke_family(&mut self, family: u64) {
-        self.refresh.values_mut().filter(|grant| grant.family == family).for_each(|grant| grant.revoked = true);
+        self.ledger.revoke(family);
         self.access.values_mut().filter(|grant| grant.family == Some(family)).for_each(|grant| grant.revoked = true);
+    }
+
+    /// Revokes every token that `subject` granted. How many families there were.
+    pub(super) fn revoke_subject(&mut self, subject: &str) -> usize {
+        self.access.values_mut().filter(|grant| grant.basis.subject == subject).for_each(|grant| grant.revoked = true);
+        self.ledger.revoke_subject(subject)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The authorization server.
 
+mod account;
+mod account_api;
 mod answer;
 mod assertion;
 mod auth_method;
@@ -14,6 +16,7 @@ mod device;
 mod exchange;
 mod grants;
 mod jwt_bearer;
+mod ledger;
 mod metadata;
 mod params;
 mod password;
@@ -24,21 +27,26 @@ mod received;
 mod redirect;
 mod refresh;
 mod register;
+mod report;
 mod service;
 mod shared;
+mod sign_in;
 mod status;
 mod test_client;
 mod tls_client;
 mod token_endpoint;
 mod user_agent;
 
+pub use self::account::Account;
 pub use self::authorization_server::AuthorizationServer;
 pub use self::builder::AuthorizationServerBuilder;
 pub use self::consent::Consent;
 pub use self::quirk::Quirk;
 pub use self::redirect::{NoRedirect, Redirect};
 pub use self::refresh::RefreshPolicy;
+pub use self::report::{FamilyReport, RefreshReport, RefreshTokenReport};
 pub use self::test_client::{TestClient, TokenFormat};
 
+pub(crate) use self::answer::{bare, json_response, wrong_method};
 pub(crate) use self::shared::{Standing, Worth};
 pub(crate) use self::token_endpoint::overridden;

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tower_auth_core::Secret;
 
+use super::Account;
 use super::register::Registration;
 use crate::{DpopNonce, TokenMinter};
 
@@ -22,6 +23,12 @@ pub(super) struct Policy {
     pub(super) trusted: Vec<TokenMinter>,
     /// Those who may use the password grant.
     pub(super) users: BTreeMap<String, Secret>,
+    /// Who may sign in at the authorization endpoint; nobody named: anybody.
+    pub(super) accounts: Vec<Account>,
+    /// Whether it has an API of its own.
+    pub(super) account_api: bool,
+    /// What people call the server.
+    pub(super) display_name: Option<String>,
     /// To begin with.
     pub(super) dpop_nonce: DpopNonce,
     /// How long a refresh token may come again after its rotation.
@@ -43,6 +50,9 @@ impl Default for Policy {
             registration: Registration::Nobody,
             trusted: Vec::new(),
             users: BTreeMap::new(),
+            accounts: Vec::new(),
+            account_api: false,
+            display_name: None,
             dpop_nonce: DpopNonce::Off,
             reuse_grace: Duration::ZERO,
             introspection_scope: None,

@@ -91,6 +91,10 @@ impl Received {
         Ok(())
     }
 
+    pub(super) fn has_query(&self) -> bool {
+        self.has_query
+    }
+
     pub(super) fn is_post(&self) -> bool {
         self.head.method == Method::POST
     }

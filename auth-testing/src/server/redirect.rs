@@ -1,7 +1,9 @@
 use std::fmt;
+use std::sync::Arc;
 
 use http::{StatusCode, Uri};
 
+use super::AuthorizationServer;
 use super::params::{encode, first, from_form};
 
 /// Where the authorization endpoint sends the user agent back to (RFC 6749 section 4.1.2).
@@ -119,6 +121,29 @@ pub(super) fn may_be_registered(uri: &str) -> bool {
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
     let has_clean_query = uri.split_once('?').is_none_or(|(_, query)| from_form(query.as_bytes()).is_some());
     is_scheme && has_clean_query && uri.bytes().all(|byte| matches!(byte, b'!'..=b'~')) && !uri.contains('#')
+}
+
+impl AuthorizationServer {
+    /// Adds a redirect URI of the client `client_id`, such as that of a process that has just got its port.
+    ///
+    /// ```
+    /// use tower_auth_testing::AuthorizationServer;
+    ///
+    /// let server = AuthorizationServer::builder().client("orders", "secret").build()?;
+    /// server.add_redirect_uri("orders", "https://app.test/callback");
+    /// # Ok::<(), tower_auth_core::ConfigError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When there is no such client, or the URI is not absolute or has a fragment.
+    pub fn add_redirect_uri(&self, client_id: &str, uri: impl Into<String>) {
+        let uri = uri.into();
+        assert!(may_be_registered(&uri), "a redirect URI is absolute and has no fragment");
+        let shared = self.shared();
+        let mut clients = shared.clients();
+        let client = clients.get_mut(client_id).expect("the client is one of the server's");
+        Arc::make_mut(client).redirect_uris.push(uri);
+    }
 }
 
 #[cfg(test)]

@@ -41,27 +41,31 @@ impl Shared {
         let now = self.clock().wall();
 
         let mut grants = self.grants();
-        let grant = grants
-            .refresh(token)
-            .filter(|grant| grant.basis.client_id == client.id)
-            .cloned()
-            .ok_or_else(|| refused("the refresh token is not known"))?;
-        grants.present(token);
+        let Some(grant) = grants.refresh(token).filter(|grant| grant.basis.client_id == client.id).cloned() else {
+            grants.ledger.present_unknown();
+            return Err(refused("the refresh token is not known"));
+        };
+        grants.ledger.present(token);
         if grant.spent.is_some_and(|spent| now >= spent + self.parts.policy.reuse_grace) {
+            grants.ledger.note_reuse(grant.family);
             grants.revoke_family(grant.family);
             return Err(refused("the refresh token was used before"));
         }
-        if grant.revoked {
+        if grants.ledger.is_revoked(grant.family) {
             return Err(refused("the refresh token was revoked"));
+        }
+        if grant.is_expired(now) {
+            return Err(refused("the refresh token expired"));
         }
         self.check_binding(client, &grant.basis.binding)?;
         let scope = asked.unwrap_or_else(|| grant.basis.scope.clone());
         if !grant.basis.scope.contains_all(&scope) {
             return Err(Refusal::new("invalid_scope", "the scope is wider than the grant"));
         }
-        if matches!(policy, RefreshPolicy::Rotate | RefreshPolicy::Exhaust) {
-            grants.spend(token, now);
-        }
+        let delivery = match policy {
+            RefreshPolicy::Rotate | RefreshPolicy::Exhaust => grants.ledger.spend(token, now),
+            RefreshPolicy::Keep | RefreshPolicy::Repeat => None,
+        };
         drop(grants);
 
         let mut basis = grant.basis.clone();
@@ -72,6 +76,11 @@ impl Shared {
         // The next refresh token keeps the width of the first, whatever this request narrowed (RFC 6749 section 6).
         let refresh = (policy == RefreshPolicy::Rotate).then_some(grant.basis);
         let again = (policy == RefreshPolicy::Repeat).then(|| token.to_owned());
-        Ok(self.issue(client, Issue { basis, family: Some(grant.family), refresh, again, ..Issue::default() }))
+        let issue = Issue { basis, family: Some(grant.family), refresh, again, ..Issue::default() };
+        let mut response = self.issue(client, issue);
+        if let Some(delivery) = delivery {
+            response.extensions_mut().insert(delivery);
+        }
+        Ok(response)
     }
 }

@@ -28,6 +28,9 @@ impl Shared {
         let (head, params, body) = (&received.head, received.params.clone(), received.body.clone());
         let record = RecordedRequest::new(endpoint, head, params, body, claimed_id(&received));
         self.recorder.add(record.clone());
+        if let Some(token) = refreshed(endpoint, &received) {
+            self.grants().ledger.arrive(token);
+        }
         let reply = play(self.faults.take(endpoint), self.clock(), || self.answer(endpoint, &received)).await?;
         record.set_status(reply.response.status());
         Ok(reply)
@@ -46,9 +49,8 @@ impl Shared {
             Endpoint::DeviceAuthorization => self.device_authorization(request),
             Endpoint::Activation => self.activation(request),
             Endpoint::Registration => self.registration(request),
-            Endpoint::Resource | Endpoint::ResourceMetadata | Endpoint::Unknown => {
-                bare(StatusCode::NOT_FOUND, String::new())
-            }
+            Endpoint::Resource => self.account_api(request),
+            Endpoint::ResourceMetadata | Endpoint::Unknown => bare(StatusCode::NOT_FOUND, String::new()),
         }
     }
 
@@ -62,6 +64,12 @@ impl Shared {
         let body = body.collect().await.map_err(|_| ConnectionLost)?.to_bytes();
         Ok(self.respond(Request::from_parts(head, body)).await?.streamed(self.clock()))
     }
+}
+
+/// The refresh token that a request is to exchange.
+fn refreshed(endpoint: Endpoint, request: &Received) -> Option<&str> {
+    let is_refresh = endpoint == Endpoint::Token && request.param("grant_type") == Some("refresh_token");
+    request.param("refresh_token").filter(|_| is_refresh)
 }
 
 /// The server in memory, as a tower service.

@@ -228,6 +228,7 @@ impl Shared {
             Some("/authorize") => Endpoint::Authorization,
             Some("/par") => Endpoint::PushedAuthorization,
             Some("/device") => Endpoint::DeviceAuthorization,
+            Some("/api/me") if self.parts.policy.account_api => Endpoint::Resource,
             Some("/activate") => Endpoint::Activation,
             Some("/register") if self.registers() => Endpoint::Registration,
             Some("/.well-known/openid-configuration") if !inserted_only => Endpoint::OpenIdMetadata,

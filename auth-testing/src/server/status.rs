@@ -59,7 +59,7 @@ impl Shared {
                 answer["act"] = act.clone();
             }
             answer
-        } else if let Some(grant) = grants.refresh(token).filter(|grant| grant.spent.is_none() && !grant.revoked) {
+        } else if let Some(grant) = grants.ledger.live(token, now) {
             json!({
                 "active": true,
                 "iss": self.minter.issuer(),

@@ -54,6 +54,10 @@ pub struct TestClient {
     pub(super) scopes: Vec<String>,
     pub(super) audience: String,
     pub(super) lifetime: Duration,
+    /// Of its refresh tokens; `None`: for ever.
+    pub(super) refresh_lifetime: Option<Duration>,
+    /// Whether even the port of a loopback address is compared.
+    pub(super) exact_redirect_uris: bool,
     pub(super) format: TokenFormat,
     pub(super) algorithm: Option<Algorithm>,
     pub(super) refreshable: bool,
@@ -94,6 +98,8 @@ impl TestClient {
             scopes: Vec::new(),
             audience: "test-audience".to_owned(),
             lifetime: Duration::from_secs(3600),
+            refresh_lifetime: None,
+            exact_redirect_uris: false,
             format: TokenFormat::default(),
             algorithm: None,
             refreshable: false,
@@ -202,6 +208,12 @@ impl TestClient {
         self
     }
 
+    /// Compares redirect URIs letter by letter even where they are on a literal loopback address, as servers do that do not care for native apps.
+    pub fn exact_redirect_uris(mut self) -> Self {
+        self.exact_redirect_uris = true;
+        self
+    }
+
     /// Lets it ask for codes without a code challenge, as old servers do. One that it sends is checked all the same.
     pub fn pkce_optional(mut self) -> Self {
         self.pkce_required = false;
@@ -245,6 +257,12 @@ impl TestClient {
         self
     }
 
+    /// How long a refresh token is honoured, from its own issue on, in place of for ever. The answer says so in `refresh_token_expires_in`.
+    pub fn refresh_lifetime(mut self, lifetime: Duration) -> Self {
+        self.refresh_lifetime = Some(lifetime);
+        self
+    }
+
     /// What its access tokens look like.
     pub fn format(mut self, format: TokenFormat) -> Self {
         self.format = format;
@@ -273,6 +291,11 @@ impl TestClient {
     pub fn omit(mut self, member: impl Into<String>) -> Self {
         self.answer.insert(member.into(), None);
         self
+    }
+
+    /// The same client with another name and secret.
+    pub(crate) fn renamed(self, id: String, secret: Secret) -> Self {
+        Self { id, secrets: vec![secret], ..self }
     }
 
     pub(super) fn may_use(&self, method: AuthMethod) -> bool {

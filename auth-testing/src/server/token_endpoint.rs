@@ -9,7 +9,7 @@ use super::answer::{Refusal, json_response, wrong_method};
 use super::caller::Caller;
 use super::device::DEVICE_CODE;
 use super::exchange::TOKEN_EXCHANGE;
-use super::grants::{AccessGrant, Basis, Binding, RefreshGrant, random};
+use super::grants::{AccessGrant, Basis, Binding, random};
 use super::jwt_bearer::JWT_BEARER;
 use super::received::Received;
 use super::shared::Shared;
@@ -94,9 +94,13 @@ impl Shared {
         if !issue.basis.scope.is_empty() {
             members.insert("scope", json!(issue.basis.scope.to_string()));
         }
-        let renewed = issue.family.zip(issue.refresh).map(|(family, basis)| self.new_refresh_token(family, basis));
+        let renewed =
+            issue.family.zip(issue.refresh).map(|(family, basis)| self.new_refresh_token(client, family, basis));
         if let Some(refresh_token) = renewed.or(issue.again) {
             members.insert("refresh_token", json!(refresh_token));
+            if let Some(lifetime) = client.refresh_lifetime {
+                members.insert("refresh_token_expires_in", json!(lifetime.as_secs()));
+            }
         }
         self.token_answer(client, members)
     }
@@ -157,10 +161,10 @@ impl Shared {
     }
 
     /// A new refresh token of `family`.
-    pub(super) fn new_refresh_token(&self, family: u64, basis: Basis) -> String {
+    pub(super) fn new_refresh_token(&self, client: &TestClient, family: u64, basis: Basis) -> String {
         let token = random("rt-");
-        let grant = RefreshGrant { basis, family, spent: None, revoked: false, presented: 0 };
-        self.grants().add_refresh(token.clone(), grant);
+        let expires = client.refresh_lifetime.map(|lifetime| self.clock().wall() + lifetime);
+        self.grants().ledger.add(&token, family, basis, expires);
         token
     }
 }

@@ -1,6 +1,8 @@
 //! Requests to the server in memory, as text.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test binary uses a part of it")]
 
+pub mod loopback;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
