@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tower_auth_core::{
-    AuthMethod, ConfigError, ConfigErrorKind, ConnectionBuilder, FilledProvider, HttpClient, ProviderSpec, ProviderValues, Secret,
+    AuthMethod, ConfigError, ConfigErrorKind, ConnectionBuilder, FilledProvider, HttpClient, ProviderSpec,
+    ProviderValues, Secret,
 };
 
 use super::MethodFields;

@@ -291,7 +291,9 @@ impl StoreErrorKind {
 impl From<BackendError> for StoreError {
     fn from(error: BackendError) -> Self {
         let (kind, message) = match error.kind() {
-            BackendErrorKind::Unavailable => (StoreErrorKind::Unavailable, "the database cannot be asked at the moment"),
+            BackendErrorKind::Unavailable => {
+                (StoreErrorKind::Unavailable, "the database cannot be asked at the moment")
+            }
             BackendErrorKind::Broken => (StoreErrorKind::Broken, "the database is not usable"),
         };
         Self::new(kind, message).with_source(error)
@@ -302,7 +304,9 @@ impl From<KeyError> for StoreError {
     fn from(error: KeyError) -> Self {
         use crate::keys::KeyErrorKind;
         let (kind, message) = match error.kind() {
-            KeyErrorKind::Unavailable => (StoreErrorKind::Unavailable, "whoever holds the keys cannot be asked at the moment"),
+            KeyErrorKind::Unavailable => {
+                (StoreErrorKind::Unavailable, "whoever holds the keys cannot be asked at the moment")
+            }
             KeyErrorKind::Damaged => (StoreErrorKind::Damaged, "what is stored cannot be opened"),
             _ => (StoreErrorKind::Broken, "the keys that the store needs are not usable"),
         };

@@ -10,6 +10,7 @@ use super::store::{CredentialStore, Inner};
 use crate::backend::{NewCredential, SecretsChange, Tokens};
 use crate::connector::Connector;
 use crate::error::{FieldError, StoreError, StoreErrorKind};
+use crate::event::EventKind;
 use crate::model::{CredentialId, CredentialStatus, Owner, OwnerDigest};
 use crate::vault::{Opened, Values, seal_tokens, seal_values};
 
@@ -114,12 +115,57 @@ impl CredentialStore {
         let connector = inner.connectors.get(&new.connector)?;
         let label = checked_label(new.label.as_deref())?;
         let proven = inner.prove(connector, &new).await?;
+        let label =
+            label.or_else(|| proven.account.clone()).unwrap_or_else(|| connector.spec().display_name().to_owned());
+        self.finish_creation(owner, digest, connector, &new, &label, proven, "create").await
+    }
+
+    /// Keeps a credential whose tokens were obtained elsewhere, `received` being when they came: a move from another store. Nobody is asked.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), but for the provider.
+    pub async fn import(
+        &self,
+        owner: &Owner,
+        new: NewConnection,
+        tokens: TokenResponse,
+        received: SystemTime,
+    ) -> Result<CredentialInfo, StoreError> {
+        let inner = &*self.0;
+        inner.check_open()?;
+        let digest = inner.vault.digest(owner);
+        inner.check_room(digest).await?;
+        let connector = inner.connectors.get(&new.connector)?;
+        let method = connector.method(new.method.as_deref())?;
+        let values = connector.accept(method, new.environment.as_deref(), new.values.clone())?;
+        let label = checked_label(new.label.as_deref())?;
+        let label = label.or_else(|| account_name(Some(&tokens), &BTreeMap::new()));
+        let label = label.unwrap_or_else(|| connector.spec().display_name().to_owned());
+        let renews = !method.needs_redirect() || tokens.refresh_token().is_some() || method.renews_by_access_token();
+        let proven =
+            Proven { method: method.key().to_owned(), values, response: Some(tokens), renews, received, account: None };
+        self.finish_creation(owner, digest, connector, &new, &label, proven, "import").await
+    }
+
+    /// Keeps what was proven, and tells it.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one row")]
+    pub(super) async fn finish_creation(
+        &self,
+        owner: &Owner,
+        digest: OwnerDigest,
+        connector: &Connector,
+        new: &NewConnection,
+        label: &str,
+        proven: Proven,
+        action: &'static str,
+    ) -> Result<CredentialInfo, StoreError> {
+        let inner = &*self.0;
         let id = CredentialId::generate()
             .map_err(|error| StoreError::new(StoreErrorKind::Broken, "no id can be made").with_source(error))?;
-        let label = label.or_else(|| proven.account.clone()).unwrap_or_else(|| connector.spec().display_name().to_owned());
-        inner.keep(owner, digest, connector, id, &new, &label, proven).await?;
-        let row = inner.row(owner, id, "create").await?;
-        inner.audit("owner", &row, "create", "ok", None).await?;
+        inner.keep(owner, digest, connector, id, new, label, proven).await?;
+        let row = inner.row(owner, id, action).await?;
+        inner.audit("owner", &row, action, "ok", None).await?;
+        inner.tell(&row, EventKind::Created, None).await;
         CredentialInfo::of(&inner.vault, &row)
     }
 
@@ -127,7 +173,12 @@ impl CredentialStore {
     ///
     /// # Errors
     /// As [`create`](Self::create), and [`NotFound`](StoreErrorKind::NotFound).
-    pub async fn reconnect(&self, owner: &Owner, id: CredentialId, new: NewConnection) -> Result<CredentialInfo, StoreError> {
+    pub async fn reconnect(
+        &self,
+        owner: &Owner,
+        id: CredentialId,
+        new: NewConnection,
+    ) -> Result<CredentialInfo, StoreError> {
         let inner = &*self.0;
         inner.check_open()?;
         let row = inner.row(owner, id, "reconnect").await?;
@@ -152,6 +203,7 @@ impl CredentialStore {
         inner.forget(owner, id);
         let row = inner.row(owner, id, "reconnect").await?;
         inner.audit("owner", &row, "reconnect", "ok", None).await?;
+        inner.tell(&row, EventKind::Reconnected, None).await;
         CredentialInfo::of(&inner.vault, &row)
     }
 }
@@ -167,7 +219,9 @@ impl Inner {
     pub(super) async fn check_room(&self, owner: OwnerDigest) -> Result<(), StoreError> {
         match self.backend.count(owner).await? < i64::from(self.settings.per_owner) {
             true => Ok(()),
-            false => Err(StoreError::new(StoreErrorKind::TooMany, "there are as many credentials as one owner may have")),
+            false => {
+                Err(StoreError::new(StoreErrorKind::TooMany, "there are as many credentials as one owner may have"))
+            }
         }
     }
 

@@ -197,12 +197,8 @@ impl Renewal {
         let tokens = store.timed(sealed, &response, renews);
         let mut pause = Duration::from_millis(50);
         let kept = loop {
-            let exchanged = Exchanged {
-                id: row.id,
-                fence: row.fence,
-                generation: row.generation,
-                tokens: tokens.clone(),
-            };
+            let exchanged =
+                Exchanged { id: row.id, fence: row.fence, generation: row.generation, tokens: tokens.clone() };
             match store.backend.finish_exchange(exchanged).await {
                 Ok(kept) => break kept,
                 Err(error) => {
@@ -219,7 +215,8 @@ impl Renewal {
             // An attempt whose answer was lost may have been kept all the same.
             let now = store.backend.find(row.id).await?;
             let own = now.filter(|now| now.generation == generation);
-            let own = own.and_then(|now| open_tokens(&self.live.opened.sealer, &self.owner, &now, received).ok().flatten());
+            let own =
+                own.and_then(|now| open_tokens(&self.live.opened.sealer, &self.owner, &now, received).ok().flatten());
             if own.is_none_or(|own| own.token().secret() != response.token().secret()) {
                 return Ok(Ended::Again);
             }

@@ -106,14 +106,16 @@ impl Inner {
             builder = builder.request_log(self.request_log(row, opened));
         }
         builder.build().map_err(|error| {
-            StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with this credential").with_source(error)
+            StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with this credential")
+                .with_source(error)
         })
     }
 }
 
 /// What the provider told about the account, from the values that probes and answers kept.
 pub(crate) fn account_name(response: Option<&TokenResponse>, found: &BTreeMap<String, Secret>) -> Option<String> {
-    const NAMES: &[&str] = &["account_name", "account", "account_label", "email", "name", "username", "login", "team_name"];
+    const NAMES: &[&str] =
+        &["account_name", "account", "account_label", "email", "name", "username", "login", "team_name"];
     NAMES.iter().find_map(|name| {
         let told = found.get(*name).or_else(|| response.and_then(|response| response.extra(name)));
         told.map(|value| value.expose_secret().chars().filter(|c| !c.is_control()).take(100).collect())

@@ -29,9 +29,10 @@ impl CredentialStore {
     pub async fn list(&self, owner: &Owner, query: ListQuery) -> Result<CredentialPage, StoreError> {
         let digest = self.0.vault.digest(owner);
         let after = match &query.after {
-            Some(text) => Some(read_key(text).ok_or_else(|| {
-                StoreError::invalid(vec![FieldError::new("after", "this is no place in a list")])
-            })?),
+            Some(text) => Some(
+                read_key(text)
+                    .ok_or_else(|| StoreError::invalid(vec![FieldError::new("after", "this is no place in a list")]))?,
+            ),
             None => None,
         };
         let limit = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
@@ -83,7 +84,12 @@ impl CredentialStore {
     ///
     /// # Errors
     /// [`NotFound`](StoreErrorKind::NotFound), and when the database or whoever holds the keys cannot be asked.
-    pub async fn requests(&self, owner: &Owner, id: CredentialId, limit: u32) -> Result<Vec<LoggedRequest>, StoreError> {
+    pub async fn requests(
+        &self,
+        owner: &Owner,
+        id: CredentialId,
+        limit: u32,
+    ) -> Result<Vec<LoggedRequest>, StoreError> {
         let row = self.0.row(owner, id, "requests").await?;
         let logged = self.0.backend.logged(row.owner, id, limit.clamp(1, MAX_PAGE)).await?;
         if logged.is_empty() {

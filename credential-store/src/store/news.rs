@@ -56,6 +56,11 @@ impl Inner {
         if let Err(error) = self.audit("store", row, action, "ok", reason.map(str::to_owned)).await {
             tracing::warn!(error = %error, "an event is missing on the audit trail");
         }
+        self.tell(row, kind, reason).await;
+    }
+
+    /// Tells an event that is on the audit trail already.
+    pub(super) async fn tell(&self, row: &CredentialRow, kind: EventKind, reason: Option<&str>) {
         match self.vault.owner_of(row) {
             Ok(owner) => self.hub.tell(CredentialEvent {
                 kind,
@@ -66,7 +71,9 @@ impl Inner {
                 reason: reason.map(str::to_owned),
                 at: Timestamp::of(self.clock.wall()),
             }),
-            Err(error) => tracing::error!(credential = %row.id, error = %error, "whose credential it is cannot be read"),
+            Err(error) => {
+                tracing::error!(credential = %row.id, error = %error, "whose credential it is cannot be read")
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use super::live::{Live, Slot};
 use super::store::Inner;
 use super::stored_credential::CredentialKey;
 use crate::backend::{Claim, CredentialRow, StatusChange};
-use crate::event::EventKind;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::event::EventKind;
 use crate::model::CredentialStatus;
 use crate::vault::open_tokens;
 

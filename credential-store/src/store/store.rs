@@ -178,7 +178,8 @@ impl Inner {
 
     /// Notes in the database what was used.
     pub(crate) async fn flush_uses(&self) {
-        let used: Vec<_> = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect();
+        let used: Vec<_> =
+            std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect();
         for part in used.chunks(500) {
             if let Err(error) = self.backend.touch(part.to_vec()).await {
                 tracing::debug!(error = %error, "uses could not be noted");

@@ -102,7 +102,8 @@ impl CredentialStore {
     pub fn tokens_of(&self, key: &CredentialKey) -> Result<TokenCache, StoreError> {
         self.0.note_use(key.id);
         self.0.caches.get(key).map_err(|error| {
-            StoreError::new(crate::error::StoreErrorKind::Broken, "the cache of a credential cannot be made").with_source(error)
+            StoreError::new(crate::error::StoreErrorKind::Broken, "the cache of a credential cannot be made")
+                .with_source(error)
         })
     }
 

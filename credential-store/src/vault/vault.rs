@@ -108,10 +108,7 @@ impl Vault {
     }
 
     pub(crate) fn seal_owner(&self, id: CredentialId, connector: &str, owner: &Owner) -> Vec<u8> {
-        let names = Names {
-            tenant: owner.tenant_name().map(Into::into),
-            user: owner.user_name().into(),
-        };
+        let names = Names { tenant: owner.tenant_name().map(Into::into), user: owner.user_name().into() };
         let text = Zeroizing::new(serde_json::to_vec(&names).expect("names can be written"));
         self.store_key.sealer().seal(&about(&id.to_string(), connector, "owner_sealed"), &text)
     }
