@@ -16,7 +16,7 @@ mod vault;
 pub use self::backend::*;
 pub use self::connector::{Connector, MethodFields};
 pub use self::error::{FieldError, StoreError, StoreErrorKind};
-pub use self::event::{CredentialEvent, CredentialEvents, EventKind};
+pub use self::event::{CredentialEvent, CredentialEvents, EventKind, Webhook};
 pub use self::keys::{DataKey, FnKeys, KeyError, KeyErrorKind, KeyProvider, KeyRing, Keys};
 pub use self::model::*;
 #[cfg(feature = "sql")]

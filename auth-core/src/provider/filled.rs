@@ -89,6 +89,12 @@ impl FilledProvider {
         URL_KEYS.iter().any(|(_, key)| self.is_host_given(*key))
     }
 
+    /// Whether there is a request that ends a credential at the provider, or a revocation endpoint.
+    #[must_use]
+    pub fn can_revoke(&self) -> bool {
+        self.method().revoke.is_some() || self.urls.contains_key(&UrlKey::Revoke)
+    }
+
     pub(crate) fn url_of(&self, key: UrlKey) -> Option<&FilledUrl> {
         self.urls.get(&key)
     }

@@ -308,6 +308,12 @@ impl AuthMethod {
         self.kind == AuthKind::OAuth2Code
     }
 
+    /// What the parameter of a callback is called that has the `state`: the description may have renamed it.
+    #[must_use]
+    pub fn state_param(&self) -> &str {
+        self.token.names.name(ParamPlace::Authorize, "state").unwrap_or("state")
+    }
+
     /// Whether there is a request that shows whether a credential works.
     #[must_use]
     pub fn can_verify(&self) -> bool {

@@ -68,6 +68,9 @@ pub trait Backend: Send + Sync + 'static {
     /// Takes the lease of a credential for `ttl`, unless somebody has it.
     fn claim(&self, id: CredentialId, ttl: Duration) -> BackendFuture<'_, Claim>;
 
+    /// Whether [`claim_due`](Self::claim_due) would find something.
+    fn has_due(&self, connector: String) -> BackendFuture<'_, bool>;
+
     /// Takes the leases of at most `limit` credentials of `connector` that are due: `refresh_at` has come, they renew themselves, are valid or
     /// degraded, may be tried again, and nobody has them. The most overdue first.
     fn claim_due(&self, connector: String, limit: u32, ttl: Duration) -> BackendFuture<'_, Vec<CredentialRow>>;

@@ -15,4 +15,4 @@ pub(crate) use self::error::{SealError, SealErrorKind};
 pub(crate) use self::place::Place;
 pub(crate) use self::sealer::{DataKeyId, Sealer};
 pub(crate) use self::store_key::StoreKey;
-pub(crate) use self::wrapped_key::{WrappedKey, key_id_of, rewrap, unwrap_data_key, wrap_data_key};
+pub(crate) use self::wrapped_key::{key_id_of, rewrap, unwrap_data_key, wrap_data_key};

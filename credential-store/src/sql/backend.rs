@@ -103,6 +103,10 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.claim(id, ttl))
     }
 
+    fn has_due(&self, connector: String) -> BackendFuture<'_, bool> {
+        Box::pin(self.pool.has_due(connector))
+    }
+
     fn claim_due(&self, connector: String, limit: u32, ttl: Duration) -> BackendFuture<'_, Vec<CredentialRow>> {
         Box::pin(self.pool.claim_due(connector, limit, ttl))
     }

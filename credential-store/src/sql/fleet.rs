@@ -25,6 +25,13 @@ impl Pool {
         Ok(left.map_or(Claim::Missing, |left| Claim::Held(Duration::from_millis(u64::try_from(left).unwrap_or(0)))))
     }
 
+    pub(super) async fn has_due(&self, connector: String) -> Result<bool, BackendError> {
+        let sql = "SELECT id FROM {credentials} WHERE connector = $1 AND deleted_at IS NULL AND renews = 1 AND refresh_at <= {now} \
+            AND status IN ('valid', 'degraded') AND (next_attempt_at IS NULL OR next_attempt_at <= {now}) \
+            AND (lease_until IS NULL OR lease_until <= {now}) LIMIT 1";
+        Ok(self.row("look for due credentials", sql, vec![connector.into()]).await?.is_some())
+    }
+
     pub(super) async fn claim_due(
         &self,
         connector: String,

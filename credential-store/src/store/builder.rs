@@ -10,6 +10,7 @@ use super::store::Inner;
 use crate::backend::Backend;
 use crate::connector::{Connector, Connectors};
 use crate::error::{StoreError, StoreErrorKind};
+use crate::event::Webhook;
 use crate::keys::Keys;
 use crate::vault::Vault;
 
@@ -112,6 +113,18 @@ impl StoreBuilder {
     /// How long before a credential ends that needs a person then its owner is told by an event; three days if not set.
     pub fn warn_before_end(mut self, lead: Duration) -> Self {
         self.settings.warn_lead = lead;
+        self
+    }
+
+    /// Lets logins end at this redirect URI of the application, character by character.
+    pub fn allow_redirect(mut self, uri: impl Into<String>) -> Self {
+        self.settings.redirects.push(uri.into());
+        self
+    }
+
+    /// Tells events to `webhook`.
+    pub fn webhook(mut self, webhook: Webhook) -> Self {
+        self.settings.webhooks.push(webhook);
         self
     }
 

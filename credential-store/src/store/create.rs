@@ -117,7 +117,8 @@ impl CredentialStore {
         let proven = inner.prove(connector, &new).await?;
         let label =
             label.or_else(|| proven.account.clone()).unwrap_or_else(|| connector.spec().display_name().to_owned());
-        self.finish_creation(owner, digest, connector, &new, &label, proven, "create").await
+        let id = new_id()?;
+        self.finish_creation(owner, digest, connector, id, &new, &label, proven, "create").await
     }
 
     /// Keeps a credential whose tokens were obtained elsewhere, `received` being when they came: a move from another store. Nobody is asked.
@@ -144,7 +145,8 @@ impl CredentialStore {
         let renews = !method.needs_redirect() || tokens.refresh_token().is_some() || method.renews_by_access_token();
         let proven =
             Proven { method: method.key().to_owned(), values, response: Some(tokens), renews, received, account: None };
-        self.finish_creation(owner, digest, connector, &new, &label, proven, "import").await
+        let id = new_id()?;
+        self.finish_creation(owner, digest, connector, id, &new, &label, proven, "import").await
     }
 
     /// Keeps what was proven, and tells it.
@@ -154,14 +156,13 @@ impl CredentialStore {
         owner: &Owner,
         digest: OwnerDigest,
         connector: &Connector,
+        id: CredentialId,
         new: &NewConnection,
         label: &str,
         proven: Proven,
         action: &'static str,
     ) -> Result<CredentialInfo, StoreError> {
         let inner = &*self.0;
-        let id = CredentialId::generate()
-            .map_err(|error| StoreError::new(StoreErrorKind::Broken, "no id can be made").with_source(error))?;
         inner.keep(owner, digest, connector, id, new, label, proven).await?;
         let row = inner.row(owner, id, action).await?;
         inner.audit("owner", &row, action, "ok", None).await?;
@@ -304,7 +305,7 @@ impl Inner {
         Ok(self.backend.insert(row).await?)
     }
 
-    fn tokens_to_keep(
+    pub(super) fn tokens_to_keep(
         &self,
         opened: &Opened,
         connector: &str,
@@ -342,6 +343,11 @@ fn refresh_token_lifetime(response: &TokenResponse) -> Option<Duration> {
     let told = ["refresh_token_expires_in", "refresh_expires_in", "x_refresh_token_expires_in"];
     let text = told.iter().find_map(|name| response.extra(name))?;
     text.expose_secret().parse().ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
+}
+
+pub(super) fn new_id() -> Result<CredentialId, StoreError> {
+    CredentialId::generate()
+        .map_err(|error| StoreError::new(StoreErrorKind::Broken, "no id can be made").with_source(error))
 }
 
 /// What a provider's refusal of new values means.

@@ -5,17 +5,25 @@ mod create;
 mod exchange;
 mod info;
 mod live;
+mod login;
 mod manage;
 mod news;
 mod obtain;
+mod revoke;
+mod rotate;
+mod run;
 mod settings;
 #[allow(clippy::module_inception, reason = "the noun of the room")]
 mod store;
 mod stored_credential;
+mod sweep;
 mod tasks;
+mod webhooks;
 
 pub use self::builder::StoreBuilder;
 pub use self::create::NewConnection;
 pub use self::info::{CredentialInfo, CredentialPage, ListQuery, LoggedRequest};
+pub use self::login::{BegunLogin, FailedLogin, FinishedLogin, NewLogin};
+pub use self::rotate::KeyRotation;
 pub use self::store::CredentialStore;
 pub use self::stored_credential::{CredentialKey, StoredCredential};

@@ -62,15 +62,19 @@ impl Inner {
     /// Tells an event that is on the audit trail already.
     pub(super) async fn tell(&self, row: &CredentialRow, kind: EventKind, reason: Option<&str>) {
         match self.vault.owner_of(row) {
-            Ok(owner) => self.hub.tell(CredentialEvent {
-                kind,
-                credential: row.id,
-                owner,
-                connector: row.connector.clone(),
-                status: row.status,
-                reason: reason.map(str::to_owned),
-                at: Timestamp::of(self.clock.wall()),
-            }),
+            Ok(owner) => {
+                let event = CredentialEvent {
+                    kind,
+                    credential: row.id,
+                    owner,
+                    connector: row.connector.clone(),
+                    status: row.status,
+                    reason: reason.map(str::to_owned),
+                    at: Timestamp::of(self.clock.wall()),
+                };
+                self.tell_webhooks(&event).await;
+                self.hub.tell(event);
+            }
             Err(error) => {
                 tracing::error!(credential = %row.id, error = %error, "whose credential it is cannot be read")
             }

@@ -32,7 +32,7 @@ impl Inner {
         let mut pause = FIRST_LOOK;
         loop {
             let row = self.row(&key.owner, key.id, "use").await?;
-            self.known.pin().insert(key.id, key.clone());
+            self.known.pin().insert(key.id, (key.clone(), slot.clone()));
             let live = self.enliven(&key.owner, &row, slot).await?;
             if request.cause() == RefreshCause::Refused {
                 self.count_refusal(&row, slot).await?;

@@ -21,6 +21,10 @@ pub(crate) struct Settings {
     pub(crate) in_memory: usize,
     /// How long before its end an owner is told.
     pub(crate) warn_lead: Duration,
+    /// Where users may be sent after a login.
+    pub(crate) redirects: Vec<String>,
+    /// Who is told of events.
+    pub(crate) webhooks: Vec<crate::event::Webhook>,
     /// How often the sweep looks when there is nothing to do.
     pub(crate) sweep_interval: Duration,
 }
@@ -37,6 +41,8 @@ impl Default for Settings {
             log_entries: 50,
             in_memory: 10_000,
             warn_lead: Duration::from_secs(3 * 24 * 60 * 60),
+            redirects: Vec::new(),
+            webhooks: Vec::new(),
             sweep_interval: Duration::from_secs(5),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tower_auth_core::{Clock, FilledProvider, HttpClient, RequestLog, TokenCaches};
 
+use super::live::Slot;
 use super::settings::Settings;
 use super::stored_credential::{CredentialKey, StoredCredential};
 use super::tasks::Tasks;
@@ -38,7 +39,7 @@ pub(crate) struct Inner {
     pub(crate) tasks: Tasks,
     pub(crate) hub: Hub,
     /// Credentials in memory by id, for changes that other processes announce.
-    pub(crate) known: papaya::HashMap<CredentialId, CredentialKey>,
+    pub(crate) known: papaya::HashMap<CredentialId, (CredentialKey, Slot)>,
     /// Used since the last note was taken.
     used: Mutex<HashSet<CredentialId>>,
 }
@@ -110,6 +111,11 @@ impl Inner {
                 used: Mutex::default(),
             }
         })
+    }
+
+    /// The client for addresses that the operator chose.
+    pub(super) fn operators_http(&self) -> &HttpClient {
+        &self.http
     }
 
     pub(crate) fn http_for(&self, connector: &Connector, filled: &FilledProvider) -> HttpClient {

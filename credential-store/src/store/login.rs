@@ -1,0 +1,451 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tower_auth_core::{
+    AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationTransaction, Connection, Secret,
+    TokenResponse,
+};
+use zeroize::Zeroizing;
+
+use super::create::{NewConnection, Proven, checked_label, new_id};
+use super::info::CredentialInfo;
+use super::live::account_name;
+use super::store::{CredentialStore, Inner};
+use crate::backend::{LoginRow, SecretsChange};
+use crate::connector::Connector;
+use crate::error::{FieldError, StoreError, StoreErrorKind};
+use crate::event::EventKind;
+use crate::model::{CredentialId, CredentialStatus, Owner};
+use crate::vault::{Values, open_tokens, seal_values};
+
+/// A connection that sends its user to the provider, to be begun.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct NewLogin {
+    connection: NewConnection,
+    callback_uri: String,
+    redirect_uri: String,
+    browser: Secret,
+    reconnects: Option<CredentialId>,
+}
+
+/// A login that was begun.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BegunLogin {
+    /// Where to send the user.
+    pub url: String,
+}
+
+/// A login that was finished.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FinishedLogin {
+    /// The credential.
+    pub credential: CredentialInfo,
+    /// Where the application wants to hear of it, with the credential's id.
+    pub redirect_uri: String,
+    /// Scopes that were asked for and not granted.
+    pub missing_scopes: Vec<String>,
+    /// Whether another account of the provider answered than the one that was connected before.
+    pub is_other_account: bool,
+}
+
+/// A login that was not finished.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FailedLogin {
+    /// Why.
+    pub error: StoreError,
+    /// Where the application wants to hear of it, if the login was known.
+    pub redirect_uri: Option<String>,
+    /// What the provider called it: `access_denied`.
+    pub provider_error: Option<String>,
+}
+
+/// What waits for the user's return, sealed.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    tenant: Option<String>,
+    user: String,
+    connector: String,
+    method: String,
+    environment: Option<String>,
+    label: Option<String>,
+    logs_requests: bool,
+    reconnects: bool,
+    callback_uri: String,
+    redirect_uri: String,
+    /// The values, as [`Values`] writes them.
+    values: String,
+    transaction: String,
+}
+
+/// How long a user may be away.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+impl NewLogin {
+    /// A login for `connection`. The provider answers to `callback_uri`, which is the application's own and differs between connectors, so that no provider can be
+    /// taken for another; the application hears of it at `redirect_uri`, which the store must [allow](crate::StoreBuilder::allow_redirect). `browser` is a
+    /// value that this browser alone has, in a cookie: nobody can be made to finish another's login.
+    pub fn new(
+        connection: NewConnection,
+        callback_uri: impl Into<String>,
+        redirect_uri: impl Into<String>,
+        browser: impl Into<Secret>,
+    ) -> Self {
+        Self {
+            connection,
+            callback_uri: callback_uri.into(),
+            redirect_uri: redirect_uri.into(),
+            browser: browser.into(),
+            reconnects: None,
+        }
+    }
+
+    /// Connects an existing credential again: it keeps its id.
+    pub fn reconnect(mut self, id: CredentialId) -> Self {
+        self.reconnects = Some(id);
+        self
+    }
+}
+
+impl CredentialStore {
+    /// Begins a login at the provider: keeps what is needed to finish it, and says where to send the user. Who begins it has 15 minutes.
+    ///
+    /// # Errors
+    /// [`Invalid`](StoreErrorKind::Invalid) when values do not fit or the redirect URI is not allowed, [`NotFound`](StoreErrorKind::NotFound) for an unknown credential to
+    /// reconnect, and when database or provider cannot be asked.
+    pub async fn begin_login(&self, owner: &Owner, new: NewLogin) -> Result<BegunLogin, StoreError> {
+        let inner = &*self.0;
+        inner.check_open()?;
+        if !inner.settings.redirects.iter().any(|allowed| *allowed == new.redirect_uri) {
+            return Err(StoreError::invalid(vec![FieldError::new("redirectUri", "this redirect URI is not allowed")]));
+        }
+        let id = match new.reconnects {
+            Some(id) => {
+                let row = inner.row(owner, id, "reconnect").await?;
+                if row.connector != new.connection.connector {
+                    return Err(StoreError::invalid(vec![FieldError::new(
+                        "connector",
+                        "a credential keeps its connector",
+                    )]));
+                }
+                id
+            }
+            None => {
+                inner.check_room(inner.vault.digest(owner)).await?;
+                new_id()?
+            }
+        };
+        let connector = inner.connectors.get(&new.connection.connector)?;
+        let method = connector.method(new.connection.method.as_deref())?;
+        let label = checked_label(new.connection.label.as_deref())?;
+        let values = connector.accept(method, new.connection.environment.as_deref(), new.connection.values.clone())?;
+        let connection = inner.fresh(connector, method.key(), new.connection.environment.as_deref(), &values)?;
+        let browser = new.browser.clone();
+        let login = connection
+            .login(&new.callback_uri)
+            .map_err(|error| StoreError::new(StoreErrorKind::Broken, "the login cannot be begun").with_source(error))?
+            .configure(|request| request.bound_to(browser).lifetime(LIFETIME));
+        let started = login.start().await.map_err(start_failed)?;
+        let state = started.transaction.key();
+        let waiting = Waiting {
+            tenant: owner.tenant_name().map(str::to_owned),
+            user: owner.user_name().to_owned(),
+            connector: connector.id().to_owned(),
+            method: method.key().to_owned(),
+            environment: new.connection.environment,
+            label,
+            logs_requests: new.connection.logs_requests,
+            reconnects: new.reconnects.is_some(),
+            callback_uri: new.callback_uri,
+            redirect_uri: new.redirect_uri,
+            values: String::from_utf8_lossy(&values.to_json()).into_owned(),
+            transaction: started.transaction.to_secret_json().expose_secret().to_owned(),
+        };
+        let text = Zeroizing::new(serde_json::to_vec(&waiting).expect("texts can be written"));
+        let login = LoginRow { sealed: inner.vault.seal_note("logins", &state, &text), state, credential: id };
+        inner.backend.put_login(login, LIFETIME).await?;
+        Ok(BegunLogin { url: started.url })
+    }
+
+    /// Finishes a login by the provider's answer at the callback of `connector`: exchanges the code, shows that the credential works, and keeps it. `query` is the query of the
+    /// request, or the body of a form post; `browser` is the value that the login was begun with.
+    ///
+    /// # Errors
+    /// [`LoginExpired`](StoreErrorKind::LoginExpired) when nothing waits for this answer, [`Refused`](StoreErrorKind::Refused) when user or provider said no, and when provider or
+    /// database cannot be asked.
+    ///
+    /// # Cancel safety
+    /// The exchange runs to its end in a task of its own.
+    pub async fn finish_login(
+        &self,
+        connector: &str,
+        query: &str,
+        browser: impl Into<Secret>,
+    ) -> Result<FinishedLogin, FailedLogin> {
+        let (own, connector, query, browser) = (self.clone(), connector.to_owned(), query.to_owned(), browser.into());
+        let finishing = async move { own.finish(&connector, &query, browser).await };
+        self.0.tasks.run(finishing).await.unwrap_or_else(|| Err(FailedLogin::of(StoreError::closed())))
+    }
+
+    async fn finish(&self, connector: &str, query: &str, browser: Secret) -> Result<FinishedLogin, FailedLogin> {
+        let inner = &*self.0;
+        inner.check_open().map_err(FailedLogin::of)?;
+        let connector = inner.connectors.get(connector).map_err(FailedLogin::of)?;
+        let Some(state) = state_of(connector, query) else { return Err(FailedLogin::of(unknown())) };
+        let login = inner.backend.take_login(state.clone()).await.map_err(|error| FailedLogin::of(error.into()))?;
+        let Some(login) = login else { return Err(FailedLogin::of(unknown())) };
+        let waiting = inner.waiting(&state, &login.sealed).map_err(FailedLogin::of)?;
+        let redirect_uri = waiting.redirect_uri.clone();
+        // A login of one provider is not finished by another's answer.
+        if waiting.connector != connector.id() {
+            return Err(FailedLogin::of(unknown()));
+        }
+        let outcome = self.exchange_login(connector, &waiting, login.credential, query, browser).await;
+        outcome.map_err(|mut failed| {
+            failed.redirect_uri = Some(redirect_uri);
+            failed
+        })
+    }
+
+    async fn exchange_login(
+        &self,
+        connector: &Connector,
+        waiting: &Waiting,
+        id: CredentialId,
+        query: &str,
+        browser: Secret,
+    ) -> Result<FinishedLogin, FailedLogin> {
+        let inner = &*self.0;
+        let owner = waiting.owner().map_err(FailedLogin::of)?;
+        let values = Values::from_json(waiting.values.as_bytes()).map_err(FailedLogin::of)?;
+        let connection = inner
+            .fresh(connector, &waiting.method, waiting.environment.as_deref(), &values)
+            .map_err(FailedLogin::of)?;
+        let login = connection.login(&waiting.callback_uri).map_err(|error| {
+            FailedLogin::of(StoreError::new(StoreErrorKind::Broken, "the login cannot be finished").with_source(error))
+        })?;
+        let transaction = AuthorizationTransaction::from_secret_json(&Secret::from(waiting.transaction.as_str()))
+            .map_err(login_failed)?;
+        let callback = login.callback(query).map_err(login_failed)?.bound_to(browser);
+        let wanted = transaction.scope().clone();
+        let response = login.finish(transaction, &callback).await.map_err(login_failed)?;
+        let received = inner.clock.wall();
+        let found = match verified(&connection).await {
+            Ok(found) => found,
+            Err(error) => return Err(FailedLogin::of(error)),
+        };
+        // A probe keeps what it finds with the tokens.
+        let response = connection.response().map_or(response, |kept| TokenResponse::clone(&kept));
+        let missing_scopes = response.token().scope().map_or_else(Vec::new, |granted| {
+            wanted.iter().filter(|scope| !granted.iter().any(|own| own == *scope)).map(str::to_owned).collect()
+        });
+        let account = account_name(Some(&response), &found);
+        let proven = Proven {
+            method: waiting.method.clone(),
+            values,
+            renews: connection.renews_itself(),
+            response: Some(response),
+            received,
+            account,
+        };
+        let (credential, is_other_account) = match waiting.reconnects {
+            true => self.replace_tokens(&owner, id, waiting, proven).await,
+            false => self.keep_login(&owner, id, connector, waiting, proven).await.map(|info| (info, false)),
+        }
+        .map_err(FailedLogin::of)?;
+        Ok(FinishedLogin { credential, redirect_uri: waiting.redirect_uri.clone(), missing_scopes, is_other_account })
+    }
+
+    async fn keep_login(
+        &self,
+        owner: &Owner,
+        id: CredentialId,
+        connector: &Connector,
+        waiting: &Waiting,
+        proven: Proven,
+    ) -> Result<CredentialInfo, StoreError> {
+        let inner = &*self.0;
+        let digest = inner.vault.digest(owner);
+        inner.check_room(digest).await?;
+        let label = waiting.label.clone().or_else(|| proven.account.clone());
+        let label = label.unwrap_or_else(|| connector.spec().display_name().to_owned());
+        let mut new = NewConnection::new(connector.id());
+        new.environment.clone_from(&waiting.environment);
+        new.logs_requests = waiting.logs_requests;
+        self.finish_creation(owner, digest, connector, id, &new, &label, proven, "create").await
+    }
+
+    async fn replace_tokens(
+        &self,
+        owner: &Owner,
+        id: CredentialId,
+        waiting: &Waiting,
+        proven: Proven,
+    ) -> Result<(CredentialInfo, bool), StoreError> {
+        let inner = &*self.0;
+        let mut tries = 0;
+        loop {
+            let row = inner.row(owner, id, "reconnect").await?;
+            let opened = inner.vault.open_row(owner, &row).await?;
+            let old = open_tokens(&opened.sealer, owner, &row, inner.clock.wall())?;
+            let before = account_name(old.as_ref(), &BTreeMap::new());
+            let is_other = before.is_some_and(|before| proven.account.as_ref().is_some_and(|now| *now != before));
+            let change = SecretsChange {
+                secrets: seal_values(
+                    &opened.sealer,
+                    owner,
+                    &row.connector,
+                    id,
+                    row.secrets_version + 1,
+                    &proven.values,
+                ),
+                secrets_version: row.secrets_version,
+                generation: row.generation,
+                method: proven.method.clone(),
+                environment: waiting.environment.clone(),
+                tokens: inner.tokens_to_keep(&opened, &row.connector, id, row.generation + 1, &proven),
+                status: CredentialStatus::Valid,
+            };
+            // The code is spent: what it brought is not dropped because a renewal of the old tokens came in between.
+            if inner.backend.set_secrets(row.owner, id, change).await? {
+                inner.forget(owner, id);
+                let row = inner.row(owner, id, "reconnect").await?;
+                inner.audit("owner", &row, "reconnect", "ok", None).await?;
+                inner.tell(&row, EventKind::Reconnected, None).await;
+                return Ok((CredentialInfo::of(&inner.vault, &row)?, is_other));
+            }
+            tries += 1;
+            if tries == 5 {
+                return Err(StoreError::new(StoreErrorKind::Conflict, "the credential was changed at the same time"));
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// A connection that nobody has used yet.
+    fn fresh(
+        &self,
+        connector: &Connector,
+        method: &str,
+        environment: Option<&str>,
+        values: &Values,
+    ) -> Result<Connection, StoreError> {
+        let filled = connector.fill(method, environment, values, false)?;
+        let http = self.http_for(connector, &filled);
+        let connection = connector.connect(filled).http_client(http).clock(self.clock.clone()).build();
+        connection.map_err(|error| {
+            StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with these values").with_source(error)
+        })
+    }
+
+    fn waiting(&self, state: &str, sealed: &[u8]) -> Result<Waiting, StoreError> {
+        let text = self.vault.open_note("logins", state, sealed)?;
+        let damaged = |_| StoreError::new(StoreErrorKind::Damaged, "a login that waits cannot be read");
+        serde_json::from_slice(&text).map_err(damaged)
+    }
+}
+
+impl Waiting {
+    fn owner(&self) -> Result<Owner, StoreError> {
+        let damaged = |_| StoreError::new(StoreErrorKind::Damaged, "a login that waits cannot be read");
+        let owner = Owner::user(self.user.as_str()).map_err(damaged)?;
+        match &self.tenant {
+            Some(tenant) => owner.in_tenant(tenant.as_str()).map_err(damaged),
+            None => Ok(owner),
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        use zeroize::Zeroize;
+        self.values.zeroize();
+        self.transaction.zeroize();
+    }
+}
+
+/// Runs the description's verification and probes.
+async fn verified(connection: &Connection) -> Result<BTreeMap<String, Secret>, StoreError> {
+    // In this order: what a probe finds may be a part of the API's address, where the verification goes.
+    let found = connection.probe().await.map_err(StoreError::provider)?;
+    connection.verify().await.map_err(StoreError::provider)?;
+    Ok(found)
+}
+
+/// The key under which a login waits for this answer.
+fn state_of(connector: &Connector, query: &str) -> Option<String> {
+    let query = query.strip_prefix('?').unwrap_or(query);
+    let redirects = connector.spec().methods().iter().filter(|method| method.needs_redirect());
+    let names: Vec<_> = redirects.map(|method| method.state_param()).collect();
+    let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(name, _)| names.contains(name));
+    let (_, value) = values.next()?;
+    // Several make no answer.
+    if values.next().is_some() {
+        return None;
+    }
+    AuthorizationCallback::from_query(&format!("code=x&state={value}")).ok()?.key()
+}
+
+fn unknown() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::LoginExpired,
+        "no login waits for this answer: it took too long, or was finished already",
+    )
+}
+
+fn start_failed(error: AuthorizationError) -> StoreError {
+    let kind = match error.is_transient() {
+        true => StoreErrorKind::ProviderUnavailable,
+        false => StoreErrorKind::Broken,
+    };
+    StoreError::new(kind, "the login cannot be begun").with_source(error)
+}
+
+fn login_failed(error: AuthorizationError) -> FailedLogin {
+    let provider_error = error.oauth_error().map(str::to_owned);
+    let (kind, message) = match error.kind() {
+        AuthorizationErrorKind::Denied => (StoreErrorKind::Refused, "access was not granted"),
+        AuthorizationErrorKind::ProviderError | AuthorizationErrorKind::InteractionRequired => {
+            (StoreErrorKind::Refused, "the provider ended the login")
+        }
+        AuthorizationErrorKind::StateMismatch
+        | AuthorizationErrorKind::UnknownState
+        | AuthorizationErrorKind::Expired
+        | AuthorizationErrorKind::BindingMismatch => {
+            (StoreErrorKind::LoginExpired, "the login took too long, or was begun in another browser")
+        }
+        AuthorizationErrorKind::ExchangeFailed => match error.token_error() {
+            Some(error) => {
+                return FailedLogin { provider_error, ..FailedLogin::of(StoreError::provider(error.clone())) };
+            }
+            None => (StoreErrorKind::Refused, "the provider did not exchange the code for a token"),
+        },
+        _ => (StoreErrorKind::Refused, "the provider's answer cannot be used"),
+    };
+    let error = StoreError::new(kind, message).because(Some(error.code().to_owned())).with_source(error);
+    FailedLogin { provider_error, ..FailedLogin::of(error) }
+}
+
+impl FailedLogin {
+    fn of(error: StoreError) -> Self {
+        Self { error, redirect_uri: None, provider_error: None }
+    }
+}
+
+impl fmt::Display for FailedLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the login was not finished")
+    }
+}
+
+impl std::error::Error for FailedLogin {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}

@@ -1,0 +1,227 @@
+//! The work that a store does by itself.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tower_auth_core::TokenCache;
+
+use super::live::Slot;
+use super::obtain::lives;
+use super::store::{CredentialStore, Inner};
+use super::stored_credential::CredentialKey;
+use crate::backend::{CredentialRow, PageKey, Touched};
+use crate::error::StoreError;
+use crate::event::EventKind;
+use crate::model::Timestamp;
+use crate::vault::open_tokens;
+
+/// How often changes are looked for where the database announces none.
+const POLL: Duration = Duration::from_secs(1);
+/// How often they are looked for all the same where it does: an announcement may be lost.
+const POLL_BESIDE: Duration = Duration::from_secs(20);
+/// How far back each look goes: a change may be visible only some time after its time.
+const OVERLAP: Duration = Duration::from_secs(5);
+/// How long remains of deleted credentials are kept, for processes that look for changes.
+const KEEP_DELETED: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often what is over is dropped, and uses are noted.
+const TIDY: Duration = Duration::from_secs(30);
+
+impl CredentialStore {
+    /// The work that nobody asks for: takes in what other processes change, renews what is due, tells providers of revocations and applications of events, and drops what is
+    /// over. Spawn it, in every process; they share the work.
+    ///
+    /// It ends when the store is closed or dropped, and never because of an error. Without it credentials are renewed when they are used, and that is all.
+    pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
+        let own = Arc::downgrade(&self.0);
+        let closing = self.0.tasks.clone();
+        async move {
+            let work = async {
+                tokio::join!(
+                    follow(Weak::clone(&own)),
+                    repeat(Weak::clone(&own), Work::Sweep),
+                    repeat(Weak::clone(&own), Work::Jobs),
+                    repeat(Weak::clone(&own), Work::Ends),
+                    repeat(Weak::clone(&own), Work::Tidy),
+                );
+            };
+            tokio::select! {
+                () = work => {}
+                () = closing.closing() => {}
+            }
+        }
+    }
+}
+
+/// Work that is done again and again.
+#[derive(Clone, Copy)]
+enum Work {
+    Sweep,
+    Jobs,
+    Ends,
+    Tidy,
+}
+
+async fn repeat(store: Weak<Inner>, work: Work) {
+    let mut failures = 0_u32;
+    loop {
+        let Some(store) = store.upgrade() else { return };
+        let (outcome, pause) = match work {
+            Work::Sweep => (store.sweep().await, store.settings.sweep_interval),
+            Work::Jobs => (store.jobs_due().await, Duration::from_secs(1)),
+            Work::Ends => (store.note_ends().await, store.settings.sweep_interval),
+            Work::Tidy => (store.tidy().await, TIDY),
+        };
+        let pause = match outcome {
+            // There may be more: the pace of connectors holds it up, not this.
+            Ok(count) if count > 0 => Duration::from_millis(20),
+            Ok(_) => {
+                failures = 0;
+                pause.mul_f64(0.75 + 0.5 * fastrand::f64())
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                if failures == 1 {
+                    tracing::warn!(error = %error, "the store cannot do its work at the moment");
+                }
+                Duration::from_secs(1 << failures.min(5)).mul_f64(0.5 + 0.5 * fastrand::f64())
+            }
+        };
+        let clock = store.clock.clone();
+        drop(store);
+        clock.sleep(pause).await;
+    }
+}
+
+/// Takes in what other processes change.
+async fn follow(store: Weak<Inner>) {
+    let mut since: Option<Timestamp> = None;
+    loop {
+        let Some(own) = store.upgrade() else { return };
+        let announced = match own.backend.listen().await {
+            Ok(announced) => announced,
+            Err(error) => {
+                tracing::warn!(error = %error, "changes are not announced at the moment; they are looked for");
+                None
+            }
+        };
+        let pause = if announced.is_some() { POLL_BESIDE } else { POLL };
+        // Whatever was missed while nobody listened.
+        match own.look_for_changes(since).await {
+            Ok(now) => since = Some(now),
+            Err(error) => tracing::debug!(error = %error, "changes cannot be looked for at the moment"),
+        }
+        let clock = own.clock.clone();
+        drop(own);
+        let Some(mut announced) = announced else {
+            clock.sleep(pause).await;
+            continue;
+        };
+        let until = clock.now() + pause;
+        loop {
+            let next = tokio::select! {
+                next = announced.next() => next,
+                () = clock.sleep_until(until) => break,
+            };
+            let Some(own) = store.upgrade() else { return };
+            match next {
+                Ok(id) => own.take_in(id).await,
+                Err(error) => {
+                    tracing::warn!(error = %error, "the connection that listens was lost");
+                    drop(own);
+                    clock.sleep(Duration::from_millis(500)).await;
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Takes in every change since then, of credentials in memory. When it looked, by the database.
+    async fn look_for_changes(&self, since: Option<Timestamp>) -> Result<Timestamp, StoreError> {
+        let now = self.backend.now().await?;
+        let Some(since) = since else { return Ok(now) };
+        let since = Timestamp(since.0.saturating_sub(i64::try_from(OVERLAP.as_millis()).unwrap_or(0)));
+        let mut after: Option<PageKey> = None;
+        loop {
+            let changes = self.backend.changes_since(since, after, 1_000).await?;
+            let Some(last) = changes.last() else { return Ok(now) };
+            after = Some(PageKey { created_at: last.updated_at, id: last.id });
+            for Touched { id, .. } in &changes {
+                self.take_in(*id).await;
+            }
+        }
+    }
+
+    /// Looks again at a credential that somebody else may have changed, if it is in memory.
+    async fn take_in(&self, id: crate::model::CredentialId) {
+        let Some((key, slot)) = self.known.pin().get(&id).cloned() else { return };
+        let Some(cache) = self.caches.peek(&key) else {
+            self.known.pin().remove(&id);
+            return;
+        };
+        match self.backend.find(id).await {
+            Ok(Some(row)) => match self.take_in_row(&key, &slot, &row, &cache).await {
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::warn!(credential = %id, error = %error, "a change cannot be taken in");
+                    cache.discard();
+                }
+            },
+            Ok(None) => cache.discard(),
+            Err(error) => tracing::debug!(error = %error, "a change cannot be looked at"),
+        }
+    }
+
+    async fn take_in_row(
+        &self,
+        key: &CredentialKey,
+        slot: &Slot,
+        row: &CredentialRow,
+        cache: &TokenCache,
+    ) -> Result<(), StoreError> {
+        let before = slot.get();
+        let live = self.enliven(&key.owner, row, slot).await?;
+        let is_same = before.is_some_and(|before| Arc::ptr_eq(&before, &live));
+        if !is_same || StoreError::of_status(row).is_some() {
+            cache.discard();
+        }
+        if lives(row) && StoreError::of_status(row).is_none() {
+            if let Some(tokens) = open_tokens(&live.opened.sealer, &key.owner, row, self.clock.wall())? {
+                cache.publish(live.due(tokens));
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops what is over, and notes uses.
+    async fn tidy(&self) -> Result<usize, StoreError> {
+        self.flush_uses().await;
+        self.backend.purge(KEEP_DELETED).await?;
+        // What no cache has any more need not be known.
+        let known = self.known.pin();
+        let gone: Vec<_> =
+            known.iter().filter(|(_, (key, _))| self.caches.peek(key).is_none()).map(|(id, _)| *id).collect();
+        for id in gone {
+            known.remove(&id);
+        }
+        Ok(0)
+    }
+
+    /// Tells owners whose credentials end, or will soon, and need a person then.
+    async fn note_ends(&self) -> Result<usize, StoreError> {
+        let ended = self.backend.expire(100).await?;
+        for row in &ended {
+            self.told(row, EventKind::Ended, row.reason.as_deref()).await;
+        }
+        let warned = self.backend.warn(self.settings.warn_lead, 100).await?;
+        for row in &warned {
+            self.told(row, EventKind::EndsSoon, None).await;
+        }
+        Ok(ended.len() + warned.len())
+    }
+
+    async fn jobs_due(&self) -> Result<usize, StoreError> {
+        Ok(self.revoke_due().await? + self.hooks_due().await?)
+    }
+}
