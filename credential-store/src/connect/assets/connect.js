@@ -238,13 +238,24 @@
       if (event.origin === window.location.origin) hear(event);
     });
     // The way around a provider that cuts the tie between the windows.
-    new BroadcastChannel(SOURCE).addEventListener("message", hear);
+    const channel = new BroadcastChannel(SOURCE);
+    channel.addEventListener("message", (event) => {
+      if (event.data?.source !== SOURCE || event.data.flow !== flow) return;
+      channel.postMessage({ source: SOURCE, heard: flow });
+      hear(event);
+    });
   };
 
   // The page at the end tells the page that opened it.
   const done = (page) => {
     const { outcome, flow, openerOrigin, credentialId } = page.dataset;
     const isPopup = window.name.startsWith(WINDOW);
+    const buttons = all("[data-close-window]", page);
+    for (const button of buttons) button.addEventListener("click", () => window.close());
+    const closable = () => {
+      for (const each of [...all("[data-can-close]", page), ...buttons]) each.hidden = false;
+      if (flow && "close" in page.dataset) window.close();
+    };
     if (flow) {
       const title = one("[data-done-title]", page).textContent.trim();
       const text = (one("[data-done-text] p", page)?.textContent ?? "").trim();
@@ -252,21 +263,18 @@
       window.opener?.postMessage(message, window.location.origin);
       const channel = new BroadcastChannel(SOURCE);
       channel.postMessage(message);
-      channel.close();
+      // Somebody waited, even if the provider cut the tie and took this window's name.
+      channel.addEventListener("message", ({ data }) => {
+        if (data?.source === SOURCE && data.heard === flow) closable();
+      });
     }
-    if (openerOrigin) {
+    // The opener of the pop-up is a page of ours, which tells the application itself.
+    if (openerOrigin && !isPopup) {
       const message = { source: SOURCE, outcome, flow: flow ?? null, credentialId: credentialId ?? null };
       window.opener?.postMessage(message, openerOrigin);
       if (window.parent !== window) window.parent.postMessage(message, openerOrigin);
     }
-    if (window.opener || isPopup) {
-      for (const each of all("[data-can-close]", page)) each.hidden = false;
-      for (const button of all("[data-close-window]", page)) {
-        button.hidden = false;
-        button.addEventListener("click", () => window.close());
-      }
-    }
-    if (isPopup && flow && "close" in page.dataset) window.close();
+    if (window.opener || isPopup) closable();
   };
 
   // The list gets shorter while somebody types.

@@ -31,7 +31,9 @@ impl ConnectorLabel {
 
     /// Which of the colours of the style sheet. It depends on the id only, so a connector keeps its colour.
     fn colour(&self) -> u32 {
-        self.id.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % 6
+        // FNV-1a, of which the upper bits are the better mixed.
+        let hash = self.id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        (hash >> 16) % 6
     }
 }
 

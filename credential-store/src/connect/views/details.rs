@@ -3,6 +3,7 @@ use askama::Template;
 use super::list::ConnectionRow;
 use super::moment::Moment;
 use super::shell::Shell;
+use super::status::Status;
 
 /// One connection.
 #[derive(Clone, Debug, Template)]

@@ -89,6 +89,11 @@ impl Field {
         if self.secret { "" } else { &self.value }
     }
 
+    /// The error as a sentence of its own. Checks word it as the end of one.
+    pub(super) fn error_sentence(&self) -> Option<String> {
+        self.error.as_deref().map(sentence)
+    }
+
     pub(super) fn is_checked(&self) -> bool {
         self.shown_value() == "true"
     }
@@ -125,6 +130,12 @@ impl Field {
     pub(super) fn is_always_required(&self) -> bool {
         self.required && self.visible_when.is_none()
     }
+}
+
+/// With a capital letter in front.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 impl std::fmt::Debug for Field {

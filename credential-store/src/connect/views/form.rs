@@ -1,7 +1,7 @@
 use askama::Template;
 
 use super::connector::ConnectorLabel;
-use super::field::{Field, InputKind};
+use super::field::{Field, InputKind, sentence};
 use super::oauth::Wait;
 use super::shell::Shell;
 
@@ -103,6 +103,10 @@ impl ConnectForm {
             Purpose::Reconnect { label, .. } if !label.is_empty() => Some(label),
             _ => None,
         }
+    }
+
+    pub(super) fn label_error(&self) -> Option<String> {
+        self.label.as_ref()?.error.as_deref().map(sentence)
     }
 
     pub(super) fn wait(&self) -> Option<&Wait> {

@@ -36,6 +36,8 @@ pub(crate) struct ConnectionRow {
     pub(crate) last_refreshed: Option<Moment>,
     /// When access ends unless it is renewed.
     pub(crate) expires: Option<Moment>,
+    /// Whether it is renewed without the person, so that the end is nothing to worry about.
+    pub(crate) renews_itself: bool,
     /// Whether the description has a request for a test.
     pub(crate) can_test: bool,
     /// Whether the provider can be told to end the access.

@@ -124,6 +124,7 @@ impl Samples {
             last_used: Some(ago(180)),
             last_refreshed: Some(ago(1500)),
             expires: Some(ahead(2100)),
+            renews_itself: status == Status::Valid,
             can_test: true,
             can_revoke: true,
         }

@@ -48,7 +48,12 @@ impl Status {
         Badge { status: self }
     }
 
-    /// Whether only a person can make it work again.
+    /// Whether it worked, and only a person can make it work again.
+    pub(super) fn is_urgent(self) -> bool {
+        matches!(self, Self::NeedsReauth | Self::ExpiredManual)
+    }
+
+    /// Whether only a person can make it work.
     pub(super) fn wants_reconnect(self) -> bool {
         matches!(self, Self::NeedsReauth | Self::ExpiredManual | Self::Revoked | Self::Pending)
     }

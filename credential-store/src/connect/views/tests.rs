@@ -224,10 +224,10 @@ fn search_finds_by_each_word() {
 /// Writes the pages, the files and the headers under which they are served.
 fn write_pages(folder: &Path) {
     std::fs::create_dir_all(folder.join("assets")).unwrap();
-    for (name, page) in Samples { is_hostile: false }.all() {
+    for (name, page) in (Samples { is_hostile: false }).all() {
         std::fs::write(folder.join(format!("{name}.html")), page).unwrap();
     }
-    for (name, page) in Samples { is_hostile: true }.all() {
+    for (name, page) in (Samples { is_hostile: true }).all() {
         std::fs::write(folder.join(format!("hostile-{name}.html")), page).unwrap();
     }
     for file in [stylesheet(), script()] {
