@@ -1,5 +1,5 @@
 // What the pages do, with the script and without it.
-import { newPage, watch } from './driver.mjs';
+import { axe, newPage, watch } from './driver.mjs';
 
 export async function behaviour(browser, origin, fail) {
   let checks = 0;
@@ -22,6 +22,16 @@ export async function behaviour(browser, origin, fail) {
   const shown = (page, selector) => page.$eval(selector, (node) => node.checkVisibility());
   const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
 
+  await check('the checks themselves', {}, async ({ page, is, problems }) => {
+    await page.goto(at('picker'));
+    is((await axe(page)).length === 0, 'axe finds nothing');
+    await page.evaluate(() => document.documentElement.removeAttribute('lang'));
+    is((await axe(page)).some(({ id }) => id === 'html-has-lang'), 'axe finds what is missing');
+    problems.splice(0); // The picture of the sample is nowhere.
+    await page.evaluate(() => document.body.insertAdjacentHTML('beforeend', '<p style="color: red">x</p>'));
+    is(problems.some((problem) => problem.includes('Content Security Policy')), 'a breach of the policy is noticed');
+    problems.splice(0);
+  });
   await check('without the script', { javascript: false }, async ({ page, is, problems }) => {
     await page.goto(at('form-all-kinds'));
     for (const field of ['grant', 'token_url', 'username', 'password', 'code', 'key', 'extra', 'sandbox']) is(await shown(page, `#field-${field}`), `${field} is shown`);

@@ -32,7 +32,8 @@ impl ConnectorLabel {
     /// Which of the colours of the style sheet. It depends on the id only, so a connector keeps its colour.
     fn colour(&self) -> u32 {
         // FNV-1a, of which the upper bits are the better mixed.
-        let hash = self.id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let hash =
+            self.id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         (hash >> 16) % 6
     }
 }
@@ -59,7 +60,8 @@ mod tests {
 
     #[test]
     fn monograms_are_letters_of_the_name() {
-        for (name, letters) in [("GitHub", "G"), ("Google Ads", "GA"), ("élan vital x", "ÉV"), ("<>", "?"), ("", "?")] {
+        for (name, letters) in [("GitHub", "G"), ("Google Ads", "GA"), ("élan vital x", "ÉV"), ("<>", "?"), ("", "?")]
+        {
             let name = name.to_owned();
             let label = ConnectorLabel { id: String::new(), name, description: None, logo: None };
             assert_eq!(label.monogram(), letters);

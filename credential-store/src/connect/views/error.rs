@@ -21,7 +21,9 @@ pub(crate) enum ErrorKind {
     NotFound,
     /// The form is not from this session, or was sent twice.
     FormExpired,
-    TooManyRequests { retry_after: Option<u64> },
+    TooManyRequests {
+        retry_after: Option<u64>,
+    },
     NotAllowed,
     /// Something of ours does not work.
     Unavailable,

@@ -107,7 +107,8 @@ impl Field {
             (is_typed && self.prefix.is_some(), "prefix"),
             (is_typed && self.suffix.is_some(), "suffix"),
         ];
-        let ids: Vec<_> = parts.iter().filter(|(is_there, _)| *is_there).map(|(_, part)| format!("{id}-{part}")).collect();
+        let ids: Vec<_> =
+            parts.iter().filter(|(is_there, _)| *is_there).map(|(_, part)| format!("{id}-{part}")).collect();
         ids.join(" ")
     }
 

@@ -4,6 +4,7 @@ use super::connector::ConnectorLabel;
 use super::field::{Field, InputKind, sentence};
 use super::oauth::Wait;
 use super::shell::Shell;
+use super::web_url::WebUrl;
 
 /// What a connector must be told.
 #[derive(Clone, Debug, Template)]
@@ -32,7 +33,10 @@ pub(crate) struct ConnectForm {
 pub(crate) enum Purpose {
     Connect,
     /// The connection keeps its id.
-    Reconnect { id: String, label: String },
+    Reconnect {
+        id: String,
+        label: String,
+    },
 }
 
 /// A way to connect.
@@ -107,6 +111,11 @@ impl ConnectForm {
 
     pub(super) fn label_error(&self) -> Option<String> {
         self.label.as_ref()?.error.as_deref().map(sentence)
+    }
+
+    /// There is no address yet: the answer to the form leads there.
+    pub(super) fn provider_link(&self) -> Option<&WebUrl> {
+        None
     }
 
     pub(super) fn wait(&self) -> Option<&Wait> {

@@ -44,9 +44,14 @@ pub(crate) struct OAuthDone {
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Connected { account: Option<String> },
+    Connected {
+        account: Option<String>,
+    },
     /// Reconnected, but not with the account of before.
-    OtherAccount { before: String, now: String },
+    OtherAccount {
+        before: String,
+        now: String,
+    },
     /// The person said no.
     Denied,
     /// The browser let no pop-up open.
@@ -57,13 +62,24 @@ pub(crate) enum Outcome {
     /// The answer does not belong to this browser.
     StateMismatch,
     /// What the provider says of itself. It is a stranger's text.
-    ProviderError { code: String, description: Option<String> },
+    ProviderError {
+        code: String,
+        description: Option<String>,
+    },
     /// The code was not exchanged for a token.
-    ExchangeFailed { status: Option<u16>, code: Option<String> },
+    ExchangeFailed {
+        status: Option<u16>,
+        code: Option<String>,
+    },
     /// The person left out permissions that are needed.
-    ScopesMissing { missing: Vec<String> },
+    ScopesMissing {
+        missing: Vec<String>,
+    },
     /// The provider did not accept the new token.
-    CheckFailed { status: Option<u16>, code: Option<String> },
+    CheckFailed {
+        status: Option<u16>,
+        code: Option<String>,
+    },
 }
 
 /// What the page that opened this one is told: by `postMessage`, to one origin only.
@@ -75,6 +91,12 @@ pub(crate) struct Handover {
     /// the request.
     pub(crate) opener_origin: String,
     pub(crate) credential_id: Option<String>,
+}
+
+impl OAuthWait {
+    pub(super) fn provider_link(&self) -> Option<&WebUrl> {
+        Some(&self.authorize_url)
+    }
 }
 
 impl Outcome {

@@ -146,7 +146,13 @@ impl Samples {
         };
         let slow = ConnectionRow {
             reason: self.some("The token endpoint did not answer three times. It is tried again."),
-            ..self.row("con_55dk", self.connector("google", "Google", ""), "", "mia@northwind.example", Status::Degraded)
+            ..self.row(
+                "con_55dk",
+                self.connector("google", "Google", ""),
+                "",
+                "mia@northwind.example",
+                Status::Degraded,
+            )
         };
         let key = ConnectionRow {
             last_refreshed: None,
@@ -196,7 +202,12 @@ impl Samples {
         LogView {
             enabled: true,
             entries: vec![
-                entry(90, Some(200), None, message(json, r#"{"access_token":"***","expires_in":28800,"token_type":"bearer"}"#)),
+                entry(
+                    90,
+                    Some(200),
+                    None,
+                    message(json, r#"{"access_token":"***","expires_in":28800,"token_type":"bearer"}"#),
+                ),
                 entry(28_900, Some(400), None, message(json, r#"{"error":"temporarily_unavailable"}"#)),
                 entry(28_960, None, Some("The connection was closed before an answer came."), Message::default()),
             ],
@@ -219,17 +230,21 @@ impl Samples {
             code: self.some("invalid_credentials"),
             message: self.some("You have to be logged in to perform this action."),
         });
-        rejected.fields = vec![self.domain().answered(&self.text("northwind"), None), self.api_key().answered(SECRET, None)];
+        rejected.fields =
+            vec![self.domain().answered(&self.text("northwind"), None), self.api_key().answered(SECRET, None)];
         let mut wrong = plain.clone();
         wrong.errors = vec![self.text("This connector allows three connections, and there are three.")];
         wrong.fields = vec![
             self.domain().answered(&self.text("north wind"), self.some("the value must match [a-z0-9-]+")),
             self.api_key().answered(SECRET, self.some("the value is empty")),
         ];
-        wrong.label = Some(LabelInput { value: self.text("Support"), error: self.some("another connection has this name") });
+        wrong.label =
+            Some(LabelInput { value: self.text("Support"), error: self.some("another connection has this name") });
 
         let grant = Field {
-            kind: InputKind::Choice(["interactive", "client_credentials", "password"].map(|word| self.text(word)).to_vec()),
+            kind: InputKind::Choice(
+                ["interactive", "client_credentials", "password"].map(|word| self.text(word)).to_vec(),
+            ),
             value: self.text("password"),
             help: self.some("Ask whoever runs the API which one it takes."),
             ..self.field("grant", "Grant")
@@ -240,8 +255,10 @@ impl Samples {
             example: self.some("mia@northwind.example"),
             ..self.field("username", "User name")
         };
-        let password =
-            Field { visible_when: Some(("grant".to_owned(), vec![self.text("password")])), ..self.secret("password", "Password") };
+        let password = Field {
+            visible_when: Some(("grant".to_owned(), vec![self.text("password")])),
+            ..self.secret("password", "Password")
+        };
         let code = Field {
             visible_when: Some(("grant".to_owned(), vec!["other".to_owned()])),
             ..self.secret("code", "Code from the page")
@@ -322,7 +339,11 @@ impl Samples {
             entry(with_logo, "Files", 0),
             entry(self.connector("etsy", "Etsy", "Listings, orders and shipping of your shop"), "Commerce", 1),
             entry(self.connector("datev", "DATEV", "Bookkeeping"), "Finance", 0),
-            entry(self.connector("generic-http", "HTTP credentials", "Any API with a key, or a user and a password"), "Other", 0),
+            entry(
+                self.connector("generic-http", "HTTP credentials", "Any API with a key, or a user and a password"),
+                "Other",
+                0,
+            ),
         ];
         let shell = || self.shell(Some(Section::Picker));
         let full = Picker { shell: shell(), query: String::new(), entries };
@@ -352,10 +373,7 @@ impl Samples {
                 },
             ),
             ("done-exchange-failed", Outcome::ExchangeFailed { status: Some(401), code: code() }),
-            (
-                "done-scopes-missing",
-                Outcome::ScopesMissing { missing: vec![self.text("repo"), self.text("read:org")] },
-            ),
+            ("done-scopes-missing", Outcome::ScopesMissing { missing: vec![self.text("repo"), self.text("read:org")] }),
             ("done-check-failed", Outcome::CheckFailed { status: Some(403), code: code() }),
         ];
         let mut pages: Vec<_> = outcomes
@@ -435,9 +453,9 @@ impl Samples {
             scopes: ["repo", "read:org", "workflow"].map(|scope| self.text(scope)).to_vec(),
             tab,
         };
-        let confirm =
-            |removal, in_use| Confirm { shell: shell(), connection: row.clone(), removal, in_use };
-        let rename = |error| RenameForm { shell: shell(), connection: row.clone(), value: self.text("Marketing site"), error };
+        let confirm = |removal, in_use| Confirm { shell: shell(), connection: row.clone(), removal, in_use };
+        let rename =
+            |error| RenameForm { shell: shell(), connection: row.clone(), value: self.text("Marketing site"), error };
         vec![
             ("list", html(&full)),
             ("list-filtered", html(&filtered)),

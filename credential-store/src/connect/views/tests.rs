@@ -167,7 +167,8 @@ fn ids_are_unique_and_all_that_is_named_exists() {
 fn each_input_has_a_label_and_each_form_that_changes_something_a_csrf_field() {
     for (name, page) in pages() {
         let tags = tags(&page);
-        let labels: HashSet<_> = tags.iter().filter(|tag| tag.name == "label").filter_map(|tag| tag.get("for")).collect();
+        let labels: HashSet<_> =
+            tags.iter().filter(|tag| tag.name == "label").filter_map(|tag| tag.get("for")).collect();
         for tag in tags.iter().filter(|tag| matches!(tag.name.as_str(), "input" | "select" | "textarea")) {
             if tag.get("type") != Some("hidden") {
                 assert!(tag.get("id").is_some_and(|id| labels.contains(id)), "{:?} in {name}", tag.get("name"));
@@ -250,7 +251,8 @@ fn pages_hold_in_a_browser() {
         println!("skipped: TOWER_AUTH_BROWSER is not set");
         return;
     };
-    let folder = kept.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("tower-auth-pages-{}", std::process::id())));
+    let folder =
+        kept.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("tower-auth-pages-{}", std::process::id())));
     write_pages(&folder);
     let output = Command::new("node").arg(harness.join("pages.mjs")).arg(&folder).output().unwrap();
     if kept.is_none() {

@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn only_web_addresses_become_links() {
-        for good in ["https://example.com", "HTTPS://example.com/a?b=c#d", "http://localhost:8080/x", "http://[::1]:1/"] {
+        for good in ["https://example.com", "HTTPS://example.com/a?b=c#d", "http://localhost:8080/x", "http://[::1]:1/"]
+        {
             assert!(WebUrl::new(good).is_some(), "{good}");
         }
         for bad in [
