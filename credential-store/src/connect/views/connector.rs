@@ -2,6 +2,7 @@ use std::fmt;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use tower_auth_core::ProviderSpec;
 
 use super::web_url::WebUrl;
 
@@ -16,6 +17,16 @@ pub(crate) struct ConnectorLabel {
 }
 
 impl ConnectorLabel {
+    /// As a description says. It has no line about the service.
+    pub(crate) fn from_spec(spec: &ProviderSpec) -> Self {
+        Self {
+            id: spec.id().to_owned(),
+            name: spec.display_name().to_owned(),
+            description: None,
+            logo: spec.logo().and_then(WebUrl::new),
+        }
+    }
+
     /// Its picture: the logo, or letters of the name on a coloured ground.
     pub(super) fn tile(&self) -> Tile<'_> {
         Tile { connector: self }

@@ -1,4 +1,5 @@
 use askama::Template;
+use tower_auth_core::{AuthKind, AuthMethod};
 
 use super::connector::ConnectorLabel;
 use super::field::{Field, InputKind, sentence};
@@ -26,6 +27,8 @@ pub(crate) struct ConnectForm {
     pub(crate) errors: Vec<String>,
     pub(crate) check_failure: Option<CheckFailure>,
     pub(crate) next: Next,
+    /// The provider's own page about this.
+    pub(crate) docs_url: Option<WebUrl>,
 }
 
 /// What the form is for.
@@ -84,6 +87,19 @@ pub(crate) enum Next {
     Store,
     /// The person goes on to the provider, in a pop-up if the script can open one.
     Provider(Wait),
+}
+
+impl MethodTab {
+    pub(crate) fn from_method(method: &AuthMethod) -> Self {
+        Self { name: method.key().to_owned(), title: method.title().to_owned() }
+    }
+}
+
+impl Notice {
+    /// What is to be said of a method whatever it is used for.
+    pub(crate) fn of_method(method: &AuthMethod) -> Option<Self> {
+        (method.kind() == AuthKind::OAuth2Password).then_some(Self::PasswordDiscouraged)
+    }
 }
 
 impl ConnectForm {

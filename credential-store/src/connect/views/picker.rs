@@ -1,6 +1,8 @@
 use askama::Template;
+use tower_auth_core::ProviderSpec;
 
 use super::connector::ConnectorLabel;
+use super::field::sentence;
 use super::shell::Shell;
 
 /// The connectors from which a person chooses.
@@ -24,6 +26,11 @@ pub(crate) struct PickerEntry {
 }
 
 impl PickerEntry {
+    pub(crate) fn from_spec(spec: &ProviderSpec, connected: u64) -> Self {
+        let categories = spec.categories().iter().map(|word| sentence(&word.replace('_', " "))).collect();
+        Self { connector: ConnectorLabel::from_spec(spec), categories, connected }
+    }
+
     /// Whether it fits what is searched for: each word is somewhere in name, id, description or categories. The script does the same.
     pub(crate) fn matches(&self, query: &str) -> bool {
         let text = self.search_text();

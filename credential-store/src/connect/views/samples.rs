@@ -28,7 +28,7 @@ impl Samples {
         Some(self.text(text))
     }
 
-    fn shell(self, section: Option<Section>) -> Shell {
+    pub(super) fn shell(self, section: Option<Section>) -> Shell {
         Shell {
             paths: Paths::new("/connect"),
             application: self.some("Northwind"),
@@ -109,6 +109,7 @@ impl Samples {
             errors: Vec::new(),
             check_failure: None,
             next: Next::Store,
+            docs_url: WebUrl::new("https://developers.example.com/auth"),
         }
     }
 
@@ -303,6 +304,7 @@ impl Samples {
 
         let bare = ConnectForm {
             label: None,
+            docs_url: None,
             next: Next::Provider(self.wait()),
             ..self.form(None, self.github(), Vec::new())
         };

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tower_auth_core::ProviderSpecs;
+
 use super::samples::{HOSTILE, SECRET, Samples};
 use super::*;
 use crate::connect::assets::{PagePolicy, script, stylesheet};
@@ -144,46 +146,49 @@ fn each_page_has_a_language_a_title_and_one_heading() {
 
 #[test]
 fn ids_are_unique_and_all_that_is_named_exists() {
-    for (name, page) in pages() {
-        let tags = tags(&page);
-        let mut ids = HashSet::new();
-        for id in tags.iter().filter_map(|tag| tag.get("id")) {
-            assert!(ids.insert(id), "#{id} twice in {name}");
+    pages().iter().for_each(|(name, page)| check_names(name, page));
+}
+
+fn check_names(name: &str, page: &str) {
+    let tags = tags(page);
+    let mut ids = HashSet::new();
+    for id in tags.iter().filter_map(|tag| tag.get("id")) {
+        assert!(ids.insert(id), "#{id} twice in {name}");
+    }
+    for tag in &tags {
+        for attribute in ["for", "aria-describedby", "aria-labelledby", "aria-controls"] {
+            for id in tag.get(attribute).unwrap_or_default().split_whitespace() {
+                assert!(ids.contains(id), "{attribute} of <{}> names #{id}, which is not in {name}", tag.name);
+            }
         }
-        for tag in &tags {
-            for attribute in ["for", "aria-describedby", "aria-labelledby", "aria-controls"] {
-                for id in tag.get(attribute).unwrap_or_default().split_whitespace() {
-                    assert!(ids.contains(id), "{attribute} of <{}> names #{id}, which is not in {name}", tag.name);
-                }
-            }
-            if let Some(id) = tag.get("href").and_then(|href| href.strip_prefix('#')) {
-                assert!(ids.contains(id), "a link to #{id}, which is not in {name}");
-            }
+        if let Some(id) = tag.get("href").and_then(|href| href.strip_prefix('#')) {
+            assert!(ids.contains(id), "a link to #{id}, which is not in {name}");
         }
     }
 }
 
 #[test]
 fn each_input_has_a_label_and_each_form_that_changes_something_a_csrf_field() {
-    for (name, page) in pages() {
-        let tags = tags(&page);
-        let labels: HashSet<_> =
-            tags.iter().filter(|tag| tag.name == "label").filter_map(|tag| tag.get("for")).collect();
-        for tag in tags.iter().filter(|tag| matches!(tag.name.as_str(), "input" | "select" | "textarea")) {
-            if tag.get("type") != Some("hidden") {
-                assert!(tag.get("id").is_some_and(|id| labels.contains(id)), "{:?} in {name}", tag.get("name"));
-            }
+    pages().iter().for_each(|(name, page)| check_inputs(name, page));
+}
+
+fn check_inputs(name: &str, page: &str) {
+    let tags = tags(page);
+    let labels: HashSet<_> = tags.iter().filter(|tag| tag.name == "label").filter_map(|tag| tag.get("for")).collect();
+    for tag in tags.iter().filter(|tag| matches!(tag.name.as_str(), "input" | "select" | "textarea")) {
+        if tag.get("type") != Some("hidden") {
+            assert!(tag.get("id").is_some_and(|id| labels.contains(id)), "{:?} in {name}", tag.get("name"));
         }
-        for form in page.split("<form ").skip(1) {
-            let form = form.split_once("</form>").unwrap().0;
-            let is_post = form.contains("method=\"post\"");
-            assert_eq!(is_post, form.contains("<input type=\"hidden\" name=\"csrf\""), "{name}");
-            assert_eq!(!is_post, form.contains("method=\"get\""), "{name}");
-            assert!(form.contains("<button "), "{name}");
-        }
-        for link in tags.iter().filter(|tag| tag.get("target") == Some("_blank")) {
-            assert_eq!(link.get("rel"), Some("noopener noreferrer"), "{name}");
-        }
+    }
+    for form in page.split("<form ").skip(1) {
+        let form = form.split_once("</form>").unwrap().0;
+        let is_post = form.contains("method=\"post\"");
+        assert_eq!(is_post, form.contains("<input type=\"hidden\" name=\"csrf\""), "{name}");
+        assert_eq!(!is_post, form.contains("method=\"get\""), "{name}");
+        assert!(form.contains("<button "), "{name}");
+    }
+    for link in tags.iter().filter(|tag| tag.get("target") == Some("_blank")) {
+        assert_eq!(link.get("rel"), Some("noopener noreferrer"), "{name}");
     }
 }
 
@@ -220,6 +225,37 @@ fn search_finds_by_each_word() {
         assert!(entry.matches(query), "{query}");
     }
     assert!(!entry.matches("google drive"));
+}
+
+#[test]
+fn the_form_of_each_described_method_is_sound() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../providers");
+    let specs = ProviderSpecs::from_folder(folder).unwrap();
+    let mut count = 0;
+    for spec in specs.iter() {
+        for method in spec.methods() {
+            let form = ConnectForm {
+                shell: Samples { is_hostile: false }.shell(Some(Section::Picker)),
+                connector: ConnectorLabel::from_spec(spec),
+                purpose: Purpose::Connect,
+                methods: spec.methods().iter().map(MethodTab::from_method).collect(),
+                method: method.key().to_owned(),
+                notices: Notice::of_method(method).into_iter().collect(),
+                fields: method.fields().iter().filter(|field| field.is_asked_for()).map(Field::from_spec).collect(),
+                label: Some(LabelInput::default()),
+                errors: Vec::new(),
+                check_failure: None,
+                next: Next::Store,
+                docs_url: spec.docs_url().and_then(WebUrl::new),
+            };
+            let (name, page) = (format!("{} {}", spec.id(), method.key()), form.render().unwrap());
+            check_names(&name, &page);
+            check_inputs(&name, &page);
+            assert!(page.contains(&format!("name=\"method\" value=\"{}\"", method.key())), "{name}");
+            count += 1;
+        }
+    }
+    assert!(count > 96, "{count} methods");
 }
 
 /// Writes the pages, the files and the headers under which they are served.
