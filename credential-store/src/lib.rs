@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+#[cfg(feature = "connect")]
+#[allow(dead_code, unused_imports, reason = "the router uses it")]
+mod connect;
 mod connector;
 mod error;
 mod event;
