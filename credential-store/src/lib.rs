@@ -1,6 +1,8 @@
 //! x
 #![forbid(unsafe_code)]
 mod backend;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod model;
 #[cfg(feature = "sql")]
 mod sql;
