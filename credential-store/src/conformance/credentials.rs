@@ -91,13 +91,16 @@ pub(super) async fn a_foreign_owner_finds_nothing_anywhere(database: Database) -
     same("set_label", backend.set_label(BOB, id, b"foreign".to_vec()).await?, false)?;
     same("set_logs_requests", backend.set_logs_requests(BOB, id, true).await?, false)?;
     same("set_secrets", backend.set_secrets(BOB, id, secrets_change(1, 1)).await?, false)?;
-    let job =
-        crate::NewJob { kind: crate::JobKind::Revoke, credential: id, payload: b"sealed".to_vec() };
+    let job = crate::NewJob { kind: crate::JobKind::Revoke, credential: id, payload: b"sealed".to_vec() };
     same("delete", backend.delete(BOB, id, vec![job]).await?, false)?;
     same("jobs of a deletion that was none", backend.count_jobs(crate::JobKind::Revoke).await?, 0)?;
     holds("logged finds nothing", backend.logged(BOB, id, 10).await?.is_empty())?;
     let after = row(backend, id).await?;
-    same("label, secrets and revision", (after.label, after.secrets, after.revision), (before.label, before.secrets, 1))?;
+    same(
+        "label, secrets and revision",
+        (after.label, after.secrets, after.revision),
+        (before.label, before.secrets, 1),
+    )?;
     same("the owner's own log", backend.logged(ALICE, id, 10).await?.len(), 1)
 }
 

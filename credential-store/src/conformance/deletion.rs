@@ -3,10 +3,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::check::{Database, Outcome, holds, same};
-use super::sample::{ALICE, HOUR, MINUTE, due_tokens, exchanged, failed, intent, kept, new_credential, one, pass, row, taken};
-use crate::backend::{
-    Claim, JobKind, ListFilter, LoginRow, NewCredential, NewJob, SecretsChange, StatusChange,
+use super::sample::{
+    ALICE, HOUR, MINUTE, due_tokens, exchanged, failed, intent, kept, new_credential, one, pass, row, taken,
 };
+use crate::backend::{Claim, JobKind, ListFilter, LoginRow, NewCredential, NewJob, SecretsChange, StatusChange};
 use crate::model::{CredentialId, CredentialStatus, Timestamp};
 
 fn revocation(credential: CredentialId) -> NewJob {

@@ -10,7 +10,9 @@ use crate::backend::{Exchanged, Failed, Intent, NewCredential, Tokens};
 use crate::model::{CredentialId, CredentialStatus};
 
 // THREAT-S6
-pub(super) async fn an_exchange_begins_under_a_live_lease_and_the_right_generation_alone(database: Database) -> Outcome {
+pub(super) async fn an_exchange_begins_under_a_live_lease_and_the_right_generation_alone(
+    database: Database,
+) -> Outcome {
     let backend = &*database.one;
     let id = one(backend).await?;
     same("without a lease", backend.begin_exchange(id, 0, 1, intent(1)).await?, false)?;
@@ -108,7 +110,11 @@ pub(super) async fn a_failed_exchange_is_noted_and_ends_the_lease(database: Data
     same("the reason", own.reason.as_deref(), Some("endpoint.unreachable"))?;
     same("the provider's error", own.provider_error.as_deref(), Some("temporarily_unavailable"))?;
     holds("it is so since now", own.status_since >= before)?;
-    same("attempts, generation, revision and intent", (own.attempts, own.generation, own.revision, own.intent), (1, 1, 2, None))?;
+    same(
+        "attempts, generation, revision and intent",
+        (own.attempts, own.generation, own.revision, own.intent),
+        (1, 1, 2, None),
+    )?;
     holds("the next attempt waits", own.next_attempt_at >= Some(before.after(MINUTE)))?;
     same("the token serves on", own.tokens, Some(b"tokens 1".to_vec()))?;
     let lease = taken(backend, id, MINUTE).await?;

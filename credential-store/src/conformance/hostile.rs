@@ -132,7 +132,10 @@ pub(super) async fn large_values_come_back_unchanged(database: Database) -> Outc
     let id = kept(backend, new).await?;
     let own = row(&*database.two, id).await?;
     holds("texts", own.connector == connector && own.method == text)?;
-    holds("label, secrets, key and owner", [own.label, own.secrets, own.data_key, own.owner_sealed].iter().all(|own| *own == blob))?;
+    holds(
+        "label, secrets, key and owner",
+        [own.label, own.secrets, own.data_key, own.owner_sealed].iter().all(|own| *own == blob),
+    )?;
     holds("tokens", own.tokens.as_ref() == Some(&blob))?;
     holds("logged", backend.log(id, blob.clone(), 1).await.is_ok())?;
     holds("the log", backend.logged(ALICE, id, 1).await?.iter().all(|row| row.sealed == blob))?;
@@ -182,7 +185,11 @@ pub(super) async fn a_text_with_nul_is_kept_or_refused_whole(database: Database)
     };
     let kept = clean(backend.audit(entry).await)?;
     let trail = backend.audit_trail(Some(id), 0, 10).await?;
-    same("the trail", trail.into_iter().map(|row| row.actor).collect::<Vec<_>>(), kept.map(|()| text()).into_iter().collect())?;
+    same(
+        "the trail",
+        trail.into_iter().map(|row| row.actor).collect::<Vec<_>>(),
+        kept.map(|()| text()).into_iter().collect(),
+    )?;
     clean(backend.take_login(text()).await)?;
     clean(backend.claim_due(text(), 1, Duration::ZERO).await)?;
     let filter = ListFilter { connector: Some(text()), limit: 1, ..ListFilter::default() };

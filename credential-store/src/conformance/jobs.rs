@@ -24,7 +24,10 @@ pub(super) async fn jobs_are_claimed_the_oldest_first_and_by_kind(database: Data
     for wanted in [2, 1, 0] {
         let jobs = database.two.claim_jobs(JobKind::Revoke, 2, MINUTE).await?;
         same("how many", jobs.len(), wanted)?;
-        holds("of the kind, not tried before", jobs.iter().all(|job| job.kind == JobKind::Revoke && job.attempts == 0))?;
+        holds(
+            "of the kind, not tried before",
+            jobs.iter().all(|job| job.kind == JobKind::Revoke && job.attempts == 0),
+        )?;
         payloads.extend(jobs.into_iter().map(|job| job.payload));
     }
     same("the oldest first", payloads, ["1", "2", "3"].map(|text| text.as_bytes().to_vec()).to_vec())?;
@@ -87,7 +90,9 @@ pub(super) async fn competitors_never_claim_the_same_job(database: Database) -> 
     while let Some(done) = claiming.join_next().await {
         all.extend(done??);
     }
-    all.extend(database.one.claim_jobs(JobKind::Revoke, 1000, MINUTE).await?.into_iter().map(|job| (job.id, job.fence)));
+    all.extend(
+        database.one.claim_jobs(JobKind::Revoke, 1000, MINUTE).await?.into_iter().map(|job| (job.id, job.fence)),
+    );
     same("how many", all.len(), ALL)?;
     same("how many different", all.into_iter().collect::<HashSet<_>>().len(), ALL)
 }

@@ -118,7 +118,8 @@ pub(super) async fn only_what_is_due_is_claimed(database: Database) -> Outcome {
     let backend = &*database.one;
     let wanted = due(backend).await?;
     let degraded = due(backend).await?;
-    let status = |status| StatusChange { status, reason: None, provider_error: None, generation: None, is_success: false };
+    let status =
+        |status| StatusChange { status, reason: None, provider_error: None, generation: None, is_success: false };
     backend.set_status(degraded, status(CredentialStatus::Degraded)).await?;
     for other in [
         CredentialStatus::Pending,
@@ -177,7 +178,9 @@ pub(super) async fn competitors_never_claim_the_same(database: Database) -> Outc
         all.extend(done??);
     }
     // One who finds all that is left locked goes away with nothing, and the rest waits for the next round.
-    all.extend(database.one.claim_due("mail".to_owned(), 1000, MINUTE).await?.into_iter().map(|row| (row.id, row.fence)));
+    all.extend(
+        database.one.claim_due("mail".to_owned(), 1000, MINUTE).await?.into_iter().map(|row| (row.id, row.fence)),
+    );
     same("how many", all.len(), ALL)?;
     holds("each has its first lease", all.iter().all(|(_, fence)| *fence == 1))?;
     same("how many different", all.into_iter().collect::<HashSet<_>>().len(), ALL)

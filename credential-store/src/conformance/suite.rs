@@ -2,7 +2,9 @@ use std::fmt;
 use std::future::Future;
 
 use super::check::{Check, Database, Failure};
-use super::{changes, credentials, deletion, exchanges, hostile, jobs, keys, leases, listing, logins, sweeps, trail, turns};
+use super::{
+    changes, credentials, deletion, exchanges, hostile, jobs, keys, leases, listing, logins, sweeps, trail, turns,
+};
 use crate::backend::BackendError;
 
 // A function cannot name another one, and a name that differs from its function would mislead.

@@ -4,7 +4,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::check::{Database, Failure, Outcome, holds, same};
-use super::sample::{ALICE, HOUR, MINUTE, ending_tokens, exchanged, kept, new_credential, one, pass, row, taken, tokens};
+use super::sample::{
+    ALICE, HOUR, MINUTE, ending_tokens, exchanged, kept, new_credential, one, pass, row, taken, tokens,
+};
 use crate::backend::{Backend, NewCredential, StatusChange, Tokens};
 use crate::model::{CredentialId, CredentialStatus};
 

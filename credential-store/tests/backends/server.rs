@@ -45,12 +45,11 @@ impl Server {
     /// Drops the tables of `prefix`.
     pub(crate) async fn clear(&self, prefix: &str) {
         let like = format!("{}%", prefix.replace('_', "\\_"));
-        let tables: Vec<String> =
-            sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE tablename LIKE $1")
-                .bind(like)
-                .fetch_all(&self.admin)
-                .await
-                .unwrap();
+        let tables: Vec<String> = sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE tablename LIKE $1")
+            .bind(like)
+            .fetch_all(&self.admin)
+            .await
+            .unwrap();
         for table in tables {
             self.run(format!("DROP TABLE \"{table}\"")).await;
         }
