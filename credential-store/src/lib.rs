@@ -5,6 +5,8 @@ mod backend;
 #[cfg(feature = "connect")]
 #[allow(dead_code, unused_imports, reason = "the router uses it")]
 mod connect;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod connector;
 mod error;
 mod event;

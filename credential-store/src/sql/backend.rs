@@ -14,7 +14,7 @@ use crate::model::{CredentialId, OwnerDigest, Timestamp};
 /// A [`Backend`] on SQLite or PostgreSQL. Clones share the connections.
 #[derive(Clone)]
 pub struct SqlBackend {
-    pool: Pool,
+    pub(super) pool: Pool,
     listens: bool,
 }
 

@@ -114,7 +114,9 @@ impl Pool {
     ) -> Result<bool, BackendError> {
         let sql = "UPDATE {credentials} SET logs_requests = $1, revision = revision + 1, updated_at = {now} \
             WHERE id = $2 AND owner = $3 AND deleted_at IS NULL";
-        Ok(self.change("change a credential", sql, vec![on.into(), id.into(), owner.into()]).await? == 1)
+        let changed = self.change("change a credential", sql, vec![on.into(), id.into(), owner.into()]).await? == 1;
+        self.announce(id, changed).await;
+        Ok(changed)
     }
 
     pub(super) async fn set_status(&self, id: CredentialId, change: StatusChange) -> Result<bool, BackendError> {
@@ -183,7 +185,7 @@ impl Pool {
         let sql = "UPDATE {credentials} SET deleted_at = {now}, updated_at = {now}, revision = revision + 1, \
                 owner_sealed = $3, label = $3, data_key = $3, secrets = $3, tokens = NULL, refresh_at = NULL, expires_at = NULL, \
                 refresh_expires_at = NULL, fence = fence + 1, lease_until = NULL, intent_id = NULL, intent_spends = NULL, \
-                status = 'revoked', provider_error = NULL \
+                intent_at = NULL, intent_is_replay = 0, status = 'revoked', reason = NULL, provider_error = NULL \
             WHERE id = $1 AND owner = $2 AND deleted_at IS NULL";
         let mut transaction = self.begin().await?;
         let binds = vec![id.into(), owner.into(), Vec::new().into()];
@@ -202,7 +204,10 @@ impl Pool {
         Ok(true)
     }
 
-    pub(super) async fn touch(&self, ids: Vec<CredentialId>) -> Result<(), BackendError> {
+    pub(super) async fn touch(&self, mut ids: Vec<CredentialId>) -> Result<(), BackendError> {
+        // In one order everywhere: two that each wait for what the other has would never end.
+        ids.sort_unstable();
+        ids.dedup();
         let sql = "UPDATE {credentials} SET last_used_at = {now} WHERE id = $1 AND deleted_at IS NULL";
         let mut transaction = self.begin().await?;
         for id in ids {
@@ -224,10 +229,16 @@ impl Pool {
     }
 
     pub(super) async fn purge(&self, age: std::time::Duration) -> Result<(), BackendError> {
-        let logins = "DELETE FROM {logins} WHERE expires_at <= {now}";
+        let logins = "DELETE FROM {logins} WHERE expires_at <= {start}";
         self.change("drop logins that are over", logins, Vec::new()).await?;
-        let credentials = "DELETE FROM {credentials} WHERE deleted_at IS NOT NULL AND updated_at <= {now} - $1";
-        self.change("drop deleted credentials", credentials, vec![age.into()]).await.map(drop)
+        let credentials = "DELETE FROM {credentials} WHERE deleted_at IS NOT NULL AND deleted_at <= {start} - $1";
+        self.change("drop deleted credentials", credentials, vec![age.into()]).await?;
+        // What was overwritten in the file still stands in the log of writes, until that is emptied.
+        #[cfg(feature = "sqlite")]
+        if self.texts.flavor() == super::text::Flavor::Sqlite {
+            self.rows("empty the log of writes", "PRAGMA wal_checkpoint(TRUNCATE)", Vec::new()).await?;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,11 @@ pub(super) fn failed(what: &'static str, error: sqlx::Error) -> BackendError {
     let (kind, detail) = match &error {
         sqlx::Error::Database(inner) => {
             let code = inner.code().map(|code| code.into_owned()).unwrap_or_default();
-            (kind_of(&code), format!("database error {code}"))
+            (
+                kind_of(&code),
+                words_of(&code)
+                    .map_or_else(|| format!("database error {code}"), |words| format!("{words} (code {code})")),
+            )
         }
         sqlx::Error::Io(error) => (BackendErrorKind::Unavailable, format!("{}", error.kind())),
         sqlx::Error::Tls(_) => (BackendErrorKind::Unavailable, "TLS".to_owned()),
@@ -20,6 +24,28 @@ pub(super) fn failed(what: &'static str, error: sqlx::Error) -> BackendError {
         _ => (BackendErrorKind::Broken, "an unexpected answer".to_owned()),
     };
     BackendError::new(kind, format!("the database could not {what}: {detail}"))
+}
+
+/// What an operator can do something about. Errors of SQLite have more in their higher bits.
+fn words_of(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "28P01" | "28000" => "the server refuses the user or the password",
+        "3D000" => "the server has no such database",
+        "42501" => "the user may not do that",
+        "25006" => "the server is read-only",
+        "53300" => "the server has no connection free",
+        _ if code.len() == 5 => return None,
+        _ => match code.parse::<u32>().ok()? & 0xff {
+            5 | 6 => "another program is writing",
+            8 => "the file is read-only",
+            10 => "the file cannot be read or written",
+            11 => "the file is damaged",
+            13 => "the disk is full",
+            14 => "the file cannot be opened",
+            26 => "the file is no database",
+            _ => return None,
+        },
+    })
 }
 
 /// PostgreSQL: connection, resources, operator intervention, serialization, read-only. SQLite: busy, locked, I/O, full, cannot open, read-only.

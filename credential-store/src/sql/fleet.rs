@@ -38,13 +38,17 @@ impl Pool {
         limit: u32,
         ttl: Duration,
     ) -> Result<Vec<CredentialRow>, BackendError> {
-        let sql = "UPDATE {credentials} SET fence = fence + 1, lease_until = {now} + $3 WHERE id IN ( \
-                SELECT id FROM {credentials} WHERE connector = $1 AND deleted_at IS NULL AND renews = 1 AND refresh_at <= {now} \
-                    AND status IN ('valid', 'degraded') AND (next_attempt_at IS NULL OR next_attempt_at <= {now}) \
-                    AND (lease_until IS NULL OR lease_until <= {now}) ORDER BY refresh_at LIMIT $2 {skip locked} \
-            ) RETURNING {columns}, {now}";
+        // Picked apart from the change, so that a plan cannot pick twice, and looked at again in it.
+        let sql = "WITH picked AS MATERIALIZED ( \
+                SELECT id FROM {credentials} WHERE connector = $1 AND deleted_at IS NULL AND renews = 1 AND refresh_at <= {start} \
+                    AND status IN ('valid', 'degraded') AND (next_attempt_at IS NULL OR next_attempt_at <= {start}) \
+                    AND (lease_until IS NULL OR lease_until <= {start}) ORDER BY refresh_at LIMIT $2 {skip locked} \
+            ) UPDATE {credentials} SET fence = fence + 1, lease_until = {now} + $3 \
+            WHERE id IN (SELECT id FROM picked) AND (lease_until IS NULL OR lease_until <= {now}) RETURNING {columns}, {now}";
         let rows = self.rows("take due credentials", sql, vec![connector.into(), limit.into(), ttl.into()]).await?;
-        rows.iter().map(Row::credential).collect()
+        let mut taken: Vec<_> = rows.iter().map(Row::credential).collect::<Result<_, _>>()?;
+        taken.sort_by_key(|row| row.refresh_at);
+        Ok(taken)
     }
 
     pub(super) async fn extend(&self, id: CredentialId, fence: i64, ttl: Duration) -> Result<bool, BackendError> {
@@ -143,20 +147,32 @@ impl Pool {
     }
 
     pub(super) async fn expire(&self, limit: u32) -> Result<Vec<CredentialRow>, BackendError> {
-        let sql = "UPDATE {credentials} SET status = 'expired_manual', reason = 'token_ended', status_since = {now}, \
-                revision = revision + 1, updated_at = {now} WHERE id IN ( \
-                SELECT id FROM {credentials} WHERE deleted_at IS NULL AND renews = 0 AND expires_at <= {now} \
+        let sql = "WITH picked AS MATERIALIZED ( \
+                SELECT id FROM {credentials} WHERE deleted_at IS NULL AND renews = 0 AND expires_at <= {start} \
                     AND status IN ('valid', 'degraded') ORDER BY expires_at LIMIT $1 {skip locked} \
-            ) RETURNING {columns}, {now}";
+            ) UPDATE {credentials} SET status = 'expired_manual', reason = 'token_ended', status_since = {now}, \
+                revision = revision + 1, updated_at = {now} \
+            WHERE id IN (SELECT id FROM picked) AND status IN ('valid', 'degraded') RETURNING {columns}, {now}";
         let rows = self.rows("find credentials that ended", sql, vec![limit.into()]).await?;
-        rows.iter().map(Row::credential).collect()
+        let mut ended: Vec<_> = rows.iter().map(Row::credential).collect::<Result<_, _>>()?;
+        ended.sort_by_key(|row| row.expires_at);
+        for row in &ended {
+            self.announce(row.id, true).await;
+        }
+        Ok(ended)
     }
 
     pub(super) async fn warn(&self, lead: Duration, limit: u32) -> Result<Vec<CredentialRow>, BackendError> {
-        let sql = "UPDATE {credentials} SET warned_at = {now} WHERE id IN ( \
-                SELECT id FROM {credentials} WHERE deleted_at IS NULL AND warned_at IS NULL AND status IN ('valid', 'degraded') \
-                    AND (renews = 0 AND expires_at <= {now} + $1 OR refresh_expires_at <= {now} + $1) LIMIT $2 {skip locked} \
-            ) RETURNING {columns}, {now}";
+        // Two picks, so that each goes along its index.
+        let sql = "WITH ends AS MATERIALIZED ( \
+                SELECT id FROM {credentials} WHERE deleted_at IS NULL AND renews = 0 AND expires_at <= {start} + $1 \
+                    AND status IN ('valid', 'degraded') AND warned_at IS NULL ORDER BY expires_at LIMIT $2 {skip locked} \
+            ), refresh_ends AS MATERIALIZED ( \
+                SELECT id FROM {credentials} WHERE deleted_at IS NULL AND refresh_expires_at <= {start} + $1 \
+                    AND status IN ('valid', 'degraded') AND warned_at IS NULL ORDER BY refresh_expires_at LIMIT $2 {skip locked} \
+            ) UPDATE {credentials} SET warned_at = {now} \
+            WHERE id IN (SELECT id FROM ends UNION SELECT id FROM refresh_ends LIMIT $2) AND warned_at IS NULL \
+            RETURNING {columns}, {now}";
         let rows = self.rows("find credentials that end soon", sql, vec![lead.into(), limit.into()]).await?;
         rows.iter().map(Row::credential).collect()
     }

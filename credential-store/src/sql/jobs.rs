@@ -27,9 +27,11 @@ impl Pool {
 
     pub(super) async fn claim_jobs(&self, kind: JobKind, limit: u32, ttl: Duration) -> Result<Vec<Job>, BackendError> {
         // A job whose process died is taken again when its time has come.
-        let sql = "UPDATE {jobs} SET fence = fence + 1, next_at = {now} + $3 WHERE id IN ( \
-                SELECT id FROM {jobs} WHERE kind = $1 AND next_at <= {now} ORDER BY next_at, id LIMIT $2 {skip locked} \
-            ) RETURNING id, fence, kind, credential, payload, attempts, created_at";
+        let sql = "WITH picked AS MATERIALIZED ( \
+                SELECT id FROM {jobs} WHERE kind = $1 AND next_at <= {start} ORDER BY next_at, id LIMIT $2 {skip locked} \
+            ) UPDATE {jobs} SET fence = fence + 1, next_at = {now} + $3 \
+            WHERE id IN (SELECT id FROM picked) AND next_at <= {now} \
+            RETURNING id, fence, kind, credential, payload, attempts, created_at";
         let rows = self.rows("take jobs", sql, vec![name_of(kind).into(), limit.into(), ttl.into()]).await?;
         let mut jobs: Vec<Job> = rows.iter().map(read).collect::<Result<_, _>>()?;
         jobs.sort_by_key(|job| job.id);
@@ -42,7 +44,8 @@ impl Pool {
     }
 
     pub(super) async fn retry_job(&self, id: i64, fence: i64, wait: Duration) -> Result<bool, BackendError> {
-        let sql = "UPDATE {jobs} SET attempts = attempts + 1, next_at = {now} + $3 WHERE id = $1 AND fence = $2";
+        // A new number, so that who gave it back has it no more.
+        let sql = "UPDATE {jobs} SET attempts = attempts + 1, fence = fence + 1, next_at = {now} + $3 WHERE id = $1 AND fence = $2";
         Ok(self.change("delay a job", sql, vec![id.into(), fence.into(), wait.into()]).await? == 1)
     }
 

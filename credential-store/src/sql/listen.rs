@@ -1,4 +1,6 @@
-use sqlx::postgres::{PgListener, PgPool};
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
 
 use super::error::failed;
 use crate::backend::{BackendError, BackendErrorKind, BackendFuture, Changes};
@@ -9,7 +11,14 @@ pub(super) struct Announced(PgListener);
 
 impl Announced {
     pub(super) async fn new(pool: &PgPool, channel: &str) -> Result<Self, BackendError> {
-        let mut listener = PgListener::connect_with(pool).await.map_err(|error| failed("listen", error))?;
+        // A connection of its own: one of the pool would be missing there, and `close` would wait for it.
+        let own = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(5))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with((*pool.connect_options()).clone());
+        let mut listener = PgListener::connect_with(&own).await.map_err(|error| failed("listen", error))?;
         // Whoever waits is told that something may have been missed, and looks.
         listener.eager_reconnect(false);
         listener.listen(channel).await.map_err(|error| failed("listen", error))?;

@@ -10,6 +10,8 @@ mod keys;
 mod listen;
 mod migrate;
 mod options;
+#[cfg(all(test, feature = "conformance", feature = "sqlite"))]
+mod plans;
 mod pool;
 mod row;
 mod text;

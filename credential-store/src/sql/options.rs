@@ -11,6 +11,10 @@ use crate::backend::{BackendError, BackendErrorKind};
 /// The prefix of all tables if the program names none.
 const PREFIX: &str = "tower_auth_";
 
+/// How long an operation waits for a connection to a server.
+#[cfg(feature = "postgres")]
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A store in one SQLite file.
 ///
 /// ```no_run
@@ -140,13 +144,17 @@ impl PostgresOptions {
     /// # Errors
     /// When the database cannot be reached or belongs to a newer version, and when the prefix is none.
     pub async fn open(self) -> Result<SqlBackend, BackendError> {
+        use sqlx::Connection as _;
+
         let texts = texts(Flavor::Postgres, &self.prefix)?;
+        // A pool tries again for as long as it may wait, and then cannot say why it failed.
+        let first = tokio::time::timeout(TIMEOUT, sqlx::PgConnection::connect_with(&self.connect)).await;
+        let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| failed("be reached", error))?;
+        let _ = first.close().await;
         let pool = sqlx::postgres::PgPoolOptions::new()
             .max_connections(self.connections)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(self.connect)
-            .await
-            .map_err(|error| failed("be reached", error))?;
+            .acquire_timeout(TIMEOUT)
+            .connect_lazy_with(self.connect);
         let pool = Pool { connections: Connections::Postgres(pool), texts };
         migrate(&pool).await?;
         Ok(SqlBackend::new(pool).listening(self.listens))

@@ -1,6 +1,6 @@
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use papaya::HashMap;
 use tower_auth_core::{ConfigError, ConfigErrorKind};
 
 /// Which database the statements are written for.
@@ -12,13 +12,15 @@ pub(super) enum Flavor {
     Postgres,
 }
 
-/// Writes statements out: `{credentials}` becomes the name of a table, `{now}` the database's time in milliseconds.
+/// Writes statements out: `{credentials}` becomes the name of a table, `{now}` the database's time in milliseconds, and `{start}` the time when the
+/// statement began, which is the same for all its rows, so that PostgreSQL can look it up in an index. A statement that had to wait for a row goes by
+/// `{now}` in what it writes.
 ///
 /// Statements are constants of this crate, and the prefix is checked: nothing that comes from a caller is ever part of one.
 pub(super) struct Texts {
     flavor: Flavor,
     prefix: String,
-    written: RwLock<HashMap<&'static str, Arc<str>>>,
+    pub(super) written: HashMap<&'static str, Arc<str>>,
 }
 
 /// The tables, by the names that statements have for them.
@@ -40,7 +42,7 @@ impl Texts {
                 "a prefix of tables begins with a letter and has letters a-z, digits and _ only, at most 32",
             ));
         }
-        Ok(Self { flavor, prefix: prefix.to_owned(), written: RwLock::default() })
+        Ok(Self { flavor, prefix: prefix.to_owned(), written: HashMap::new() })
     }
 
     pub(super) fn flavor(&self) -> Flavor {
@@ -53,12 +55,7 @@ impl Texts {
 
     /// The statement as the database gets it.
     pub(super) fn of(&self, template: &'static str) -> Arc<str> {
-        let known = self.written.read().unwrap_or_else(PoisonError::into_inner).get(template).cloned();
-        known.unwrap_or_else(|| {
-            let text: Arc<str> = self.write(template).into();
-            let mut written = self.written.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(written.entry(template).or_insert(text))
-        })
+        Arc::clone(self.written.pin().get_or_insert_with(template, || self.write(template).into()))
     }
 
     fn write(&self, template: &str) -> String {
@@ -70,20 +67,25 @@ impl Texts {
             #[cfg(feature = "sqlite")]
             Flavor::Sqlite => &[
                 ("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)"),
+                ("{start}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)"),
                 ("{blob}", "BLOB"),
+                ("{name}", "TEXT"),
                 ("{number}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
                 ("{skip locked}", ""),
-                ("{greatest}", "max"),
+                ("{lock}", ""),
                 ("{strict}", "STRICT"),
                 ("{integer}", "INTEGER"),
             ],
             #[cfg(feature = "postgres")]
             Flavor::Postgres => &[
                 ("{now}", "(extract(epoch from clock_timestamp()) * 1000)::bigint"),
+                ("{start}", "(extract(epoch from statement_timestamp()) * 1000)::bigint"),
                 ("{blob}", "BYTEA"),
+                // By bytes, so that no new version of the system's rules of sorting breaks an index.
+                ("{name}", "TEXT COLLATE \"C\""),
                 ("{number}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
                 ("{skip locked}", "FOR UPDATE SKIP LOCKED"),
-                ("{greatest}", "greatest"),
+                ("{lock}", "FOR NO KEY UPDATE"),
                 ("{strict}", ""),
                 ("{integer}", "BIGINT"),
             ],

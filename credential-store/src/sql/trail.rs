@@ -44,10 +44,15 @@ impl Pool {
     }
 
     pub(super) async fn log(&self, id: CredentialId, sealed: Vec<u8>, keep: u32) -> Result<(), BackendError> {
+        // Under a lock, so that nothing is added to what somebody is deleting.
+        let lock = "SELECT id FROM {credentials} WHERE id = $1 AND deleted_at IS NULL {lock}";
         let add = "INSERT INTO {request_log} (credential, at, sealed) VALUES ($1, {now}, $2)";
         let trim = "DELETE FROM {request_log} WHERE credential = $1 AND id <= ( \
             SELECT id FROM {request_log} WHERE credential = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
         let mut transaction = self.begin().await?;
+        if transaction.rows("find a credential", lock, vec![id.into()]).await?.is_empty() {
+            return Ok(());
+        }
         transaction.change("log a request", add, vec![id.into(), sealed.into()]).await?;
         transaction.change("trim a request log", trim, vec![id.into(), keep.into()]).await?;
         transaction.commit().await

@@ -1,14 +1,14 @@
 CREATE TABLE {store_key} (
-    name TEXT PRIMARY KEY,
-    key_id TEXT NOT NULL,
+    name {name} PRIMARY KEY,
+    key_id {name} NOT NULL,
     wrapped {blob} NOT NULL
 ) {strict};
 
 CREATE TABLE {credentials} (
-    id TEXT PRIMARY KEY,
+    id {name} PRIMARY KEY,
     owner {blob} NOT NULL,
     owner_sealed {blob} NOT NULL,
-    connector TEXT NOT NULL,
+    connector {name} NOT NULL,
     method TEXT NOT NULL,
     environment TEXT,
     label {blob} NOT NULL,
@@ -16,7 +16,7 @@ CREATE TABLE {credentials} (
     reason TEXT,
     provider_error TEXT,
     status_since {integer} NOT NULL,
-    key_id TEXT NOT NULL,
+    key_id {name} NOT NULL,
     data_key {blob} NOT NULL,
     secrets {blob} NOT NULL,
     secrets_version {integer} NOT NULL,
@@ -47,27 +47,29 @@ CREATE TABLE {credentials} (
 CREATE INDEX {prefix}credentials_by_owner ON {credentials} (owner, created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX {prefix}credentials_by_age ON {credentials} (created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX {prefix}credentials_by_refresh ON {credentials} (connector, refresh_at)
-    WHERE deleted_at IS NULL AND refresh_at IS NOT NULL AND renews = 1;
+    WHERE deleted_at IS NULL AND refresh_at IS NOT NULL AND renews = 1 AND status IN ('valid', 'degraded');
 CREATE INDEX {prefix}credentials_by_end ON {credentials} (expires_at)
-    WHERE deleted_at IS NULL AND expires_at IS NOT NULL AND renews = 0;
+    WHERE deleted_at IS NULL AND expires_at IS NOT NULL AND renews = 0 AND status IN ('valid', 'degraded');
 CREATE INDEX {prefix}credentials_by_refresh_end ON {credentials} (refresh_expires_at)
-    WHERE deleted_at IS NULL AND refresh_expires_at IS NOT NULL;
+    WHERE deleted_at IS NULL AND refresh_expires_at IS NOT NULL AND status IN ('valid', 'degraded') AND warned_at IS NULL;
 CREATE INDEX {prefix}credentials_by_change ON {credentials} (updated_at, id);
 CREATE INDEX {prefix}credentials_by_key ON {credentials} (key_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX {prefix}credentials_by_deletion ON {credentials} (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE {logins} (
-    state TEXT PRIMARY KEY,
+    state {name} PRIMARY KEY,
     sealed {blob} NOT NULL,
-    credential TEXT NOT NULL,
+    credential {name} NOT NULL,
     expires_at {integer} NOT NULL
 ) {strict};
 
 CREATE INDEX {prefix}logins_by_end ON {logins} (expires_at);
+CREATE INDEX {prefix}logins_by_credential ON {logins} (credential);
 
 CREATE TABLE {jobs} (
     id {number},
-    kind TEXT NOT NULL,
-    credential TEXT NOT NULL,
+    kind {name} NOT NULL,
+    credential {name} NOT NULL,
     payload {blob} NOT NULL,
     attempts {integer} NOT NULL DEFAULT 0,
     created_at {integer} NOT NULL,
@@ -82,7 +84,7 @@ CREATE TABLE {audit} (
     at {integer} NOT NULL,
     actor TEXT NOT NULL,
     owner {blob},
-    credential TEXT,
+    credential {name},
     connector TEXT,
     action TEXT NOT NULL,
     result TEXT NOT NULL,
@@ -93,7 +95,7 @@ CREATE INDEX {prefix}audit_by_credential ON {audit} (credential, id);
 
 CREATE TABLE {request_log} (
     id {number},
-    credential TEXT NOT NULL,
+    credential {name} NOT NULL,
     at {integer} NOT NULL,
     sealed {blob} NOT NULL
 ) {strict};
@@ -101,7 +103,7 @@ CREATE TABLE {request_log} (
 CREATE INDEX {prefix}request_log_by_credential ON {request_log} (credential, id);
 
 CREATE TABLE {connectors} (
-    connector TEXT PRIMARY KEY,
+    connector {name} PRIMARY KEY,
     next_turn_at {integer} NOT NULL DEFAULT 0,
     fault TEXT,
     fault_since {integer}

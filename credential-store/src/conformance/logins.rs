@@ -1,0 +1,34 @@
+use tokio::task::JoinSet;
+
+use super::check::{Database, Outcome, holds, same};
+use super::sample::{BRIEF, MINUTE, one, outlive_brief};
+use crate::backend::LoginRow;
+
+// THREAT-S11
+pub(super) async fn of_fifty_takers_one_gets_the_login(database: Database) -> Outcome {
+    let id = one(&*database.one).await?;
+    let login = |state: &str| LoginRow { state: state.to_owned(), sealed: state.into(), credential: id };
+    database.one.put_login(login("a"), MINUTE).await?;
+    database.one.put_login(login("b"), MINUTE).await?;
+    let mut taking = JoinSet::new();
+    for index in 0..50 {
+        let backend = database.handle(index);
+        taking.spawn(async move { backend.take_login("a".to_owned()).await });
+    }
+    let mut winners = Vec::new();
+    while let Some(done) = taking.join_next().await {
+        winners.extend(done??);
+    }
+    same("winners", winners.len(), 1)?;
+    same("what was kept", (winners[0].sealed.as_slice(), winners[0].credential), (b"a".as_slice(), id))?;
+    holds("the other one is still there", database.two.take_login("b".to_owned()).await?.is_some())?;
+    holds("a state that is none", database.one.take_login("A' OR '1'='1".to_owned()).await?.is_none())
+}
+
+pub(super) async fn a_login_that_is_over_is_not_taken(database: Database) -> Outcome {
+    let id = one(&*database.one).await?;
+    let login = LoginRow { state: "a".to_owned(), sealed: b"x".to_vec(), credential: id };
+    database.one.put_login(login, BRIEF).await?;
+    outlive_brief().await;
+    holds("it is over", database.one.take_login("a".to_owned()).await?.is_none())
+}
