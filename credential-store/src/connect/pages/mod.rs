@@ -1,0 +1,3 @@
+use axum::Router;
+use super::connect::Connect;
+pub(super) fn router(_connect: Connect) -> Router { Router::new() }
