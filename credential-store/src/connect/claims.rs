@@ -98,6 +98,11 @@ impl Claims {
         now.0 < self.until && now.0.saturating_add(SKEW) >= self.from
     }
 
+    /// The same in a browser, which has the random value `browser`.
+    pub(super) fn in_browser(self, browser: String) -> Self {
+        Self { browser, ..self }
+    }
+
     pub(super) fn left(&self, now: Timestamp) -> Duration {
         Timestamp(self.until).since(now)
     }

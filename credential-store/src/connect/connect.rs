@@ -103,10 +103,14 @@ impl Connect {
     }
 
     pub(super) fn of(store: CredentialStore, url: PublicUrl, settings: Settings) -> Self {
+        let mut form_targets = settings.form_targets.clone();
+        // A form that connects may end at the application.
+        let ends = store.0.settings.redirects.iter().filter_map(|uri| uri.parse().ok());
+        form_targets.extend(ends.filter_map(|uri| Origin::of(&uri)).map(|origin| origin.to_string()));
         let csrf = hmac::Key::new(hmac::HMAC_SHA256, &*store.0.vault.derive("connect.csrf"));
         Self(Arc::new(Inner {
             paths: Paths::new(url.path()),
-            policy: PagePolicy::new(&settings.frames, &settings.form_targets),
+            policy: PagePolicy::new(&settings.frames, &form_targets),
             throttle: Throttle::new(settings.attempts, settings.window),
             used: Once::default(),
             csrf,
@@ -215,9 +219,14 @@ impl Connect {
         Timestamp::of(self.0.store.0.clock.wall())
     }
 
+    /// A path below the router, as browsers see it.
+    pub(super) fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.0.url.path())
+    }
+
     /// The whole URL of a path below the router.
     pub(super) fn absolute(&self, path: &str) -> String {
-        self.0.url.absolute(&format!("{}{path}", self.0.url.path()))
+        self.0.url.absolute(&self.path(path))
     }
 
     pub(super) fn seal<T: serde::Serialize>(&self, purpose: Purpose, value: &T) -> Secret {

@@ -44,7 +44,7 @@ pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
     }
 }
 
-fn decode(text: &str) -> Option<String> {
+pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -29,6 +29,8 @@ pub struct NewLogin {
     redirect_uri: String,
     browser: Secret,
     reconnects: Option<CredentialId>,
+    note: Option<Secret>,
+    ends_here: bool,
 }
 
 /// A login that was begun.
@@ -51,6 +53,14 @@ pub struct FinishedLogin {
     pub missing_scopes: Vec<String>,
     /// Whether another account of the provider answered than the one that was connected before.
     pub is_other_account: bool,
+    /// The account that was connected before, if the provider told one.
+    pub account_before: Option<String>,
+    /// The account that is connected now, if the provider told one.
+    pub account: Option<String>,
+    /// Scopes that were granted, where the provider said so or gave all.
+    pub scopes: Vec<String>,
+    /// What whoever began it wanted to know again.
+    pub(crate) note: Option<Secret>,
 }
 
 /// A login that was not finished.
@@ -63,6 +73,10 @@ pub struct FailedLogin {
     pub redirect_uri: Option<String>,
     /// What the provider called it: `access_denied`.
     pub provider_error: Option<String>,
+    /// Whether there was a token, and the provider refused the requests that should show that it works.
+    pub is_check: bool,
+    /// What whoever began it wanted to know again, if the login was known.
+    pub(crate) note: Option<Secret>,
 }
 
 /// What waits for the user's return, sealed.
@@ -81,6 +95,8 @@ struct Waiting {
     /// The values, as [`Values`] writes them.
     values: String,
     transaction: String,
+    #[serde(default)]
+    note: Option<String>,
 }
 
 /// How long a user may be away.
@@ -102,7 +118,23 @@ impl NewLogin {
             redirect_uri: redirect_uri.into(),
             browser: browser.into(),
             reconnects: None,
+            note: None,
+            ends_here: false,
         }
+    }
+
+    /// Gives it a text that comes back with its end. It is sealed like everything else of it.
+    #[cfg(feature = "connect")]
+    pub(crate) fn note(mut self, text: Secret) -> Self {
+        self.note = Some(text);
+        self
+    }
+
+    /// Lets it end at the callback itself, on a page of ours, so that there is no redirect URI to be allowed.
+    #[cfg(feature = "connect")]
+    pub(crate) fn ends_here(mut self) -> Self {
+        self.ends_here = true;
+        self
     }
 
     /// Connects an existing credential again: it keeps its id.
@@ -121,7 +153,7 @@ impl CredentialStore {
     pub async fn begin_login(&self, owner: &Owner, new: NewLogin) -> Result<BegunLogin, StoreError> {
         let inner = &*self.0;
         inner.check_open()?;
-        if !inner.settings.redirects.iter().any(|allowed| *allowed == new.redirect_uri) {
+        if !new.ends_here && !inner.settings.redirects.iter().any(|allowed| *allowed == new.redirect_uri) {
             return Err(StoreError::invalid(vec![FieldError::new("redirectUri", "this redirect URI is not allowed")]));
         }
         let id = match new.reconnects {
@@ -165,6 +197,7 @@ impl CredentialStore {
             redirect_uri: new.redirect_uri,
             values: String::from_utf8_lossy(&values.to_json()).into_owned(),
             transaction: started.transaction.to_secret_json().expose_secret().to_owned(),
+            note: new.note.map(|note| note.expose_secret().to_owned()),
         };
         let text = Zeroizing::new(serde_json::to_vec(&waiting).expect("texts can be written"));
         let login = LoginRow { sealed: inner.vault.seal_note("logins", &state, &text), state, credential: id };
@@ -200,7 +233,7 @@ impl CredentialStore {
         let login = inner.backend.take_login(state.clone()).await.map_err(|error| FailedLogin::of(error.into()))?;
         let Some(login) = login else { return Err(FailedLogin::of(unknown())) };
         let waiting = inner.waiting(&state, &login.sealed).map_err(FailedLogin::of)?;
-        let redirect_uri = waiting.redirect_uri.clone();
+        let (redirect_uri, note) = (waiting.redirect_uri.clone(), waiting.note.as_deref().map(Secret::from));
         // A login of one provider is not finished by another's answer.
         if waiting.connector != connector.id() {
             return Err(FailedLogin::of(unknown()));
@@ -208,6 +241,7 @@ impl CredentialStore {
         let outcome = self.exchange_login(connector, &waiting, login.credential, query, browser).await;
         outcome.map_err(|mut failed| {
             failed.redirect_uri = Some(redirect_uri);
+            failed.note = note;
             failed
         })
     }
@@ -237,14 +271,17 @@ impl CredentialStore {
         let received = inner.clock.wall();
         let found = match verified(&connection).await {
             Ok(found) => found,
-            Err(error) => return Err(FailedLogin::of(error)),
+            Err(error) => return Err(FailedLogin { is_check: true, ..FailedLogin::of(error) }),
         };
         // A probe keeps what it finds with the tokens.
         let response = connection.response().map_or(response, |kept| TokenResponse::clone(&kept));
         let missing_scopes = response.token().scope().map_or_else(Vec::new, |granted| {
             wanted.iter().filter(|scope| !granted.iter().any(|own| own == *scope)).map(str::to_owned).collect()
         });
+        // An answer without scopes grants what was asked for (RFC 6749 section 5.1).
+        let scopes = response.token().scope().unwrap_or(&wanted).iter().map(str::to_owned).collect();
         let account = account_name(Some(&response), &found);
+        let account_now = account.clone();
         let proven = Proven {
             method: waiting.method.clone(),
             values,
@@ -253,12 +290,23 @@ impl CredentialStore {
             received,
             account,
         };
-        let (credential, is_other_account) = match waiting.reconnects {
+        let (credential, account_before) = match waiting.reconnects {
             true => self.replace_tokens(&owner, id, waiting, proven).await,
-            false => self.keep_login(&owner, id, connector, waiting, proven).await.map(|info| (info, false)),
+            false => self.keep_login(&owner, id, connector, waiting, proven).await.map(|info| (info, None)),
         }
         .map_err(FailedLogin::of)?;
-        Ok(FinishedLogin { credential, redirect_uri: waiting.redirect_uri.clone(), missing_scopes, is_other_account })
+        let is_other_account =
+            account_before.is_some() && account_now.is_some() && account_before != account_now;
+        Ok(FinishedLogin {
+            credential,
+            redirect_uri: waiting.redirect_uri.clone(),
+            missing_scopes,
+            is_other_account,
+            account_before,
+            account: account_now,
+            scopes,
+            note: waiting.note.as_deref().map(Secret::from),
+        })
     }
 
     async fn keep_login(
@@ -286,7 +334,7 @@ impl CredentialStore {
         id: CredentialId,
         waiting: &Waiting,
         proven: Proven,
-    ) -> Result<(CredentialInfo, bool), StoreError> {
+    ) -> Result<(CredentialInfo, Option<String>), StoreError> {
         let inner = &*self.0;
         let mut tries = 0;
         loop {
@@ -294,7 +342,6 @@ impl CredentialStore {
             let opened = inner.vault.open_row(owner, &row).await?;
             let old = open_tokens(&opened.sealer, owner, &row, inner.clock.wall())?;
             let before = account_name(old.as_ref(), &BTreeMap::new());
-            let is_other = before.is_some_and(|before| proven.account.as_ref().is_some_and(|now| *now != before));
             let change = SecretsChange {
                 secrets: seal_values(
                     &opened.sealer,
@@ -317,7 +364,7 @@ impl CredentialStore {
                 let row = inner.row(owner, id, "reconnect").await?;
                 inner.audit("owner", &row, "reconnect", "ok", None).await?;
                 inner.tell(&row, EventKind::Reconnected, None).await;
-                return Ok((CredentialInfo::of(&inner.vault, &row)?, is_other));
+                return Ok((CredentialInfo::of(&inner.vault, &row)?, before));
             }
             tries += 1;
             if tries == 5 {
@@ -367,6 +414,7 @@ impl Drop for Waiting {
         use zeroize::Zeroize;
         self.values.zeroize();
         self.transaction.zeroize();
+        self.note.zeroize();
     }
 }
 
@@ -434,7 +482,7 @@ fn login_failed(error: AuthorizationError) -> FailedLogin {
 
 impl FailedLogin {
     fn of(error: StoreError) -> Self {
-        Self { error, redirect_uri: None, provider_error: None }
+        Self { error, redirect_uri: None, provider_error: None, is_check: false, note: None }
     }
 }
 
