@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod backend;
-#[cfg(feature = "connect")]
-mod connect;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "connect")]
+mod connect;
 mod connector;
 mod error;
 mod event;

@@ -44,8 +44,14 @@ mod tests {
 
     #[test]
     fn cookies_stay_with_the_router_and_away_from_scripts() {
-        let cookie =
-            Cookie { name: "n", value: "v", path: "/connect", lifetime: Duration::from_secs(60), is_secure: true, crosses_sites: false };
+        let cookie = Cookie {
+            name: "n",
+            value: "v",
+            path: "/connect",
+            lifetime: Duration::from_secs(60),
+            is_secure: true,
+            crosses_sites: false,
+        };
         assert_eq!(cookie.to_header().unwrap(), "n=v; Path=/connect; Max-Age=60; HttpOnly; SameSite=Lax; Secure");
         let crossing = Cookie { path: "", is_secure: false, crosses_sites: true, ..cookie };
         assert_eq!(crossing.to_header().unwrap(), "n=v; Path=/; Max-Age=60; HttpOnly; SameSite=None; Secure");

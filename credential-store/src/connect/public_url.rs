@@ -57,9 +57,15 @@ mod tests {
         assert_eq!(url.absolute("/connect/x"), "https://app.example.com/connect/x");
         assert_eq!(PublicUrl::new("http://localhost:3000").unwrap().absolute("/x"), "http://localhost:3000/x");
         assert!(PublicUrl::new("http://127.0.0.1:3000/a").is_ok());
-        for bad in
-            ["http://app.example.com", "/connect", "https://u@x.example", "https://x/?a", "https://x/a;b", "ftp://x", "https://x/#"]
-        {
+        for bad in [
+            "http://app.example.com",
+            "/connect",
+            "https://u@x.example",
+            "https://x/?a",
+            "https://x/a;b",
+            "ftp://x",
+            "https://x/#",
+        ] {
             assert!(PublicUrl::new(bad).is_err(), "{bad}");
         }
     }

@@ -295,8 +295,7 @@ impl CredentialStore {
             false => self.keep_login(&owner, id, connector, waiting, proven).await.map(|info| (info, None)),
         }
         .map_err(FailedLogin::of)?;
-        let is_other_account =
-            account_before.is_some() && account_now.is_some() && account_before != account_now;
+        let is_other_account = account_before.is_some() && account_now.is_some() && account_before != account_now;
         Ok(FinishedLogin {
             credential,
             redirect_uri: waiting.redirect_uri.clone(),

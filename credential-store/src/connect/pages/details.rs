@@ -13,11 +13,7 @@ use crate::store::{CredentialInfo, LoggedRequest};
 const SHOWN: u32 = 50;
 
 /// `GET /connections/{id}`
-pub(super) async fn overview(
-    session: PageSession,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Response {
+pub(super) async fn overview(session: PageSession, Path(id): Path<String>, RawQuery(query): RawQuery) -> Response {
     let flash = query.as_deref().and_then(notice);
     let drawn = async {
         session.is_free()?;

@@ -127,9 +127,9 @@ async fn draw(session: &PageSession, headers: &HeaderMap, flow: &str) -> Result<
             false => Renewal::Automatic,
         },
         can_close: claims.opener_origin.is_some(),
-        handover: claims.opener_origin.clone().map(|opener_origin| Handover {
-            opener_origin,
-            credential_id: Some(finish.id.to_string()),
-        }),
+        handover: claims
+            .opener_origin
+            .clone()
+            .map(|opener_origin| Handover { opener_origin, credential_id: Some(finish.id.to_string()) }),
     }))
 }

@@ -39,11 +39,7 @@ pub(super) struct Again {
 }
 
 /// `GET /connectors/{connector}?method=…`
-pub(super) async fn connect(
-    session: PageSession,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Response {
+pub(super) async fn connect(session: PageSession, Path(id): Path<String>, RawQuery(query): RawQuery) -> Response {
     let method = query.as_deref().and_then(|query| parameter(query, "method"));
     let drawn = || {
         let connector = session.connector(&id)?;
@@ -54,11 +50,7 @@ pub(super) async fn connect(
 }
 
 /// `GET /connections/{id}/reconnect?method=…`
-pub(super) async fn reconnect(
-    session: PageSession,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Response {
+pub(super) async fn reconnect(session: PageSession, Path(id): Path<String>, RawQuery(query): RawQuery) -> Response {
     let method = query.as_deref().and_then(|query| parameter(query, "method"));
     let drawn = async {
         let (_, info) = session.credential(&id).await?;
@@ -141,7 +133,8 @@ fn notices(method: MethodFields<'_>) -> Vec<Notice> {
     let method = method.method();
     let mut notices: Vec<_> = Notice::of_method(method).into_iter().collect();
     if method.kind() == AuthKind::OAuth2StaticCode {
-        notices.push(Notice::Text("The code is good once. If this fails, get a new one before you try again.".to_owned()));
+        notices
+            .push(Notice::Text("The code is good once. If this fails, get a new one before you try again.".to_owned()));
     }
     let is_interactive = method.needs_redirect() || method.kind() == AuthKind::OAuth2StaticCode;
     if is_interactive && !method.is_renewable() {
@@ -154,7 +147,9 @@ fn environment_field(connector: &Connector, value: &str, error: Option<String>) 
     Field {
         name: ENVIRONMENT.to_owned(),
         title: "Environment".to_owned(),
-        help: Some("Which of the provider's systems the account belongs to. Leave it open for the usual one.".to_owned()),
+        help: Some(
+            "Which of the provider's systems the account belongs to. Leave it open for the usual one.".to_owned(),
+        ),
         help_url: None,
         example: None,
         kind: InputKind::Choice(connector.spec().environments().map(str::to_owned).collect()),

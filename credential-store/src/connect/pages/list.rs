@@ -37,7 +37,6 @@ async fn draw(session: &PageSession, query: &str) -> Result<Response, PageError>
         shell.flash = Some(Flash { kind: FlashKind::Good, text: "The connection was deleted.".to_owned() });
     }
     let rows = found.credentials.iter().filter(|info| session.allows(&info.connector)).map(|info| row(session, info));
-    let view =
-        ConnectionList { shell, filter, rows: rows.collect(), is_continued: after.is_some(), next: found.next };
+    let view = ConnectionList { shell, filter, rows: rows.collect(), is_continued: after.is_some(), next: found.next };
     Ok(session.page(&view))
 }

@@ -8,10 +8,7 @@ use crate::store::CredentialInfo;
 
 /// How a connector is shown.
 pub(super) fn label_of(connector: &Connector) -> ConnectorLabel {
-    ConnectorLabel {
-        description: connector.about().map(str::to_owned),
-        ..ConnectorLabel::from_spec(connector.spec())
-    }
+    ConnectorLabel { description: connector.about().map(str::to_owned), ..ConnectorLabel::from_spec(connector.spec()) }
 }
 
 /// A credential as lists show it.
@@ -23,12 +20,9 @@ pub(super) fn row(session: &PageSession, info: &CredentialInfo) -> ConnectionRow
     let name = match connector {
         Some(connector) => label_of(connector),
         // An operator took it away; what is stored stays until somebody deletes it.
-        None => ConnectorLabel {
-            id: info.connector.clone(),
-            name: info.connector.clone(),
-            description: None,
-            logo: None,
-        },
+        None => {
+            ConnectorLabel { id: info.connector.clone(), name: info.connector.clone(), description: None, logo: None }
+        }
     };
     ConnectionRow {
         id: info.id.to_string(),

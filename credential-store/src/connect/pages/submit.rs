@@ -165,7 +165,10 @@ fn failure(method: MethodFields<'_>, error: &StoreError) -> CheckFailure {
     }
     let mut advice = Vec::new();
     if method.method().kind().is_oauth() {
-        advice.push("The application must be set up at the provider, with this address for its answers if it asks for one.".to_owned());
+        advice.push(
+            "The application must be set up at the provider, with this address for its answers if it asks for one."
+                .to_owned(),
+        );
     }
     CheckFailure {
         check: method.iter().map(|field| field.name().to_owned()).collect(),
