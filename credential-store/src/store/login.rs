@@ -9,7 +9,7 @@ use tower_auth_core::{
 };
 use zeroize::Zeroizing;
 
-use super::create::{NewConnection, Proven, checked_label, new_id};
+use super::create::{NewConnection, Proven, checked_with_label, new_id};
 use super::info::CredentialInfo;
 use super::live::account_name;
 use super::store::{CredentialStore, Inner};
@@ -174,7 +174,7 @@ impl CredentialStore {
         };
         let connector = inner.connectors.get(&new.connection.connector)?;
         let method = connector.method(new.connection.method.as_deref())?;
-        let label = checked_label(new.connection.label.as_deref())?;
+        let label = checked_with_label(connector, &new.connection)?;
         let values = connector.accept(method, new.connection.environment.as_deref(), new.connection.values.clone())?;
         let connection = inner.fresh(connector, method.key(), new.connection.environment.as_deref(), &values)?;
         let browser = new.browser.clone();
