@@ -88,7 +88,13 @@ impl Browser {
         self.post(path.split('?').next().unwrap(), &all).await
     }
 
-    pub async fn json(&self, method: Method, path: &str, token: Option<&str>, body: Option<serde_json::Value>) -> Answer {
+    pub async fn json(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<serde_json::Value>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(local(path));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_auth_core::{BoxError, HttpClient, ProviderSpec, ProviderValues};
 use tower_auth_store::{
-    Backend, Connect, ConnectBuilder, ConnectSession, Connector, CredentialId, CredentialStore, KeyRing, Owner, SqlBackend,
-    SqliteOptions,
+    Backend, Connect, ConnectBuilder, ConnectSession, Connector, CredentialId, CredentialStore, KeyRing, Owner,
+    SqlBackend, SqliteOptions,
 };
 use tower_auth_testing::{Account, ApiKeyProvider, OAuthProvider};
 
@@ -120,10 +120,8 @@ impl World {
                 .description("Orders and invoices")
                 .connection(tower_auth_core::ConnectionBuilder::allow_loopback_http)
         };
-        let plain = format!("{}\n", acme.provider_toml("posted")).replace(
-            "kind = \"oauth2_code\"",
-            "kind = \"oauth2_code\"\nresponse_mode = \"form_post\"",
-        );
+        let plain = format!("{}\n", acme.provider_toml("posted"))
+            .replace("kind = \"oauth2_code\"", "kind = \"oauth2_code\"\nresponse_mode = \"form_post\"");
         let store = CredentialStore::builder(backend.clone(), ring)
             .connector(oauth("acme"))
             .connector(oauth("other"))
@@ -205,15 +203,13 @@ fn grants(asked: Arc<Mutex<Vec<String>>>) -> HttpClient {
                 return answer(200, r#"{"name":"me"}"#.to_owned());
             }
             asked.lock().unwrap().push(format!("{} {body}", request.uri()));
-            if body.contains("wrong") || request.headers().get("authorization").is_some_and(|v| v == "Basic d3Jvbmc6d3Jvbmc=")
+            if body.contains("wrong")
+                || request.headers().get("authorization").is_some_and(|v| v == "Basic d3Jvbmc6d3Jvbmc=")
             {
                 return answer(401, r#"{"error":"invalid_client"}"#.to_owned());
             }
             let number = number.fetch_add(1, Ordering::SeqCst);
-            answer(
-                200,
-                format!(r#"{{"access_token":"sentinel-at-{number}","token_type":"Bearer","expires_in":3600}}"#),
-            )
+            answer(200, format!(r#"{{"access_token":"sentinel-at-{number}","token_type":"Bearer","expires_in":3600}}"#))
         }
     }))
 }

@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::connect::throttle::seconds;
 use crate::error::{StoreError, StoreErrorKind};
 
 /// Why a request was not carried out, as RFC 9457 has it. Programs go by `code`, which stays the same.
@@ -141,7 +142,7 @@ impl IntoResponse for Problem {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"connect\""));
         }
         if let Some(wait) = self.wait {
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds(wait)));
         }
         response
     }

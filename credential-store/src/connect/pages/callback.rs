@@ -233,14 +233,22 @@ fn with_error(uri: &str, outcome: &Outcome) -> String {
     with_query(uri, &parameters)
 }
 
+/// Reasons that say that an answer is not one of the provider to this browser.
+const FOREIGN: &[&str] = &[
+    "authorization.binding_mismatch",
+    "authorization.state_mismatch",
+    "authorization.issuer_mismatch",
+    "authorization.invalid_callback",
+    "authorization.redirect_uri_mismatch",
+    "authorization.wrong_client",
+];
+
 /// What a failed login means to the person.
 fn outcome_of(failed: &FailedLogin, query: &str) -> Outcome {
     let error = &failed.error;
     let code = || failed.provider_error.as_deref().or(error.reason()).map(|code| printable(code, 100));
     match (error.kind(), error.reason()) {
-        (StoreErrorKind::LoginExpired, Some("authorization.binding_mismatch" | "authorization.state_mismatch")) => {
-            Outcome::StateMismatch
-        }
+        (_, Some(reason)) if FOREIGN.contains(&reason) => Outcome::StateMismatch,
         (StoreErrorKind::LoginExpired, _) => Outcome::StateExpired,
         (_, Some("authorization.denied")) => Outcome::Denied,
         (StoreErrorKind::Refused, Some("authorization.provider_error" | "authorization.interaction_required")) => {
