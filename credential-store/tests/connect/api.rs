@@ -239,7 +239,23 @@ async fn somebody_elses_credential_answers_as_an_unknown_one_byte_for_byte() {
     assert_eq!(world.store.get(&owner("alice"), info.id).await.unwrap().status.as_str(), "valid");
 }
 
-// SYS-C21
+// SYS-C15, SYS-C16, SYS-C3
+#[tokio::test]
+async fn the_application_names_an_id_and_the_layer_attaches_that_credential() {
+    let world = World::new().await;
+    let program = Program::new(&world, session("alice"));
+    let keys = [world.keys.issue("alice"), world.keys.issue("alice")];
+    for key in &keys {
+        let body = json!({"connectorId": "keys", "fields": {"api_key": key.expose_secret()}});
+        let id = program.post("/credentials", body).await.json()["credentialId"].as_str().unwrap().parse().unwrap();
+        let current = world.store.tokens(&owner("alice"), id).unwrap().current().await.unwrap();
+        let mut request = Request::get("https://api.test/").body(()).unwrap();
+        current.credential.apply(&mut request).unwrap();
+        assert!(request.headers().values().any(|own| own.to_str().unwrap().contains(key.expose_secret())));
+    }
+}
+
+// SYS-C21, SYS-C22
 #[tokio::test]
 async fn lists_come_in_parts() {
     let world = World::new().await;

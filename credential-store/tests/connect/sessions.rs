@@ -12,6 +12,11 @@ async fn a_token_opens_the_page_once_and_stands_in_no_address_after_that() {
     let start = world.connect.start_url(&token);
     assert!(start.expose_secret().starts_with("https://app.test/connect/start?session="));
     let browser = world.browser();
+    // Whoever only looks at the link does not use it up.
+    let local = start.expose_secret().strip_prefix(ORIGIN).unwrap();
+    let ahead = http::Request::get(local).header("sec-purpose", "prefetch");
+    assert_eq!(world.browser().send(ahead, String::new()).await.status, 425);
+    assert_eq!(world.browser().send(http::Request::head(local), String::new()).await.status, 425);
     let answer = browser.get(start.expose_secret()).await;
     assert_eq!((answer.status, answer.location().as_str()), (303, "/connect/connectors"));
     assert_eq!(answer.headers["referrer-policy"], "no-referrer");
