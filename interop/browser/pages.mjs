@@ -3,6 +3,8 @@
 //
 //   node pages.mjs FOLDER [PICTURES] [NAME...]
 //
+// A name is that of a page, or `behaviour`.
+//
 // FOLDER is what the test `pages_hold_in_a_browser` writes with TOWER_AUTH_PAGES; pictures are taken if there is a
 // folder for them.
 import { mkdirSync, readdirSync } from 'node:fs';
@@ -54,7 +56,7 @@ try {
       await page.close();
     }
   }
-  if (only.length === 0) checks += await behaviour(browser, origin, fail);
+  if (only.length === 0 || only.includes('behaviour')) checks += await behaviour(browser, origin, fail);
 } finally {
   await browser.close();
   await close();

@@ -148,6 +148,23 @@
     window.addEventListener("pageshow", () => showAskedFor(form));
   };
 
+  // A provider may take seconds to answer a check. The button says that something happens, and a second click sends nothing.
+  const sentOnce = (form) => {
+    const button = one("button[type=submit]", form);
+    let isSent = false;
+    form.addEventListener("submit", (event) => {
+      if (event.defaultPrevented || form.target) return;
+      if (isSent) event.preventDefault();
+      isSent = true;
+      button.setAttribute("aria-busy", "true");
+    });
+    // The page comes back as it was left.
+    window.addEventListener("pageshow", () => {
+      isSent = false;
+      button.removeAttribute("aria-busy");
+    });
+  };
+
   // A pop-up for the way through the provider, opened inside the click, and the wait for its end.
   const popups = (wait) => {
     const start = one("form[data-popup], a[data-popup]");
@@ -317,6 +334,7 @@
   all(".reveal").forEach(reveal);
   all("form[data-form]").forEach(checked);
   all("[data-wait]").forEach(popups);
+  all("form[method=post]").forEach(sentOnce);
   all("[data-done]").forEach(done);
   all("[data-search]").forEach(search);
   menus(all("[data-menu]"));

@@ -36,7 +36,9 @@ impl PagePolicy {
         let mut headers = HeaderMap::new();
         let csp = HeaderValue::try_from(csp).expect("origins are visible ASCII");
         headers.insert(CONTENT_SECURITY_POLICY, csp);
-        // Paths and queries of these pages are nobody else's business: not the provider's, not that of a help page.
+        // Paths and queries of these pages are nobody else's business: not the provider's, not that of a help page. It has a
+        // price: browsers then send `Origin: null` with forms (Fetch, "serializing a request origin"), so whoever receives them
+        // checks the field `csrf` and `Sec-Fetch-Site`, and not `Origin`.
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
