@@ -17,7 +17,9 @@ async fn statements() -> BTreeSet<&'static str> {
         check.run(Database::new(Arc::new(backend.clone()))).await.unwrap();
         all.extend(backend.pool.texts.written.pin().keys());
     }
-    all.retain(|text| ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|word| text.starts_with(word)));
+    all.retain(|text: &&str| {
+        ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|word| text.starts_with(word))
+    });
     assert!(all.len() > 45, "{}", all.len());
     all
 }
