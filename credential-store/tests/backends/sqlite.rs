@@ -69,7 +69,7 @@ async fn run(connection: &mut SqliteConnection, sql: &'static str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_eight_who_open_a_new_sqlite_file_at_once_one_makes_the_schema() {
-    for _ in 0..4 {
+    for _ in 0..12 {
         let folder = Folder::new();
         let path = folder.path("new.db");
         let mut opening = JoinSet::new();
@@ -210,6 +210,27 @@ async fn another_writer_of_the_sqlite_file_is_waited_for() {
         done.unwrap().unwrap();
     }
     assert_eq!(backend.count(OWNER).await.unwrap(), 4);
+}
+
+// THREAT-S4
+#[cfg(unix)]
+#[tokio::test]
+async fn new_sqlite_files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = Folder::new();
+    let path = folder.path("private.db");
+    let backend = SqliteOptions::file(&path).open().await.unwrap();
+    backend.insert(new_credential("x")).await.unwrap();
+    for name in ["private.db", "private.db-wal", "private.db-shm"] {
+        let mode = std::fs::metadata(folder.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
+    backend.close().await;
+    // What the operator chose for a file that is there stays.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    SqliteOptions::file(&path).open().await.unwrap().close().await;
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
 // THREAT-S4
