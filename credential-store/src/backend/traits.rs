@@ -82,7 +82,7 @@ pub trait Backend: Send + Sync + 'static {
     fn release(&self, id: CredentialId, fence: i64) -> BackendFuture<'_, ()>;
 
     /// Notes that a token request is about to be sent; false if the lease is not the caller's any more, or the generation is another. The time in
-    /// `intent` is the database's.
+    /// `intent` is the database's; if the row has an intent already that spends the same, the time of that one stays.
     fn begin_exchange(&self, id: CredentialId, fence: i64, generation: i64, intent: Intent) -> BackendFuture<'_, bool>;
 
     /// Keeps new tokens if the generation is the expected one, ends the intent, and the lease if it is the caller's. False if not.

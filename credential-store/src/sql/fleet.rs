@@ -69,7 +69,9 @@ impl Pool {
         generation: i64,
         intent: Intent,
     ) -> Result<bool, BackendError> {
-        let sql = "UPDATE {credentials} SET intent_id = $4, intent_spends = $5, intent_at = {now}, intent_is_replay = $6 \
+        // What is sent a second time is in doubt since the first.
+        let sql = "UPDATE {credentials} SET intent_id = $4, intent_spends = $5, intent_is_replay = $6, \
+                intent_at = CASE WHEN intent_spends = $5 THEN intent_at ELSE {now} END \
             WHERE id = $1 AND fence = $2 AND generation = $3 AND lease_until > {now} AND deleted_at IS NULL";
         let binds = vec![
             id.into(),
