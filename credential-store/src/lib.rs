@@ -86,3 +86,8 @@ pub use tower_auth_core as core;
 #[cfg(all(doctest, feature = "http", feature = "sqlite"))]
 #[doc = include_str!("../../docs/keep-credentials.md")]
 struct KeepCredentialsPage;
+
+/// The examples of the README, compiled.
+#[cfg(all(doctest, feature = "http", feature = "sqlite"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
