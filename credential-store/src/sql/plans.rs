@@ -1,5 +1,7 @@
 //! How the databases go about the statements: along indexes, whatever the statement.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
