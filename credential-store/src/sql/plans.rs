@@ -58,7 +58,6 @@ async fn fill(pool: &Pool) {
     }
 }
 
-// SYS-R1
 #[tokio::test]
 async fn sqlite_goes_along_an_index_for_every_statement() {
     let backend = SqliteOptions::memory().open().await.unwrap();
