@@ -1,5 +1,7 @@
 //! How the databases go about the statements: along indexes, whatever the statement.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -56,7 +58,6 @@ async fn fill(pool: &Pool) {
     }
 }
 
-// SYS-R1
 #[tokio::test]
 async fn sqlite_goes_along_an_index_for_every_statement() {
     let backend = SqliteOptions::memory().open().await.unwrap();

@@ -189,13 +189,15 @@ async fn listening_takes_no_connection_from_the_pool_and_does_not_hold_up_its_en
     backend.set_status(id, revoked()).await.unwrap();
     assert_eq!(timeout(Duration::from_secs(3), announced.next()).await.unwrap().unwrap(), id);
     timeout(Duration::from_secs(3), backend.close()).await.unwrap();
+    let ended = timeout(Duration::from_secs(3), announced.next()).await.unwrap().unwrap_err();
+    assert_eq!(ended.kind(), BackendErrorKind::Unavailable, "{ended}");
     let closed = backend.find(id).await.unwrap_err();
     assert_eq!(closed.kind(), BackendErrorKind::Unavailable, "{closed}");
     server.clear(&prefix).await;
 }
 
 #[tokio::test]
-async fn behind_a_pool_of_transactions_nothing_is_prepared_and_nobody_listens() {
+async fn behind_a_pool_of_transactions_statements_work_and_nobody_listens() {
     let Some(server) = Server::find().await else { return };
     let prefix = Server::prefix();
     let options = PostgresOptions::url(&server.url).unwrap().table_prefix(prefix.as_str()).behind_transaction_pool();
