@@ -1,11 +1,15 @@
 //! Many callers at once, who wait or go away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tower_auth_store::{Backend, Claim};
 use tower_auth_testing::{Endpoint, Fault, RandomFaults};
 
-use crate::world::{World, settled, token};
+use crate::faulty::{Hook, When};
+use crate::world::{World, code, settled, token};
 
 // SYS-C16
 #[tokio::test(flavor = "multi_thread")]
@@ -87,4 +91,37 @@ async fn whoever_closes_the_store_waits_for_what_was_sent_and_begins_nothing() {
         check_kept(&world).await;
         world.end().await;
     }
+}
+
+// THREAT-S6
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_taken_while_the_store_is_closed_is_given_back_unused() {
+    let world = World::new("sqlite", 1, |provider| provider).await.unwrap();
+    let (claimed, told) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tells, waits) = (Arc::clone(&claimed), Arc::clone(&told));
+    let hook: Hook = Arc::new(move |call, when| {
+        let (tells, waits) = (Arc::clone(&tells), Arc::clone(&waits));
+        Box::pin(async move {
+            if (call, when) == ("claim", When::After) {
+                tells.notify_one();
+                waits.notified().await;
+            }
+            Ok(())
+        })
+    });
+    let store = world.faulty_store(hook).await;
+    let (own, access) = (store.clone(), world.access.clone());
+    let asking = tokio::spawn(async move { token(&own, &access, 0).await });
+    claimed.notified().await;
+    let closing = tokio::spawn(async move { store.close().await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    told.notify_one();
+    closing.await.unwrap();
+    assert_eq!(code(&asking.await.unwrap().unwrap_err()), "store.closed");
+    assert_eq!(world.provider.report().arrivals, 0);
+    // Nobody has to wait for the lease to run out.
+    let backend = world.access.database.open().await;
+    let claim = backend.claim(world.access.credential(0).1, Duration::from_secs(1)).await.unwrap();
+    assert!(matches!(claim, Claim::Taken(row) if row.intent.is_none()));
+    world.end().await;
 }

@@ -10,8 +10,12 @@
     reason = "tests fail by it, and say what they skip"
 )]
 
+mod account;
+mod chaos;
 mod crowds;
 mod faulty;
+mod fleet;
+mod journal;
 mod kills;
 mod orderings;
 mod outages;
