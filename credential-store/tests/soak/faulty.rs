@@ -85,6 +85,7 @@ impl Backend for Faulty {
         fn delete(owner: OwnerDigest, id: CredentialId, jobs: Vec<NewJob>) -> bool;
         fn touch(ids: Vec<CredentialId>) -> ();
         fn claim(id: CredentialId, ttl: Duration) -> Claim;
+        fn has_due(connector: String) -> bool;
         fn claim_due(connector: String, limit: u32, ttl: Duration) -> Vec<CredentialRow>;
         fn extend(id: CredentialId, fence: i64, ttl: Duration) -> bool;
         fn release(id: CredentialId, fence: i64) -> ();

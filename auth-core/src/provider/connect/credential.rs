@@ -92,7 +92,9 @@ impl CredentialMaker {
     #[cfg(feature = "dpop")]
     fn bound(&self, token: Option<&Token>) -> Result<Option<Credential>, ConfigError> {
         match (&self.key, token) {
-            (Some(key), Some(token)) if token.kind() == crate::TokenKind::Dpop => Credential::dpop(token, key).map(Some),
+            (Some(key), Some(token)) if token.kind() == crate::TokenKind::Dpop => {
+                Credential::dpop(token, key).map(Some)
+            }
             _ => Ok(None),
         }
     }
