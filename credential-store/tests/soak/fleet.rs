@@ -209,7 +209,7 @@ pub(crate) async fn run(plan: Plan) -> Option<bool> {
     let grace = if plan.has_grace { Duration::from_secs(60) } else { Duration::ZERO };
     let world = World::new(plan.kind, plan.credentials, |provider| provider.reuse_grace(grace)).await?;
     // What is lost for good must not be everything before the end.
-    let rate = if plan.has_grace { 0.012 } else { 0.004 };
+    let rate = if plan.has_grace { 0.006 } else { 0.004 };
     world.provider.random_faults(Endpoint::Token, faults(rate));
     let job = Job { access: world.access.clone(), folder: world.folder.clone(), token_url: world.provider.token_url() };
     let path = world.folder.join("job");
