@@ -312,7 +312,6 @@ async fn a_provider_that_is_busy_is_left_alone_by_the_whole_fleet() {
                     while tokio::time::Instant::now() < end {
                         let error = token(&store, &access, 0).await.unwrap_err();
                         assert_eq!(code(&error), "store.provider_unavailable");
-                        assert!(error.retry_in().is_some());
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                 });
