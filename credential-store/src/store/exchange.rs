@@ -2,11 +2,11 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tower_auth_core::{
-    AuthKind, Connection, FailureClass, MonotonicTime, RefreshCause, SourceRequest, TokenError, TokenErrorKind,
-    TokenResponse,
+    AuthKind, Connection, FailureClass, Lifetime, MonotonicTime, RefreshCause, SourceRequest, TokenError,
+    TokenErrorKind, TokenResponse,
 };
 
 use super::create::source_request;
@@ -212,7 +212,8 @@ impl Renewal {
             // The database took its time.
             return self.give_up(None).await.map(Attempt::Done);
         }
-        let deadline = store.clock.now() + self.timeout;
+        let sent = (store.clock.now(), store.clock.wall());
+        let deadline = sent.0 + self.timeout;
         let exchange = connection.exchange(source_request(self.cause, self.previous.clone(), deadline));
         let answer = self.with_heartbeat(exchange).await;
         let response = match answer {
@@ -225,7 +226,7 @@ impl Renewal {
             (None, Some(known)) => response.with_refresh_token(known.clone()),
             _ => response,
         };
-        self.keep(response).await.map(Attempt::Done)
+        self.keep(response, sent).await.map(Attempt::Done)
     }
 
     /// Runs the exchange and makes the lease last meanwhile. A database that hangs does not keep the answer from being read.
@@ -260,19 +261,18 @@ impl Renewal {
         }
     }
 
-    /// Makes the answer durable, however long that takes: nobody gets the token before.
-    async fn keep(&self, response: TokenResponse) -> Result<Ended, StoreError> {
+    /// Makes the answer durable, however long that takes: nobody gets the token before. Its life counts from when it was asked for, since nobody knows
+    /// how long the answer, or the database, let it wait.
+    async fn keep(&self, response: TokenResponse, sent: (MonotonicTime, SystemTime)) -> Result<Ended, StoreError> {
         let (store, row) = (&self.store, &self.row);
-        let received = store.clock.wall();
         let generation = row.generation + 1;
         let sealed =
-            seal_tokens(&self.live.opened.sealer, &self.owner, &row.connector, row.id, generation, &response, received);
+            seal_tokens(&self.live.opened.sealer, &self.owner, &row.connector, row.id, generation, &response, sent.1);
         let renews = renews(&self.live, &response);
-        let tokens = store.timed(sealed, &response, renews);
         let mut pause = Duration::from_millis(50);
         let kept = loop {
-            let exchanged =
-                Exchanged { id: row.id, fence: row.fence, generation: row.generation, tokens: tokens.clone() };
+            let tokens = store.timed(sealed.clone(), &self.aged(&response, sent.0), renews);
+            let exchanged = Exchanged { id: row.id, fence: row.fence, generation: row.generation, tokens };
             match store.backend.finish_exchange(exchanged).await {
                 Ok(kept) => break kept,
                 Err(error) => {
@@ -290,13 +290,23 @@ impl Renewal {
             let now = store.backend.find(row.id).await?;
             let own = now.filter(|now| now.generation == generation);
             let own =
-                own.and_then(|now| open_tokens(&self.live.opened.sealer, &self.owner, &now, received).ok().flatten());
+                own.and_then(|now| open_tokens(&self.live.opened.sealer, &self.owner, &now, sent.1).ok().flatten());
             if own.is_none_or(|own| own.token().secret() != response.token().secret()) {
                 return Ok(Ended::Again);
             }
         }
         store.renewed(row, self.cause).await;
+        let response = self.aged(&response, sent.0);
         Ok(Ended::With(response.with_sequence(u64::try_from(generation).unwrap_or(0))))
+    }
+
+    /// The response with what is left of its life now, if it was asked for at `sent`.
+    fn aged(&self, response: &TokenResponse, sent: MonotonicTime) -> TokenResponse {
+        let age = self.store.clock.now().saturating_since(sent);
+        match response.lifetime() {
+            Lifetime::For(length) => response.clone().expires_in(length.saturating_sub(age)),
+            _ => response.clone(),
+        }
     }
 
     /// The provider said no, or nothing left.

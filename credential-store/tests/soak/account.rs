@@ -8,7 +8,8 @@
 //! | its process died before it sent | none that was not refused | one generation for each that was kept |
 //! | its process died while it waited | without an end, by a process that was killed | either |
 //! | its process died before it kept the answer | answered with 200, by a process that was killed | one more |
-//! | the answer was lost | no answer, or one of a gateway | one more and a lost answer, or a request without effect |
+//! | the answer was lost | no answer, or one of a gateway | one more, and it knows of a lost answer |
+//! | the request was lost, or broken off | no answer | one generation for each that was kept: the token is unspent, and nobody here can know |
 //!
 //! Anything else is a violation, as is a credential that is valid and a generation behind.
 
@@ -98,7 +99,8 @@ impl Account {
                 Some(last) if last.fate == Fate::Answered(200) => {
                     ("its process died before it kept the answer", is_killed(last) && was_heard)
                 }
-                Some(_) => ("the answer was lost", if was_heard { has_lost_answer } else { newest.arrivals > 0 }),
+                Some(_) if was_heard => ("the answer was lost", has_lost_answer),
+                Some(_) => ("the request was lost, or broken off", true),
             };
             *account.causes.entry(cause).or_default() += 1;
             // Without a grace the provider is one generation ahead where it heard the last token, and else none.

@@ -38,11 +38,6 @@ impl Faulty {
     }
 }
 
-/// A hook that does nothing.
-pub(crate) fn calm() -> Hook {
-    Arc::new(|_, _| Box::pin(async { Ok(()) }))
-}
-
 /// What a database says that is not there.
 pub(crate) fn down() -> BackendError {
     BackendError::new(BackendErrorKind::Unavailable, "the database is down")

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::Request;
-use tower_auth_core::{BoxError, HttpClient, TransportError};
+use tower_auth_core::{HttpClient, TransportError};
 
 use crate::world::http;
 
@@ -46,7 +46,7 @@ pub(crate) fn writing(folder: &Path, token_url: &str) -> HttpClient {
     HttpClient::new(tower::service_fn(move |request: Request<Bytes>| {
         let (inner, file, token_url) = (inner.clone(), Arc::clone(&file), Arc::clone(&token_url));
         async move {
-            let token = if request.uri().to_string() == *token_url { refresh_token(request.body()) } else { None };
+            let token = if *request.uri() == *token_url { refresh_token(request.body()) } else { None };
             let Some(token) = token else { return inner.send(request).await };
             let mut entry = Entry { file, token, said: false };
             entry.write("sent", true);
@@ -58,7 +58,7 @@ pub(crate) fn writing(folder: &Path, token_url: &str) -> HttpClient {
                 }
                 Err(_) => entry.end("lost"),
             }
-            Ok::<_, BoxError>(result?)
+            result
         }
     }))
 }

@@ -9,6 +9,7 @@
     clippy::print_stdout,
     reason = "tests fail by it, and say what they skip"
 )]
+#![allow(clippy::disallowed_methods, reason = "the time and the environment are those of real processes")]
 
 mod account;
 mod chaos;

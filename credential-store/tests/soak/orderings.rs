@@ -11,13 +11,14 @@ use tower_auth_store::{CredentialStatus, CredentialStore};
 use tower_auth_testing::{Endpoint, Fault};
 
 use crate::faulty::{Faulty, Hook, When, down};
-use crate::world::{World, code, http, settled, token};
+use crate::world::{World, code, http, lives, settled, token};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// One credential, a lease of three seconds, and a provider that is waited for longer than that.
 async fn world(kind: &str, grace: Duration) -> Option<World> {
-    let mut world = World::new(kind, 1, |provider| provider.reuse_grace(grace)).await?;
+    let long = Duration::from_secs(30);
+    let mut world = World::new(kind, 1, |provider| provider.reuse_grace(grace).access_lifetime(long)).await?;
     world.access.lease = Duration::from_secs(3);
     world.access.timeout = Duration::from_millis(1_500);
     let patient = "kind = \"oauth2_code\"\nlimits = { timeout = \"10s\" }\n";
@@ -241,6 +242,27 @@ async fn a_database_that_hangs_does_not_keep_the_answer_from_being_read() {
     world.end().await;
 }
 
+// THREAT-S6
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_waited_for_the_database_is_not_used_longer_than_it_lives() {
+    let Some(world) = World::new("sqlite", 1, |provider| provider).await else { return };
+    let first = Arc::new(std::sync::Mutex::new(None::<tokio::time::Instant>));
+    let down_for_a_while: Hook = Arc::new(move |call, when| {
+        let is_down = (call, when) == ("finish_exchange", When::Before) && {
+            let begun = *first.lock().unwrap().get_or_insert_with(tokio::time::Instant::now);
+            begun.elapsed() < Duration::from_millis(1_500)
+        };
+        Box::pin(async move { if is_down { Err(down()) } else { Ok(()) } })
+    });
+    let store = world.faulty_store(down_for_a_while).await;
+    let first = token(&store, &world.access, 0).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_700)).await;
+    let second = token(&store, &world.access, 0).await.unwrap();
+    assert_ne!(first, second);
+    assert_eq!(lives(&http(), &world.access.api, &second).await, Some(true));
+    world.end().await;
+}
+
 // SYS-C16: whoever cannot give the lease back has a token all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_that_cannot_be_given_back_holds_no_token_back() {
@@ -272,4 +294,36 @@ async fn a_lease_that_cannot_be_given_back_holds_no_token_back() {
     assert_eq!(second.await.unwrap().unwrap(), first);
     world.check_presentations(1);
     world.end().await;
+}
+
+// THREAT-A4, SYS-C16
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_busy_is_left_alone_by_the_whole_fleet() {
+    for kind in ["sqlite", "postgres"] {
+        let Some(world) = world(kind, Duration::ZERO).await else { continue };
+        world.provider.fault(Endpoint::Token, Fault::status(StatusCode::SERVICE_UNAVAILABLE).always());
+        let mut callers = tokio::task::JoinSet::new();
+        let end = tokio::time::Instant::now() + Duration::from_secs(4);
+        for _ in 0..3 {
+            let store = world.store().await;
+            for _ in 0..10 {
+                let (store, access) = (store.clone(), world.access.clone());
+                callers.spawn(async move {
+                    while tokio::time::Instant::now() < end {
+                        let error = token(&store, &access, 0).await.unwrap_err();
+                        assert_eq!(code(&error), "store.provider_unavailable");
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                });
+            }
+        }
+        callers.join_all().await;
+        let arrivals = world.provider.report().arrivals;
+        assert!((1..=5).contains(&arrivals), "{arrivals}");
+        assert_eq!(world.row(0).await.intent, None);
+        world.provider.clear_faults();
+        settled(&world.store().await, &world.access, 0).await.unwrap();
+        world.check_presentations(1);
+        world.end().await;
+    }
 }
