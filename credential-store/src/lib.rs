@@ -2,11 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "connect")]
 #[allow(dead_code, unused_imports, reason = "the router uses it")]
 mod connect;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 mod connector;
 mod error;
 mod event;
