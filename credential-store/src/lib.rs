@@ -57,7 +57,6 @@ mod backend;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "connect")]
-#[allow(dead_code, unused_imports, reason = "the router uses it")]
 mod connect;
 mod connector;
 mod error;
@@ -71,6 +70,8 @@ mod store;
 mod vault;
 
 pub use self::backend::*;
+#[cfg(feature = "connect")]
+pub use self::connect::{Connect, ConnectBuilder, ConnectSession};
 pub use self::connector::{Connector, MethodFields};
 pub use self::error::{FieldError, StoreError, StoreErrorKind};
 pub use self::event::{CredentialEvent, CredentialEvents, EventKind, Webhook};

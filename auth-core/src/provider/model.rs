@@ -338,6 +338,12 @@ impl AuthMethod {
         self.renewal.refresh == Refresh::ByAccessToken
     }
 
+    /// Whether there is a way to renew a token without a person.
+    #[must_use]
+    pub fn is_renewable(&self) -> bool {
+        self.renewal.refresh != Refresh::None
+    }
+
     /// For how long after a lost answer the provider takes the same refresh token again. Zero: not at all.
     #[must_use]
     pub fn reuse_grace(&self) -> Duration {

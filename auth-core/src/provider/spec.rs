@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::check;
 use super::extend::extended;
+use super::kind::UrlKey;
 use super::model::AuthMethod;
 use super::read::{Draft, whole};
 use super::schema::provider_schema;
@@ -159,6 +160,15 @@ impl ProviderSpec {
     #[must_use]
     pub fn method(&self, key: &str) -> Option<&AuthMethod> {
         self.0.methods.iter().find(|method| method.key == key)
+    }
+
+    /// Whether the description says how a credential of the method called `key` is ended at the provider.
+    #[must_use]
+    pub fn can_revoke(&self, key: &str) -> bool {
+        let everywhere = self.0.environments.values().chain([&self.0.urls]);
+        self.method(key).is_some_and(|method| {
+            method.revoke.is_some() || everywhere.chain([&method.urls]).any(|urls| urls.contains_key(&UrlKey::Revoke))
+        })
     }
 
     /// The names of its sets of URLs.

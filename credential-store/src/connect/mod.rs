@@ -1,4 +1,23 @@
-//! The page on which a person connects an account.
+//! The pages on which people connect their accounts, and an HTTP API that does the same: a router for an application to mount.
 
+mod api;
+mod builder;
+mod claims;
+#[allow(clippy::module_inception, reason = "the noun of the room")]
+mod connect;
+mod cookie;
+mod once;
+mod pages;
+mod public_url;
+mod query;
+mod session;
+mod throttle;
+
+#[allow(unused_imports, reason = "a room may show more than others take")]
 pub(crate) mod assets;
+#[allow(dead_code, unused_imports, reason = "some of it is what the script shows, and drawn by the views' own tests")]
 pub(crate) mod views;
+
+pub use self::builder::ConnectBuilder;
+pub use self::connect::Connect;
+pub use self::session::ConnectSession;

@@ -204,7 +204,7 @@ impl CredentialStore {
         id: CredentialId,
         environment: Option<&str>,
         proven: &Proven,
-    ) -> Result<(CredentialInfo, bool), StoreError> {
+    ) -> Result<(CredentialInfo, Option<String>), StoreError> {
         let inner = &*self.0;
         let mut tries = 0;
         loop {
@@ -212,7 +212,6 @@ impl CredentialStore {
             let opened = inner.vault.open_row(owner, &row).await?;
             let old = open_tokens(&opened.sealer, owner, &row, inner.clock.wall())?;
             let before = account_name(old.as_ref(), &BTreeMap::new());
-            let is_other = before.is_some_and(|before| proven.account.as_ref().is_some_and(|now| *now != before));
             let version = row.secrets_version + 1;
             let change = SecretsChange {
                 secrets: seal_values(&opened.sealer, owner, &row.connector, id, version, &proven.values),
@@ -229,7 +228,7 @@ impl CredentialStore {
                 let row = inner.row(owner, id, "reconnect").await?;
                 inner.audit("owner", &row, "reconnect", "ok", None).await?;
                 inner.tell(&row, EventKind::Reconnected, None).await;
-                return Ok((CredentialInfo::of(&inner.vault, &row)?, is_other));
+                return Ok((CredentialInfo::of(&inner.vault, &row)?, before));
             }
             tries += 1;
             if tries == 5 {

@@ -25,6 +25,8 @@ pub struct NewLogin {
     redirect_uri: String,
     browser: Secret,
     reconnects: Option<CredentialId>,
+    note: Option<Secret>,
+    ends_here: bool,
 }
 
 /// A login that was begun.
@@ -47,6 +49,14 @@ pub struct FinishedLogin {
     pub missing_scopes: Vec<String>,
     /// Whether another account of the provider answered than the one that was connected before.
     pub is_other_account: bool,
+    /// The account that was connected before, if the provider told one.
+    pub account_before: Option<String>,
+    /// The account that is connected now, if the provider told one.
+    pub account: Option<String>,
+    /// Scopes that were granted, where the provider said so or gave all.
+    pub scopes: Vec<String>,
+    /// What whoever began it wanted to know again.
+    pub(crate) note: Option<Secret>,
 }
 
 /// A login that was not finished.
@@ -59,6 +69,10 @@ pub struct FailedLogin {
     pub redirect_uri: Option<String>,
     /// What the provider called it: `access_denied`.
     pub provider_error: Option<String>,
+    /// Whether there was a token, and the provider refused the requests that should show that it works.
+    pub is_check: bool,
+    /// What whoever began it wanted to know again, if the login was known.
+    pub(crate) note: Option<Secret>,
 }
 
 /// What waits for the user's return, sealed.
@@ -77,6 +91,8 @@ struct Waiting {
     /// The values, as [`Values`] writes them.
     values: String,
     transaction: String,
+    #[serde(default)]
+    note: Option<String>,
 }
 
 /// How long an answer is at the most, in bytes.
@@ -101,7 +117,23 @@ impl NewLogin {
             redirect_uri: redirect_uri.into(),
             browser: browser.into(),
             reconnects: None,
+            note: None,
+            ends_here: false,
         }
+    }
+
+    /// Gives it a text that comes back with its end. It is sealed like everything else of it.
+    #[cfg(feature = "connect")]
+    pub(crate) fn note(mut self, text: Secret) -> Self {
+        self.note = Some(text);
+        self
+    }
+
+    /// Lets it end at the callback itself, on a page of ours, so that there is no redirect URI to be allowed.
+    #[cfg(feature = "connect")]
+    pub(crate) fn ends_here(mut self) -> Self {
+        self.ends_here = true;
+        self
     }
 
     /// Connects an existing credential again: it keeps its id.
@@ -120,7 +152,7 @@ impl CredentialStore {
     pub async fn begin_login(&self, owner: &Owner, new: NewLogin) -> Result<BegunLogin, StoreError> {
         let inner = &*self.0;
         inner.check_open()?;
-        if !inner.settings.redirects.iter().any(|allowed| *allowed == new.redirect_uri) {
+        if !new.ends_here && !inner.settings.redirects.iter().any(|allowed| *allowed == new.redirect_uri) {
             return Err(StoreError::invalid(vec![FieldError::new("redirectUri", "this redirect URI is not allowed")]));
         }
         let (id, asked) = match new.reconnects {
@@ -159,6 +191,7 @@ impl CredentialStore {
             redirect_uri: new.redirect_uri,
             values: String::from_utf8_lossy(&values.to_json()).into_owned(),
             transaction: started.transaction.to_secret_json().expose_secret().to_owned(),
+            note: new.note.map(|note| note.expose_secret().to_owned()),
         };
         let text = secret_json(&waiting, 2 * (waiting.values.len() + waiting.transaction.len()) + 8 * 1024);
         let login = LoginRow { sealed: inner.vault.seal_note("logins", &state, &text), state, credential: id };
@@ -194,7 +227,7 @@ impl CredentialStore {
         let login = inner.backend.take_login(state.clone()).await.map_err(|error| FailedLogin::of(error.into()))?;
         let Some(login) = login else { return Err(FailedLogin::of(unknown())) };
         let waiting = inner.waiting(&state, &login.sealed).map_err(FailedLogin::of)?;
-        let redirect_uri = waiting.redirect_uri.clone();
+        let (redirect_uri, note) = (waiting.redirect_uri.clone(), waiting.note.as_deref().map(Secret::from));
         // A login of one provider is not finished by another's answer.
         if waiting.connector != connector.id() {
             return Err(FailedLogin::of(unknown()));
@@ -202,6 +235,7 @@ impl CredentialStore {
         let outcome = self.exchange_login(connector, &waiting, login.credential, query, browser).await;
         outcome.map_err(|mut failed| {
             failed.redirect_uri = Some(redirect_uri);
+            failed.note = note;
             failed
         })
     }
@@ -231,14 +265,17 @@ impl CredentialStore {
         let received = inner.clock.wall();
         let found = match verified(&connection).await {
             Ok(found) => found,
-            Err(error) => return Err(FailedLogin::of(error)),
+            Err(error) => return Err(FailedLogin { is_check: true, ..FailedLogin::of(error) }),
         };
         // A probe keeps what it finds with the tokens.
         let response = last_response(&connection).await.unwrap_or(response);
         let missing_scopes = response.token().scope().map_or_else(Vec::new, |granted| {
             wanted.iter().filter(|scope| !granted.iter().any(|own| own == *scope)).map(str::to_owned).collect()
         });
+        // An answer without scopes grants what was asked for (RFC 6749 section 5.1).
+        let scopes = response.token().scope().unwrap_or(&wanted).iter().map(str::to_owned).collect();
         let account = account_name(Some(&response), &found);
+        let account_now = account.clone();
         let proven = Proven {
             method: waiting.method.clone(),
             values,
@@ -247,12 +284,22 @@ impl CredentialStore {
             received,
             account,
         };
-        let (credential, is_other_account) = match waiting.reconnects {
+        let (credential, account_before) = match waiting.reconnects {
             true => self.replace(&owner, id, waiting.environment.as_deref(), &proven).await,
-            false => self.keep_login(&owner, id, connector, waiting, proven).await.map(|info| (info, false)),
+            false => self.keep_login(&owner, id, connector, waiting, proven).await.map(|info| (info, None)),
         }
         .map_err(FailedLogin::of)?;
-        Ok(FinishedLogin { credential, redirect_uri: waiting.redirect_uri.clone(), missing_scopes, is_other_account })
+        let is_other_account = account_before.is_some() && account_now.is_some() && account_before != account_now;
+        Ok(FinishedLogin {
+            credential,
+            redirect_uri: waiting.redirect_uri.clone(),
+            missing_scopes,
+            is_other_account,
+            account_before,
+            account: account_now,
+            scopes,
+            note: waiting.note.as_deref().map(Secret::from),
+        })
     }
 
     async fn keep_login(
@@ -311,6 +358,7 @@ impl Drop for Waiting {
         use zeroize::Zeroize;
         self.values.zeroize();
         self.transaction.zeroize();
+        self.note.zeroize();
     }
 }
 
@@ -373,7 +421,7 @@ fn login_failed(error: AuthorizationError) -> FailedLogin {
 
 impl FailedLogin {
     fn of(error: StoreError) -> Self {
-        Self { error, redirect_uri: None, provider_error: None }
+        Self { error, redirect_uri: None, provider_error: None, is_check: false, note: None }
     }
 }
 

@@ -168,6 +168,8 @@
   // A pop-up for the way through the provider, opened inside the click, and the wait for its end.
   const popups = (wait) => {
     const start = one("form[data-popup], a[data-popup]");
+    const where = one("[data-window]");
+    if (where && window.name.startsWith(WINDOW)) where.value = "popup";
     // This is the pop-up already: a form that was shown again with its errors.
     if (!start || window.name.startsWith(WINDOW)) return;
     const box = start.closest("[data-form]");
@@ -228,11 +230,14 @@
         return;
       }
       if (isForm) start.target = WINDOW + flow;
+      // So that the page at the end is one that tells this page, and not the application's.
+      if (where) where.value = "popup";
       // After the form was sent, which needs it to be there.
       window.setTimeout(begin, 0);
     });
     one("button", sameWindow)?.addEventListener("click", () => {
       inThisWindow = true;
+      if (where) where.value = "same";
       start.requestSubmit();
     });
     one("[data-wait-focus]").addEventListener("click", () => popup?.focus());

@@ -44,6 +44,18 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// The words alone, for a sentence.
+    pub(crate) fn relative(&self) -> &str {
+        &self.relative
+    }
+
+    /// As RFC 3339 has it, in UTC.
+    pub(crate) fn machine(&self) -> &str {
+        &self.machine
+    }
+}
+
 /// In words; `None` beyond 30 days.
 fn relative(span: Duration) -> Option<String> {
     let seconds = span.as_secs();
