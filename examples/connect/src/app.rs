@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{Request, StatusCode};
@@ -15,9 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_auth::{ProviderLayer, ReplayBody};
-use tower_auth_store::{
-    Connect, ConnectSession, CredentialInfo, CredentialStore, ListQuery, Owner, StoreError,
-};
+use tower_auth_store::{Connect, ConnectSession, CredentialInfo, CredentialStore, ListQuery, Owner, StoreError};
 
 /// The application's state.
 #[derive(Clone)]
@@ -99,7 +97,9 @@ async fn home(State(app): State<App>, Query(params): Query<Vec<(String, String)>
     let table = if rows.is_empty() {
         "<p>Nothing is connected yet.</p>".to_owned()
     } else {
-        format!("<table><thead><tr><th>Name</th><th>Service</th><th>Status</th><th>What its API says</th></tr></thead><tbody>{rows}</tbody></table>")
+        format!(
+            "<table><thead><tr><th>Name</th><th>Service</th><th>Status</th><th>What its API says</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
     };
     Html(format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\

@@ -105,7 +105,15 @@ pub async fn audit(store: &CredentialStore, out: &mut impl Write) -> Result<(), 
         for row in &rows {
             let credential = row.credential.map_or_else(|| "-".to_owned(), |id| id.to_string());
             let detail = row.detail.as_deref().unwrap_or_default();
-            writeln!(out, "{:>6}  {:<12} {:<8} {:<18} {:<18} {credential} {detail}", row.id, ago(row.at), row.actor, row.action, row.result)?;
+            writeln!(
+                out,
+                "{:>6}  {:<12} {:<8} {:<18} {:<18} {credential} {detail}",
+                row.id,
+                ago(row.at),
+                row.actor,
+                row.action,
+                row.result
+            )?;
         }
     }
 }
@@ -114,7 +122,8 @@ fn bar(quiet: bool, what: &'static str) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {eta}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style).with_message(what)
 }
 

@@ -44,7 +44,8 @@ fn make(file: &Path) -> io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let made = options.open(file).and_then(|mut text| writeln!(text, "key-1:{}", KeyRing::generate_key().expose_secret()));
+    let made =
+        options.open(file).and_then(|mut text| writeln!(text, "key-1:{}", KeyRing::generate_key().expose_secret()));
     match made {
         // Another process was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
