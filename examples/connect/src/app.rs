@@ -17,6 +17,11 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_auth::{ProviderLayer, ReplayBody};
 use tower_auth_store::{Connect, ConnectSession, CredentialInfo, CredentialStore, ListQuery, Owner, StoreError};
 
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#f4f6f8;color:#14181f}\
+    main{max-width:56rem;margin:3rem auto;padding:0 1rem}table{border-collapse:collapse;width:100%;background:#fff}\
+    th,td{text-align:left;padding:.6rem .8rem;border:1px solid #d8dee6;vertical-align:top}code{word-break:break-all}\
+    button{font:inherit;margin-top:1.5rem;padding:.6rem 1.2rem;border:0;border-radius:.5rem;background:#2b57d6;color:#fff}";
+
 /// The application's state.
 #[derive(Clone)]
 struct App {
@@ -103,8 +108,8 @@ async fn home(State(app): State<App>, Query(params): Query<Vec<(String, String)>
     };
     Html(format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Example application</title><h1>Example application</h1>{said}{table}\
-         <form method=\"post\" action=\"/manage\"><button>Manage connections</button></form></html>"
+         <title>Example application</title><style>{STYLE}</style><main><h1>Example application</h1>{said}{table}\
+         <form method=\"post\" action=\"/manage\"><button>Manage connections</button></form></main></html>"
     ))
     .into_response()
 }
@@ -114,10 +119,7 @@ async fn call(app: &App, credential: &CredentialInfo) -> Result<String, Box<dyn 
     let stored = app.store.stored(&app.user, credential.id);
     let connection = stored.connection().await?;
     let layer = ProviderLayer::new(&connection)?;
-    let path = match credential.connector.as_str() {
-        "weather-desk" => "/v1/me",
-        _ => "/me",
-    };
+    let path = if credential.connector == "weather-desk" { "/api/v1/me" } else { "/api/me" };
     let mut request = Request::get(path).body(Empty::<Bytes>::new())?;
     // The store's tokens in place of the connection's own: whoever else uses the credential shares them.
     let tokens = app.store.tokens(&app.user, credential.id)?;
