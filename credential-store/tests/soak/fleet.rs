@@ -88,11 +88,14 @@ async fn process_of_the_fleet() {
 
 async fn open(job: &Job) -> CredentialStore {
     // The database may be taken away while it is opened.
+    let try_open = || async {
+        let backend = job.access.database.try_open().await?;
+        job.access.try_store(backend, writing(&job.folder, &job.token_url)).await
+    };
     for _ in 0..20 {
-        let (job, http) = (job.clone(), writing(&job.folder, &job.token_url));
-        let opened = tokio::spawn(async move { job.access.store(job.access.database.open().await, http).await });
-        if let Ok(store) = opened.await {
-            return store;
+        match try_open().await {
+            Ok(store) => return store,
+            Err(error) => assert!(error.is_transient(), "{error:?}"),
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
