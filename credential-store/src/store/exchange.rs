@@ -322,7 +322,12 @@ impl Renewal {
             }
         }
         store.renewed(row, self.cause).await;
+        let length = response.lifetime();
         let response = self.aged(&response, sent.0);
+        if response.lifetime() == Lifetime::For(Duration::ZERO) && length != response.lifetime() {
+            // It ended while it was waited for: all it is good for is its refresh token, which is kept.
+            return Ok(Ended::Again);
+        }
         Ok(Ended::With(response.with_sequence(u64::try_from(generation).unwrap_or(0))))
     }
 
