@@ -499,3 +499,38 @@ fn back_off(attempts: i64, longest: Duration, asked: Option<Duration>) -> Durati
     let own = Duration::from_secs_f64(1.0 + (bound - 1.0).max(0.0) * fastrand::f64()).min(longest);
     own.max(asked.unwrap_or_default().min(Duration::from_secs(3600)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // THREAT-A4
+    #[test]
+    fn pauses_grow_to_thirty_seconds_and_end_within_a_grace() {
+        let seconds = Duration::from_secs;
+        for attempts in [-1, 0, 1, 3, 5, i64::MAX] {
+            for _ in 0..100 {
+                let pause = back_off(attempts, Duration::MAX, None);
+                assert!((seconds(1)..=seconds(30)).contains(&pause), "{attempts}: {pause:?}");
+                assert!(back_off(attempts, seconds(2), None) <= seconds(2));
+            }
+        }
+        assert!(back_off(0, Duration::MAX, None) == seconds(1) && back_off(1, Duration::MAX, None) <= seconds(2));
+        assert_eq!(back_off(0, seconds(2), Some(seconds(90))), seconds(90));
+        assert_eq!(back_off(0, Duration::MAX, Some(seconds(90_000))), seconds(3_600));
+    }
+
+    // THREAT-S7
+    #[test]
+    fn a_gateway_does_not_know_whether_the_token_was_spent() {
+        let error = |status| TokenError::new(TokenErrorKind::ServerError, "x").with_status(status);
+        for status in [502, 504, 520, 522, 524] {
+            assert!(may_be_spent(&error(status)), "{status}");
+        }
+        for status in [400, 401, 429, 500, 503] {
+            assert!(!may_be_spent(&error(status)), "{status}");
+        }
+        assert!(!may_be_spent(&error(502).with_oauth_error("temporarily_unavailable")));
+        assert!(may_be_spent(&TokenError::new(TokenErrorKind::Unconfirmed, "x")));
+    }
+}
