@@ -35,6 +35,10 @@ struct Renewal {
     cause: RefreshCause,
     /// What is sent can be sent once only.
     is_single_use: bool,
+    /// The digest of the refresh token.
+    spends: Vec<u8>,
+    /// The refresh token may be spent, and is never sent again.
+    is_given_up: bool,
     /// The provider takes the same refresh token for so long after a lost answer.
     grace: Duration,
     /// How long one token request may take.
@@ -108,6 +112,7 @@ impl Inner {
         let method = live.connection.provider().method();
         let has_refresh_token = previous.as_ref().is_some_and(|response| response.refresh_token().is_some());
         let is_single_use = has_refresh_token && method.spends_refresh_tokens();
+        let spends = previous.as_ref().and_then(TokenResponse::refresh_token).map(spent).unwrap_or_default();
         let grace = method.reuse_grace();
         let timeout = method.timeout().unwrap_or(self.settings.timeout);
         Ok(Ok(Renewal {
@@ -118,6 +123,8 @@ impl Inner {
             previous,
             cause: request.cause(),
             is_single_use,
+            spends,
+            is_given_up: false,
             grace,
             timeout,
             begun,
@@ -126,13 +133,17 @@ impl Inner {
 }
 
 impl Renewal {
-    async fn run(self) -> Result<Ended, StoreError> {
+    async fn run(mut self) -> Result<Ended, StoreError> {
         // Somebody may have sent this token and not lived to say what came of it.
-        let left = self.row.intent.as_ref().filter(|intent| self.is_single_use && intent.spends == self.spends());
+        let left = self.row.intent.as_ref().filter(|intent| self.is_single_use && intent.spends == self.spends);
         let mut doubt = left.map(|intent| Doubt { at: self.begun, age: self.row.now.since(intent.at) });
         if left.is_some_and(|intent| intent.is_replay) || doubt.is_some_and(|doubt| self.left_of_grace(doubt).is_none())
         {
-            return self.give_up(None).await;
+            if !self.is_repeatable() {
+                return self.give_up(None).await;
+            }
+            doubt = None;
+            self.begin_anew();
         }
         // Made before anything is noted: what cannot be sent must not look as if it had been. With nothing in its memory: what may be sent the row
         // decides.
@@ -153,7 +164,12 @@ impl Renewal {
                 return self.fail(error, doubt).await;
             }
             if doubt.is_some() || self.left_of_grace(sent).is_none() {
-                return self.give_up(Some(error)).await;
+                if !self.is_repeatable() {
+                    return self.give_up(Some(error)).await;
+                }
+                doubt = None;
+                self.begin_anew();
+                continue;
             }
             // The answer was lost, and the provider takes the same token once more.
             doubt = Some(sent);
@@ -161,9 +177,18 @@ impl Renewal {
         }
     }
 
-    fn spends(&self) -> Vec<u8> {
-        let token = self.previous.as_ref().and_then(TokenResponse::refresh_token);
-        token.map(spent).unwrap_or_default()
+    /// Whether new tokens can be had with the values that are kept, and no person.
+    fn is_repeatable(&self) -> bool {
+        let kind = self.live.connection.provider().method().kind();
+        !matches!(kind, AuthKind::OAuth2Code | AuthKind::OAuth2StaticCode)
+    }
+
+    /// Goes on without the refresh token. The note stays until there are other tokens, so that nobody sends it either.
+    fn begin_anew(&mut self) {
+        tracing::info!(credential = %self.row.id, "the refresh token may be spent: access is granted anew");
+        self.previous = None;
+        self.is_single_use = false;
+        self.is_given_up = true;
     }
 
     /// For how long a token in doubt may still be sent. `None` if no more: the provider would take it for stolen. The request needs a while to arrive,
@@ -176,7 +201,7 @@ impl Renewal {
 
     fn intent(&self, is_replay: bool) -> Intent {
         let id = i64::from_ne_bytes(fastrand::u64(..).to_ne_bytes());
-        Intent { id, spends: self.spends(), at: self.row.now, is_replay }
+        Intent { id, spends: self.spends.clone(), at: self.row.now, is_replay: is_replay || self.is_given_up }
     }
 
     /// A failure that changes nothing yet but the count of attempts, and ends the lease.
@@ -210,7 +235,8 @@ impl Renewal {
         }
         if doubt.is_some_and(|doubt| self.left_of_grace(doubt).is_none()) {
             // The database took its time.
-            return self.give_up(None).await.map(Attempt::Done);
+            let text = "the refresh token was sent, and it is too late to send it again";
+            return Ok(Attempt::Failed(TokenError::new(TokenErrorKind::Unconfirmed, text)));
         }
         let sent = (store.clock.now(), store.clock.wall());
         let deadline = sent.0 + self.timeout;
@@ -296,7 +322,12 @@ impl Renewal {
             }
         }
         store.renewed(row, self.cause).await;
+        let length = response.lifetime();
         let response = self.aged(&response, sent.0);
+        if response.lifetime() == Lifetime::For(Duration::ZERO) && length != response.lifetime() {
+            // It ended while it was waited for: all it is good for is its refresh token, which is kept.
+            return Ok(Ended::Again);
+        }
         Ok(Ended::With(response.with_sequence(u64::try_from(generation).unwrap_or(0))))
     }
 
@@ -351,7 +382,7 @@ impl Renewal {
         // A token that still lives serves to its end.
         match ended {
             Err(error) if lives(row) && self.cause != RefreshCause::Refused => match &self.previous {
-                Some(previous) if self.cause != RefreshCause::Ahead => Ok(Ended::With(previous.clone())),
+                Some(previous) if self.cause != RefreshCause::Ahead => Ok(Ended::With(self.aged(previous, self.begun))),
                 _ => Err(error),
             },
             ended => ended,
@@ -387,7 +418,7 @@ impl Renewal {
 
     /// What is to be written about an attempt that brought nothing.
     fn note(&self, doubt: Option<Doubt>, failed: Failed) -> Note {
-        let failed = Failed { keeps_intent: failed.keeps_intent || doubt.is_some(), ..failed };
+        let failed = Failed { keeps_intent: failed.keeps_intent || self.is_given_up || doubt.is_some(), ..failed };
         Note { store: Arc::clone(&self.store), doubt: doubt.map(|_| self.intent(false)), failed }
     }
 }
@@ -467,4 +498,39 @@ fn back_off(attempts: i64, longest: Duration, asked: Option<Duration>) -> Durati
     let bound = f64::from(1_u32 << exponent).min(30.0);
     let own = Duration::from_secs_f64(1.0 + (bound - 1.0).max(0.0) * fastrand::f64()).min(longest);
     own.max(asked.unwrap_or_default().min(Duration::from_secs(3600)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // THREAT-A4
+    #[test]
+    fn pauses_grow_to_thirty_seconds_and_end_within_a_grace() {
+        let seconds = Duration::from_secs;
+        for attempts in [-1, 0, 1, 3, 5, i64::MAX] {
+            for _ in 0..100 {
+                let pause = back_off(attempts, Duration::MAX, None);
+                assert!((seconds(1)..=seconds(30)).contains(&pause), "{attempts}: {pause:?}");
+                assert!(back_off(attempts, seconds(2), None) <= seconds(2));
+            }
+        }
+        assert!(back_off(0, Duration::MAX, None) == seconds(1) && back_off(1, Duration::MAX, None) <= seconds(2));
+        assert_eq!(back_off(0, seconds(2), Some(seconds(90))), seconds(90));
+        assert_eq!(back_off(0, Duration::MAX, Some(seconds(90_000))), seconds(3_600));
+    }
+
+    // THREAT-S7
+    #[test]
+    fn a_gateway_does_not_know_whether_the_token_was_spent() {
+        let error = |status| TokenError::new(TokenErrorKind::ServerError, "x").with_status(status);
+        for status in [502, 504, 520, 522, 524] {
+            assert!(may_be_spent(&error(status)), "{status}");
+        }
+        for status in [400, 401, 429, 500, 503] {
+            assert!(!may_be_spent(&error(status)), "{status}");
+        }
+        assert!(!may_be_spent(&error(502).with_oauth_error("temporarily_unavailable")));
+        assert!(may_be_spent(&TokenError::new(TokenErrorKind::Unconfirmed, "x")));
+    }
 }

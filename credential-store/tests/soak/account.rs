@@ -9,6 +9,7 @@
 //! | its process died while it waited | without an end, by a process that was killed | either |
 //! | its process died before it kept the answer | answered with 200, by a process that was killed | one more |
 //! | the answer was lost | no answer, or one of a gateway | one more, and it knows of a lost answer |
+//! | the answer was lost once it was sent | no answer | one more, and it gave the answer to its transport: too late, say |
 //! | the request was lost, or broken off | no answer | one generation for each that was kept: the token is unspent, and nobody here can know |
 //!
 //! Anything else is a violation, as is a credential that is valid and a generation behind.
@@ -99,7 +100,8 @@ impl Account {
                 Some(last) if last.fate == Fate::Answered(200) => {
                     ("its process died before it kept the answer", is_killed(last) && was_heard)
                 }
-                Some(_) if was_heard => ("the answer was lost", has_lost_answer),
+                Some(_) if was_heard && has_lost_answer => ("the answer was lost", true),
+                Some(last) if was_heard => ("the answer was lost once it was sent", last.fate == Fate::Lost),
                 Some(_) => ("the request was lost, or broken off", true),
             };
             *account.causes.entry(cause).or_default() += 1;

@@ -6,8 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tokio::sync::Notify;
-use tower_auth_core::{BoxError, HttpClient};
-use tower_auth_store::{CredentialStatus, CredentialStore};
+use tower_auth_core::{BoxError, HttpClient, ProviderSpec, ProviderValues};
+use tower_auth_store::{
+    Backend, Claim, Connector, CredentialStatus, CredentialStore, Intent, KeyRing, NewConnection, Owner, SqliteOptions,
+};
 use tower_auth_testing::{Endpoint, Fault};
 
 use crate::faulty::{Faulty, Hook, When, down};
@@ -326,4 +328,55 @@ async fn a_provider_that_is_busy_is_left_alone_by_the_whole_fleet() {
         world.check_presentations(1);
         world.end().await;
     }
+}
+
+// THREAT-S7: where the kept values are enough, nobody has to connect again because of a refresh token in doubt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doubt_about_a_refresh_token_does_not_matter_to_whoever_can_log_in_again() {
+    let seen = Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
+    let asked = Arc::clone(&seen);
+    let provider = HttpClient::new(tower::service_fn(move |request: Request<Bytes>| {
+        let asked = Arc::clone(&asked);
+        async move {
+            let mut asked = asked.lock().unwrap();
+            asked.push(String::from_utf8_lossy(request.body()).into_owned());
+            let number = asked.len();
+            if number == 2 {
+                return Ok(Response::builder().status(503).body(Bytes::new()).unwrap());
+            }
+            let body = format!(
+                r#"{{"access_token":"at-{number}","token_type":"Bearer","expires_in":1,"refresh_token":"rt-{number}"}}"#
+            );
+            let answer = Response::builder().header("content-type", "application/json").body(Bytes::from(body));
+            Ok::<_, BoxError>(answer.unwrap())
+        }
+    }));
+    let spec = "id = 'acme'\nbase_url = 'https://api.acme.test'\n[[auth]]\nkind = 'oauth2_password'\n\
+        token_url = 'https://login.acme.test/token'\nrefresh = 'by_refresh_token'\n";
+    let values = ProviderValues::new().env(|_| None).value("client_id", "i").value("client_secret", "s");
+    let backend = SqliteOptions::memory().open().await.unwrap();
+    let store = CredentialStore::builder(backend.clone(), KeyRing::new("k1", &KeyRing::generate_key()).unwrap())
+        .http_client(provider)
+        .connector(Connector::new(ProviderSpec::from_toml(spec).unwrap()).values(values))
+        .open()
+        .await
+        .unwrap();
+    let owner = Owner::user("alice").unwrap();
+    let new = NewConnection::new("acme").value("username", "u").value("password", "p");
+    let id = store.create(&owner, new).await.unwrap().id;
+    // Somebody notes that it sends the token, and is not heard of again.
+    let Claim::Taken(row) = backend.claim(id, Duration::from_millis(20)).await.unwrap() else { panic!("held") };
+    let spends = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"rt-1").as_ref().to_vec();
+    let intent = Intent { id: 1, spends, at: row.now, is_replay: false };
+    assert!(backend.begin_exchange(id, row.fence, row.generation, intent).await.unwrap());
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let cache = store.tokens(&owner, id).unwrap();
+    // Whoever fails at that does not forget it.
+    assert_eq!(code(&cache.token().await.unwrap_err()), "store.provider_unavailable");
+    assert!(backend.find(id).await.unwrap().unwrap().intent.unwrap().is_replay);
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    assert_eq!(cache.token().await.unwrap().secret().expose_secret(), "at-3");
+    let seen = seen.lock().unwrap();
+    assert!(seen.len() == 3 && seen[1..].iter().all(|sent| sent.contains("grant_type=password")), "{seen:?}");
+    assert_eq!(backend.find(id).await.unwrap().unwrap().intent, None);
 }

@@ -9,8 +9,8 @@ use http::Request;
 use serde::{Deserialize, Serialize};
 use tower_auth_core::{HttpClient, HttpTransport, ProviderSpec, ProviderValues, Secret, Token, TokenResponse};
 use tower_auth_store::{
-    Backend, Connector, CredentialId, CredentialRow, CredentialStore, KeyRing, NewConnection, Owner, PostgresOptions,
-    SqlBackend, SqliteOptions,
+    Backend, BackendError, Connector, CredentialId, CredentialRow, CredentialStore, KeyRing, NewConnection, Owner,
+    PostgresOptions, SqlBackend, SqliteOptions, StoreError,
 };
 use tower_auth_testing::{OAuthProvider, OAuthProviderBuilder};
 
@@ -67,10 +67,14 @@ pub(crate) fn database(kind: &str, folder: &Path) -> Option<Database> {
 
 impl Database {
     pub(crate) async fn open(&self) -> SqlBackend {
+        self.try_open().await.unwrap()
+    }
+
+    pub(crate) async fn try_open(&self) -> Result<SqlBackend, BackendError> {
         match self {
-            Self::Sqlite(path) => SqliteOptions::file(path).open().await.unwrap(),
+            Self::Sqlite(path) => SqliteOptions::file(path).open().await,
             Self::Postgres { url, prefix } => {
-                PostgresOptions::url(url).unwrap().table_prefix(prefix).max_connections(4).open().await.unwrap()
+                PostgresOptions::url(url)?.table_prefix(prefix).max_connections(4).open().await
             }
         }
     }
@@ -89,6 +93,14 @@ impl Database {
 
 impl Access {
     pub(crate) async fn store(&self, backend: impl Backend, http: HttpClient) -> CredentialStore {
+        self.try_store(backend, http).await.unwrap()
+    }
+
+    pub(crate) async fn try_store(
+        &self,
+        backend: impl Backend,
+        http: HttpClient,
+    ) -> Result<CredentialStore, StoreError> {
         let spec = ProviderSpec::from_toml(&self.provider).unwrap_or_else(|errors| panic!("{errors}"));
         let values = ProviderValues::new().env(|_| None);
         let values = values.value("client_id", self.client.0.as_str()).value("client_secret", self.client.1.as_str());
@@ -107,7 +119,6 @@ impl Access {
             .request_timeout(self.timeout)
             .open()
             .await
-            .unwrap()
     }
 
     pub(crate) fn credential(&self, index: usize) -> (Owner, CredentialId) {
@@ -232,5 +243,5 @@ pub(crate) async fn lives(http: &HttpClient, api: &str, token: &str) -> Option<b
 
 /// The code of the store's own error.
 pub(crate) fn code(error: &tower_auth_core::TokenError) -> &'static str {
-    tower_auth_store::StoreError::find(error).map_or_else(|| error.code(), tower_auth_store::StoreError::code)
+    StoreError::find(error).map_or_else(|| error.code(), StoreError::code)
 }
