@@ -182,11 +182,8 @@ async fn a_refusal_comes_back_with_the_provider_s_word_and_where_to_tell_it() {
 #[tokio::test]
 async fn a_reconnection_keeps_the_id_the_label_and_the_environment_and_tells_another_account() {
     let (database, provider) = (Database::sqlite(), provider(|builder| builder.account("alice").account("bob")).await);
-    let toml = format!(
-        "{}\n[environments.sandbox]\nbase_url = \"{}\"\n",
-        provider.provider_toml("acme"),
-        provider.url("")
-    );
+    let toml =
+        format!("{}\n[environments.sandbox]\nbase_url = \"{}\"\n", provider.provider_toml("acme"), provider.url(""));
     let store = builder(database.open().await, &ring()).connector(described(&toml, &provider)).open().await.unwrap();
     let alice = owner("alice");
     let new = NewConnection::new("acme").environment("sandbox").label("Mine");
@@ -199,7 +196,10 @@ async fn a_reconnection_keeps_the_id_the_label_and_the_environment_and_tells_ano
         let begun = store.begin_login(&alice, login(NewConnection::new("acme")).reconnect(id)).await.unwrap();
         let again = store.finish_login("acme", &consent(&provider, &begun.url, account), BROWSER).await.unwrap();
         assert_eq!((again.credential.id, again.is_other_account), (id, is_other));
-        assert_eq!((again.credential.label.as_str(), again.credential.environment.as_deref()), ("Mine", Some("sandbox")));
+        assert_eq!(
+            (again.credential.label.as_str(), again.credential.environment.as_deref()),
+            ("Mine", Some("sandbox"))
+        );
         assert_eq!(again.credential.status.as_str(), "valid");
     }
     assert_ne!(token(&store, &alice, id).await.unwrap(), before);
@@ -212,19 +212,11 @@ async fn a_reconnection_keeps_the_id_the_label_and_the_environment_and_tells_ano
 #[tokio::test]
 async fn a_typed_in_code_is_exchanged_once_and_not_kept() {
     let (database, provider) = (Database::sqlite(), provider(|builder| builder.account("alice")).await);
-    let toml = provider.provider_toml("acme").replace("oauth2_code", "oauth2_static_code").replace(
-        "[[auth.verify]]",
-        "[[auth.fields]]\nname = \"code\"\nscope = \"once\"\nsecret = true\n\n[[auth.fields]]\nname = \"redirect_uri\"\nscope = \"connector\"\n\n[[auth.verify]]",
-    );
-    let client = [
-        ("client_id", provider.client_id()),
-        ("client_secret", provider.client_secret().expose_secret()),
-        ("redirect_uri", CALLBACK),
-    ];
-    let connector = tower_auth_store::Connector::new(spec(&toml))
-        .values(operator(&client))
-        .connection(|builder| builder.allow_loopback_http());
-    let store = builder(database.open().await, &ring()).connector(connector).open().await.unwrap();
+    let toml = provider
+        .provider_toml("acme")
+        .replace("oauth2_code\"", &format!("oauth2_static_code\"\ntoken_params = {{ redirect_uri = \"{CALLBACK}\" }}"))
+        .replace(&format!("authorize_url = \"{}\"\n", provider.authorize_url()), "");
+    let store = builder(database.open().await, &ring()).connector(described(&toml, &provider)).open().await.unwrap();
     let alice = owner("alice");
     let url = format!(
         "{}?response_type=code&client_id={}&redirect_uri={}&state=x",
@@ -254,12 +246,8 @@ async fn a_typed_in_code_is_exchanged_once_and_not_kept() {
 #[tokio::test]
 async fn a_login_of_a_deleted_credential_is_over_and_a_full_owner_begins_none() {
     let (database, provider) = (Database::sqlite(), provider(|builder| builder.account("alice")).await);
-    let store = builder(database.open().await, &ring())
-        .connector(acme(&provider))
-        .max_per_owner(1)
-        .open()
-        .await
-        .unwrap();
+    let store =
+        builder(database.open().await, &ring()).connector(acme(&provider)).max_per_owner(1).open().await.unwrap();
     let alice = owner("alice");
     let id = connect(&store, &provider, &alice, "alice").await.credential.id;
     let error = store.begin_login(&alice, login(NewConnection::new("acme"))).await.unwrap_err();

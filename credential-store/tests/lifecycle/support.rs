@@ -97,7 +97,8 @@ impl Database {
 
     async fn pool(&self) -> SqlitePool {
         let Self::Sqlite(folder) = self else { panic!("not SQLite") };
-        let options = SqliteConnectOptions::new().filename(folder.path("store.db")).busy_timeout(Duration::from_secs(10));
+        let options =
+            SqliteConnectOptions::new().filename(folder.path("store.db")).busy_timeout(Duration::from_secs(10));
         SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap()
     }
 
@@ -173,11 +174,12 @@ impl Database {
     pub(crate) async fn end(self) {
         if let Self::Postgres { admin, prefix, .. } = &self {
             let like = format!("{}%", prefix.replace('_', "\\_"));
-            let tables: Vec<String> = sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE tablename LIKE $1")
-                .bind(like)
-                .fetch_all(admin)
-                .await
-                .unwrap();
+            let tables: Vec<String> =
+                sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE tablename LIKE $1")
+                    .bind(like)
+                    .fetch_all(admin)
+                    .await
+                    .unwrap();
             for table in tables {
                 sqlx::raw_sql(AssertSqlSafe(format!("DROP TABLE \"{table}\""))).execute(admin).await.unwrap();
             }

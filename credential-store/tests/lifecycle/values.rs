@@ -147,7 +147,11 @@ async fn no_user_sets_an_address_a_choice_or_a_field_of_the_operator() {
         ] {
             let error = store.create(&owner("alice"), fine(method).value(name, "https://evil.test")).await.unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Invalid, "{name}");
-            assert_eq!(mistakes(&error).get(name).map(String::as_str), Some("there is no such field"), "{name}: {error}");
+            assert_eq!(
+                mistakes(&error).get(name).map(String::as_str),
+                Some("there is no such field"),
+                "{name}: {error}"
+            );
         }
         store.create(&owner("alice"), fine(method)).await.unwrap();
     }
@@ -195,7 +199,8 @@ async fn values_and_labels_are_bounded_before_anything_is_done_with_them() {
     let long = "x".repeat(1_000_000);
     let error = store.create(&alice, new(1).value(long.as_str(), "v")).await.unwrap_err();
     assert!(error.to_string().len() < 200);
-    for (label, is_fine) in [("l".repeat(200), true), ("l".repeat(201), false), ("a\nb".to_owned(), false), (" ".to_owned(), false)]
+    for (label, is_fine) in
+        [("l".repeat(200), true), ("l".repeat(201), false), ("a\nb".to_owned(), false), (" ".to_owned(), false)]
     {
         assert_eq!(store.rename(&alice, id, &label).await.is_ok(), is_fine);
     }
@@ -205,7 +210,10 @@ async fn values_and_labels_are_bounded_before_anything_is_done_with_them() {
         let query = tower_auth_store::ListQuery::new().connector(text);
         assert!(store.list(&alice, query).await.unwrap().credentials.is_empty());
         assert!(store.list(&alice, tower_auth_store::ListQuery::new().after(text)).await.is_err());
-        assert_eq!(store.create(&alice, NewConnection::new(text)).await.unwrap_err().kind(), StoreErrorKind::UnknownConnector);
+        assert_eq!(
+            store.create(&alice, NewConnection::new(text)).await.unwrap_err().kind(),
+            StoreErrorKind::UnknownConnector
+        );
         assert!(store.list(&owner(text), Default::default()).await.unwrap().credentials.is_empty());
     }
     assert_eq!(database.number("SELECT COUNT(*) FROM {credentials}").await, 1);
@@ -242,8 +250,7 @@ async fn a_password_is_asked_for_by_its_own_method_alone_and_gets_tokens() {
         .await
         .unwrap();
     let base = provider.provider_toml("acme");
-    let toml = base
-        .replace("kind = \"oauth2_code\"", "key = \"login\"\nkind = \"oauth2_code\"")
+    let toml = base.replace("kind = \"oauth2_code\"", "key = \"login\"\nkind = \"oauth2_code\"")
         + &format!(
             "\n[[auth]]\nkey = \"password\"\nkind = \"oauth2_password\"\ntoken_url = \"{0}\"\nrefresh = \"by_refresh_token\"\n[[auth.fields]]\nname = \"client_id\"\nscope = \"connector\"\n[[auth.fields]]\nname = \"client_secret\"\nscope = \"connector\"\nsecret = true\n[[auth.fields]]\nname = \"username\"\n[[auth.fields]]\nname = \"password\"\nsecret = true\n",
             provider.token_url()
@@ -275,7 +282,9 @@ async fn a_host_of_a_user_s_is_public_and_plain_http_goes_nowhere_unless_it_was_
     let listener = ApiKeyProvider::builder().listen().await.unwrap();
     let port = listener.url("").rsplit(':').next().unwrap().to_owned();
     let toml = |base: &str, fields: &str| {
-        format!("id = \"odd\"\nbase_url = \"{base}\"\n[[auth]]\nkind = \"api_key\"\n[[auth.fields]]\nname = \"api_key\"\nsecret = true\n{fields}\n[[auth.verify]]\nurl = \"{{base_url}}/api/v1/me\"\n")
+        format!(
+            "id = \"odd\"\nbase_url = \"{base}\"\n[[auth]]\nkind = \"api_key\"\n[[auth.fields]]\nname = \"api_key\"\nsecret = true\n{fields}\n[[auth.verify]]\nurl = \"{{base_url}}/api/v1/me\"\n"
+        )
     };
     let database = Database::sqlite();
     let open = async |toml: String| {
@@ -285,7 +294,8 @@ async fn a_host_of_a_user_s_is_public_and_plain_http_goes_nowhere_unless_it_was_
     // The operator's own file, in which plain http was not allowed.
     match open(toml(&format!("http://127.0.0.1:{port}"), "")).await {
         Ok(store) => {
-            let error = store.create(&owner("alice"), NewConnection::new("odd").value("api_key", "k")).await.unwrap_err();
+            let error =
+                store.create(&owner("alice"), NewConnection::new("odd").value("api_key", "k")).await.unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Broken, "{error:?}");
         }
         Err(error) => panic!("{error}"),
@@ -300,9 +310,41 @@ async fn a_host_of_a_user_s_is_public_and_plain_http_goes_nowhere_unless_it_was_
         let new = NewConnection::new("odd").value("api_key", Secret::from("k")).value("host", host);
         let error = store.create(&owner("alice"), new).await.unwrap_err();
         assert!(
-            matches!(error.kind(), StoreErrorKind::Invalid | StoreErrorKind::Misconfigured | StoreErrorKind::ProviderUnavailable),
+            matches!(
+                error.kind(),
+                StoreErrorKind::Invalid | StoreErrorKind::Misconfigured | StoreErrorKind::ProviderUnavailable
+            ),
             "{host}: {error:?}"
         );
     }
     assert_eq!(listener.request_count(), 0);
+}
+
+// SYS-V7, SYS-V11, SYS-V12, SYS-A10, SYS-L9
+#[tokio::test]
+async fn the_systems_of_the_requirements_ask_for_their_own_names_with_help_and_for_no_redirect() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/fetch/providers");
+    let mut store = builder(Database::sqlite().open().await, &ring());
+    for name in ["alvys", "alloy", "aluma"] {
+        let spec = tower_auth_core::ProviderSpec::from_file(format!("{folder}/{name}.toml")).unwrap();
+        store = store.connector(Connector::new(spec).values(operator(&[])));
+    }
+    let store = store.open().await.unwrap();
+    let fields = |name: &str| {
+        let method = store.connector(name).unwrap().methods().next().unwrap();
+        assert!(!method.method().needs_redirect(), "{name}");
+        method.input_schema()
+    };
+    let alvys = fields("alvys");
+    for (name, is_secret) in [("client_id", false), ("client_secret", true), ("tenant_id", false)] {
+        let field = &alvys["properties"][name];
+        assert_eq!(field["writeOnly"].as_bool().unwrap_or(false), is_secret, "{name}");
+        assert!(field["description"].as_str().is_some_and(|help| help.len() > 10), "{alvys}");
+    }
+    assert_eq!(alvys["required"].as_array().unwrap().len(), 3);
+    let alloy = fields("alloy");
+    assert!(alloy["properties"].as_object().unwrap().keys().any(|name| name.contains("token")), "{alloy}");
+    let aluma = fields("aluma");
+    let described = aluma["properties"].as_object().unwrap().values().filter(|field| field["description"].is_string());
+    assert!(described.count() >= 2, "{aluma}");
 }
