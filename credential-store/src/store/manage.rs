@@ -24,6 +24,12 @@ impl CredentialStore {
     /// # Errors
     /// [`NotFound`](StoreErrorKind::NotFound), also for a credential of somebody else, and when the database cannot be asked.
     pub async fn get(&self, owner: &Owner, id: CredentialId) -> Result<CredentialInfo, StoreError> {
+        self.0.check_open()?;
+        self.info(owner, id).await
+    }
+
+    /// The same after a change, which is no error because the store is closed meanwhile.
+    pub(super) async fn info(&self, owner: &Owner, id: CredentialId) -> Result<CredentialInfo, StoreError> {
         let row = self.0.row(owner, id, "get").await?;
         CredentialInfo::of(&self.0.vault, &row)
     }
@@ -33,6 +39,7 @@ impl CredentialStore {
     /// # Errors
     /// When `after` is no place in a list, and when the database cannot be asked.
     pub async fn list(&self, owner: &Owner, query: ListQuery) -> Result<CredentialPage, StoreError> {
+        self.0.check_open()?;
         let digest = self.0.vault.digest(owner);
         let (rows, next) = self.0.page(Some(digest), query).await?;
         let credentials = rows.iter().map(|row| CredentialInfo::listed(&self.0.vault, row)).collect();
@@ -53,7 +60,7 @@ impl CredentialStore {
             return Err(StoreError::not_found());
         }
         self.0.audit("owner", &row, "rename", "ok", None).await?;
-        self.get(owner, id).await
+        self.info(owner, id).await
     }
 
     /// Switches the log of a credential's token requests on or off. It shows no secret, and is off by default.
@@ -80,6 +87,7 @@ impl CredentialStore {
         id: CredentialId,
         limit: u32,
     ) -> Result<Vec<LoggedRequest>, StoreError> {
+        self.0.check_open()?;
         let row = self.0.row(owner, id, "requests").await?;
         let logged = self.0.backend.logged(row.owner, id, limit.clamp(1, MAX_PAGE)).await?;
         if logged.is_empty() {
@@ -126,7 +134,7 @@ impl CredentialStore {
                 inner.audit("owner", &row, "test", "ok", None).await?;
                 inner.tell(&CredentialRow { status: CredentialStatus::Valid, ..row }, kind, None).await;
             }
-            return self.get(owner, id).await;
+            return self.info(owner, id).await;
         };
         inner.audit("owner", &row, "test", "failed", Some(error.code().to_owned())).await?;
         let is_refused = error.status() == Some(401) && row.status != CredentialStatus::NeedsReauth;

@@ -105,6 +105,7 @@ impl CredentialStore {
     /// # Errors
     /// As [`list`](Self::list).
     pub async fn list_all(&self, query: ListQuery) -> Result<OwnedPage, StoreError> {
+        self.0.check_open()?;
         let (rows, next) = self.0.page(None, query).await?;
         let owned = |row| OwnedCredential {
             owner: self.0.vault.owner_of(row).ok(),
@@ -124,6 +125,7 @@ impl CredentialStore {
         after: i64,
         limit: u32,
     ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.0.check_open()?;
         self.0.row(owner, id, "audit_trail").await?;
         self.audit_trail_all(Some(id), after, limit).await
     }
@@ -138,6 +140,7 @@ impl CredentialStore {
         after: i64,
         limit: u32,
     ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.0.check_open()?;
         let rows = self.0.backend.audit_trail(credential, after, limit.clamp(1, MAX_ENTRIES)).await?;
         Ok(rows.into_iter().map(AuditRecord::of).collect())
     }

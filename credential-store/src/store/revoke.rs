@@ -57,7 +57,7 @@ impl CredentialStore {
             }
             row = inner.row(owner, id, "revoke").await?;
         }
-        self.get(owner, id).await
+        self.info(owner, id).await
     }
 
     /// Deletes a credential: everything secret of it is overwritten, its key with it, and the provider is told to end it, however long it takes to reach it.

@@ -212,19 +212,11 @@ async fn a_reconnection_keeps_the_id_the_label_and_the_environment_and_tells_ano
 #[tokio::test]
 async fn a_typed_in_code_is_exchanged_once_and_not_kept() {
     let (database, provider) = (Database::sqlite(), provider(|builder| builder.account("alice")).await);
-    let toml = provider.provider_toml("acme").replace("oauth2_code", "oauth2_static_code").replace(
-        "[[auth.verify]]",
-        "[[auth.fields]]\nname = \"code\"\nscope = \"once\"\nsecret = true\n\n[[auth.fields]]\nname = \"redirect_uri\"\nscope = \"connector\"\n\n[[auth.verify]]",
-    );
-    let client = [
-        ("client_id", provider.client_id()),
-        ("client_secret", provider.client_secret().expose_secret()),
-        ("redirect_uri", CALLBACK),
-    ];
-    let connector = tower_auth_store::Connector::new(spec(&toml))
-        .values(operator(&client))
-        .connection(|builder| builder.allow_loopback_http());
-    let store = builder(database.open().await, &ring()).connector(connector).open().await.unwrap();
+    let toml = provider
+        .provider_toml("acme")
+        .replace("oauth2_code\"", &format!("oauth2_static_code\"\ntoken_params = {{ redirect_uri = \"{CALLBACK}\" }}"))
+        .replace(&format!("authorize_url = \"{}\"\n", provider.authorize_url()), "");
+    let store = builder(database.open().await, &ring()).connector(described(&toml, &provider)).open().await.unwrap();
     let alice = owner("alice");
     let url = format!(
         "{}?response_type=code&client_id={}&redirect_uri={}&state=x",

@@ -319,3 +319,32 @@ async fn a_host_of_a_user_s_is_public_and_plain_http_goes_nowhere_unless_it_was_
     }
     assert_eq!(listener.request_count(), 0);
 }
+
+// SYS-V7, SYS-V11, SYS-V12, SYS-A10, SYS-L9
+#[tokio::test]
+async fn the_systems_of_the_requirements_ask_for_their_own_names_with_help_and_for_no_redirect() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/fetch/providers");
+    let mut store = builder(Database::sqlite().open().await, &ring());
+    for name in ["alvys", "alloy", "aluma"] {
+        let spec = tower_auth_core::ProviderSpec::from_file(format!("{folder}/{name}.toml")).unwrap();
+        store = store.connector(Connector::new(spec).values(operator(&[])));
+    }
+    let store = store.open().await.unwrap();
+    let fields = |name: &str| {
+        let method = store.connector(name).unwrap().methods().next().unwrap();
+        assert!(!method.method().needs_redirect(), "{name}");
+        method.input_schema()
+    };
+    let alvys = fields("alvys");
+    for (name, is_secret) in [("client_id", false), ("client_secret", true), ("tenant_id", false)] {
+        let field = &alvys["properties"][name];
+        assert_eq!(field["writeOnly"].as_bool().unwrap_or(false), is_secret, "{name}");
+        assert!(field["description"].as_str().is_some_and(|help| help.len() > 10), "{alvys}");
+    }
+    assert_eq!(alvys["required"].as_array().unwrap().len(), 3);
+    let alloy = fields("alloy");
+    assert!(alloy["properties"].as_object().unwrap().keys().any(|name| name.contains("token")), "{alloy}");
+    let aluma = fields("aluma");
+    let described = aluma["properties"].as_object().unwrap().values().filter(|field| field["description"].is_string());
+    assert!(described.count() >= 2, "{aluma}");
+}
