@@ -115,7 +115,7 @@ impl CredentialStore {
         let digest = inner.vault.digest(owner);
         inner.check_room(digest).await?;
         let connector = inner.connectors.get(&new.connector)?;
-        let label = checked_label(new.label.as_deref())?;
+        let label = checked_with_label(connector, &new)?;
         let proven = inner.prove(connector, &new).await?;
         let label =
             label.or_else(|| proven.account.clone()).unwrap_or_else(|| connector.spec().display_name().to_owned());
@@ -414,6 +414,16 @@ pub(super) fn checked_label(label: Option<&str>) -> Result<Option<String>, Store
         return Err(StoreError::invalid(vec![FieldError::new("label", text)]));
     }
     Ok(Some(label.to_owned()))
+}
+
+/// The label; if it does not fit, with whatever else does not.
+pub(super) fn checked_with_label(connector: &Connector, new: &NewConnection) -> Result<Option<String>, StoreError> {
+    checked_label(new.label.as_deref()).map_err(|error| {
+        let method = connector.method(new.method.as_deref());
+        let accepted = method.and_then(|method| connector.accept(method, new.environment.as_deref(), new.values.clone()));
+        let others = accepted.err().map(|other| other.fields().to_vec()).unwrap_or_default();
+        StoreError::invalid(others.into_iter().chain(error.fields().iter().cloned()).collect())
+    })
 }
 
 /// A request for the first tokens, or the next.

@@ -6,7 +6,7 @@ use tower_auth_core::{
     AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationTransaction, Connection, Secret,
 };
 
-use super::create::{NewConnection, Proven, checked_label, last_response, new_id, verified};
+use super::create::{NewConnection, Proven, checked_with_label, last_response, new_id, verified};
 use super::info::CredentialInfo;
 use super::live::account_name;
 use super::store::{CredentialStore, Inner};
@@ -164,7 +164,7 @@ impl CredentialStore {
         };
         let connector = inner.connectors.get(&asked.connector)?;
         let method = connector.method(asked.method.as_deref())?;
-        let label = checked_label(asked.label.as_deref())?;
+        let label = checked_with_label(connector, &asked)?;
         let values = connector.accept(method, asked.environment.as_deref(), asked.values.clone())?;
         if !method.needs_redirect() {
             let text = "this method sends nobody to the provider: create the credential instead";
