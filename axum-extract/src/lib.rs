@@ -182,11 +182,6 @@ pub use self::subject_token::SubjectToken;
 #[cfg(feature = "tls")]
 pub use self::tls::{TlsListener, TlsPeer};
 
-/// The snippets of the README, compiled.
-#[cfg(all(doctest, feature = "http", feature = "jwt"))]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
 /// The snippets of the guide, compiled.
 #[cfg(all(doctest, feature = "http", feature = "jwt"))]
 #[doc = include_str!("../../docs/connect.md")]

@@ -82,10 +82,11 @@ pub trait Backend: Send + Sync + 'static {
     fn release(&self, id: CredentialId, fence: i64) -> BackendFuture<'_, ()>;
 
     /// Notes that a token request is about to be sent; false if the lease is not the caller's any more, or the generation is another. The time in
-    /// `intent` is the database's.
+    /// `intent` is the database's; if the row has an intent already that spends the same, the time of that one stays.
     fn begin_exchange(&self, id: CredentialId, fence: i64, generation: i64, intent: Intent) -> BackendFuture<'_, bool>;
 
-    /// Keeps new tokens if the generation is the expected one, ends the intent, and the lease if it is the caller's. False if not.
+    /// Keeps new tokens if the generation is the expected one, ends the intent, and the lease if it is the caller's; the credential is valid then,
+    /// unless it was revoked meanwhile. False if the generation is another.
     fn finish_exchange(&self, exchanged: Exchanged) -> BackendFuture<'_, bool>;
 
     /// Notes that an exchange failed; false if the lease or the generation is another.
@@ -156,7 +157,8 @@ pub trait Backend: Send + Sync + 'static {
     /// What is wrong with connectors.
     fn connector_faults(&self) -> BackendFuture<'_, Vec<ConnectorFault>>;
 
-    /// Credentials that were changed at or after `since`, deleted ones too, the oldest change first.
+    /// Credentials that were changed at or after `since`, deleted ones too, the oldest change first. A change may be visible only some time after its
+    /// time: whoever polls asks from a few seconds before the last time on.
     fn changes_since(&self, since: Timestamp, after: Option<PageKey>, limit: u32) -> BackendFuture<'_, Vec<Touched>>;
 
     /// Changes as the database announces them; `None` if it does not.

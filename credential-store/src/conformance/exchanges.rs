@@ -6,7 +6,7 @@ use super::check::{Database, Outcome, holds, present, same};
 use super::sample::{
     BRIEF, HOUR, MINUTE, exchanged, failed, intent, is_held, kept, new_credential, one, outlive_brief, pass, row, taken,
 };
-use crate::backend::{Exchanged, Failed, Intent, NewCredential, Tokens};
+use crate::backend::{Exchanged, Failed, Intent, NewCredential, StatusChange, Tokens};
 use crate::model::{CredentialId, CredentialStatus};
 
 // THREAT-S6
@@ -81,6 +81,25 @@ pub(super) async fn a_finished_exchange_is_kept_though_the_lease_was_lost(databa
     same("the second cannot finish", backend.finish_exchange(exchanged(&next, "tokens x")).await?, false)?;
     same("the second cannot fail it", backend.fail_exchange(failed(&next)).await?, false)?;
     let own = row(backend, id).await?;
+    same("tokens", (own.tokens, own.generation), (Some(b"tokens 2".to_vec()), 2))
+}
+
+pub(super) async fn tokens_that_come_for_a_revoked_credential_leave_it_revoked(database: Database) -> Outcome {
+    let backend = &*database.one;
+    let id = one(backend).await?;
+    let lease = taken(backend, id, MINUTE).await?;
+    backend.begin_exchange(id, lease.fence, 1, intent(1)).await?;
+    let revoked = StatusChange {
+        status: CredentialStatus::Revoked,
+        reason: Some("revoked_by_owner".to_owned()),
+        provider_error: None,
+        generation: None,
+        is_success: false,
+    };
+    same("revoke", database.two.set_status(id, revoked).await?, true)?;
+    same("finish", backend.finish_exchange(exchanged(&lease, "tokens 2")).await?, true)?;
+    let own = row(backend, id).await?;
+    same("status", (own.status, own.reason.as_deref()), (CredentialStatus::Revoked, Some("revoked_by_owner")))?;
     same("tokens", (own.tokens, own.generation), (Some(b"tokens 2".to_vec()), 2))
 }
 

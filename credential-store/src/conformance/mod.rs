@@ -21,8 +21,6 @@
 //! conformance::run(make).await?;
 //! # Ok(())
 //! # }
-//! # #[cfg(feature = "sqlite")]
-//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
 //! ```
 
 mod changes;

@@ -13,7 +13,7 @@ pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 /// A short lease, and more than its length. Databases on slow disks still do a few operations within it.
-pub(super) const BRIEF: Duration = Duration::from_millis(400);
+pub(super) const BRIEF: Duration = Duration::from_millis(600);
 
 pub(super) async fn outlive_brief() {
     pass(BRIEF + Duration::from_millis(50)).await;

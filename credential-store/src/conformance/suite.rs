@@ -53,6 +53,7 @@ const CHECKS: &[Check] = list! {
         an_exchange_begins_under_a_live_lease_and_the_right_generation_alone,
         a_finished_exchange_is_kept_once,
         a_finished_exchange_is_kept_though_the_lease_was_lost,
+        tokens_that_come_for_a_revoked_credential_leave_it_revoked,
         the_end_of_a_refresh_token_stays_known_if_the_provider_says_nothing_new,
         a_failed_exchange_is_noted_and_ends_the_lease,
         a_failed_exchange_can_leave_status_and_intent,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tower_auth_core::{
-    AuthMethod, ConfigError, ConfigErrorKind, ConnectionBuilder, FilledProvider, HttpClient, ProviderSpec,
-    ProviderValues, Secret,
+    AuthMethod, ConfigError, ConfigErrorKind, ConfigErrors, ConnectionBuilder, FilledProvider, HttpClient,
+    ProviderSpec, ProviderValues, Secret,
 };
 
-use super::MethodFields;
+use super::{Limits, MethodFields};
 use crate::error::{FieldError, StoreError, StoreErrorKind};
 use crate::vault::Values;
 
@@ -151,28 +151,58 @@ impl Connector {
         environment: Option<&str>,
         given: BTreeMap<String, Secret>,
     ) -> Result<Values, StoreError> {
+        let mut mistakes = Limits::check(&given);
+        if !mistakes.is_empty() {
+            return Err(StoreError::invalid(mistakes));
+        }
         let fields = MethodFields::new(self, method);
-        let mut mistakes = Vec::new();
         for name in given.keys() {
             // The operator's fields, the URLs and the choices of a description are not a user's to set: they decide where secrets go.
             if !fields.iter().any(|field| field.name() == name) {
                 mistakes.push(FieldError::new(name, "there is no such field"));
             }
         }
+        let mut environment = environment;
         if let Some(name) = environment {
-            if !self.spec.environments().any(|known| known == name) {
+            if self.is_given("environment") {
+                mistakes.push(FieldError::new(
+                    "environment",
+                    "the environment of this connector is not a user's to choose",
+                ));
+                environment = None;
+            } else if !self.spec.environments().any(|known| known == name) {
                 mistakes.push(FieldError::new("environment", "there is no such environment"));
+                environment = None;
             }
         }
         // A field that was left empty was not given.
-        let values = Values(given.into_iter().filter(|(_, value)| !value.is_empty()).collect());
-        if !mistakes.is_empty() {
-            return Err(StoreError::invalid(mistakes));
+        let known =
+            |name: &String, value: &Secret| !value.is_empty() && fields.iter().any(|field| field.name() == name);
+        let values = Values(given.into_iter().filter(|(name, value)| known(name, value)).collect());
+        if let Err(errors) = self.try_fill(method.key(), environment, &values, false) {
+            // What no user is asked for no user can mend.
+            let is_operators = |key: &str| {
+                matches!(key, "auth" | "environment" | "client_auth")
+                    || method.field(key).is_some_and(|field| fields.iter().all(|asked| asked.name() != field.name()))
+            };
+            let operators = errors.iter().map(|mistake| mistake.key()).find(|key| is_operators(key));
+            if let Some(key) = operators.map(str::to_owned) {
+                return Err(self.unset(&key, errors));
+            }
+            mistakes.extend(FieldError::of(&errors));
         }
-        match self.fill(method.key(), environment, &values, false) {
-            Ok(_) => Ok(values),
-            Err(error) => Err(error),
+        match mistakes.is_empty() {
+            true => Ok(values),
+            false => Err(StoreError::invalid(mistakes)),
         }
+    }
+
+    /// A value of the operator that is missing or does not fit. Its name is for logs.
+    fn unset(&self, key: &str, errors: ConfigErrors) -> StoreError {
+        tracing::error!(connector = self.id(), key, "a connector is not set up");
+        StoreError::new(StoreErrorKind::Misconfigured, "the connector is not set up: an operator must look")
+            .because(Some("connector_not_set_up".to_owned()))
+            .with_source(errors)
     }
 
     /// The provider with the operator's and the user's values.
@@ -181,8 +211,29 @@ impl Connector {
         method: &str,
         environment: Option<&str>,
         given: &Values,
-        resumed: bool,
     ) -> Result<FilledProvider, StoreError> {
+        self.try_fill(method, environment, given, false).map_err(|errors| StoreError::unfit(&errors))
+    }
+
+    /// The same for values that were accepted before, without those that are good once. If they do not fit any more, the description or the
+    /// operator's values have changed.
+    pub(crate) fn refill(
+        &self,
+        method: &str,
+        environment: Option<&str>,
+        given: &Values,
+    ) -> Result<FilledProvider, StoreError> {
+        let key = |errors: &ConfigErrors| errors.iter().next().map_or("", |mistake| mistake.key()).to_owned();
+        self.try_fill(method, environment, given, true).map_err(|errors| self.unset(&key(&errors), errors))
+    }
+
+    fn try_fill(
+        &self,
+        method: &str,
+        environment: Option<&str>,
+        given: &Values,
+        resumed: bool,
+    ) -> Result<FilledProvider, ConfigErrors> {
         let mut values = self.values.clone().value("auth", method);
         if let Some(environment) = environment {
             values = values.value("environment", environment);
@@ -193,7 +244,7 @@ impl Connector {
         if resumed {
             values = values.resumed();
         }
-        self.spec.fill(&values).map_err(|errors| StoreError::unfit(&errors))
+        self.spec.fill(&values)
     }
 
     /// A connection to be, with what the operator chose.

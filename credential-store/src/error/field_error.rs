@@ -1,7 +1,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use tower_auth_core::ConfigErrors;
+use tower_auth_core::{ConfigErrorKind, ConfigErrors};
 
 /// What is wrong with the value of one field. The value is not repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,8 +20,19 @@ impl FieldError {
 
     /// Mistakes of filling, by field.
     pub(crate) fn of(errors: &ConfigErrors) -> Vec<Self> {
-        let plain = |error: String| error.rsplit_once(" [").map_or(error.clone(), |(text, _)| text.to_owned());
-        errors.iter().map(|mistake| Self::new(mistake.key(), plain(mistake.error().to_string()))).collect()
+        let of_one = |mistake: &tower_auth_core::ConfigMistake| {
+            let error = mistake.error();
+            // What is said of a missing value is meant for operators: it names variables of the process.
+            let text = match error.kind() {
+                ConfigErrorKind::MissingOption => "a value is needed".to_owned(),
+                _ => {
+                    let text = error.to_string();
+                    text.rsplit_once(" [").map_or(text.clone(), |(plain, _)| plain.to_owned())
+                }
+            };
+            Self::new(mistake.key(), text)
+        };
+        errors.iter().map(of_one).collect()
     }
 }
 

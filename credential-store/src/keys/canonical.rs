@@ -24,8 +24,6 @@ pub(crate) enum Kind {
     Index = 5,
     /// The digest of a tenant and a user.
     Owner = 6,
-    /// The digest of a tenant.
-    Tenant = 7,
 }
 
 impl Kind {

@@ -26,7 +26,6 @@ const KEY_PLACE: Place<'_> = Place { column: "data_key", counter: 1, ..CELL_PLAC
 
 const OWNER: &str = "6a748e85922ed7f1f241af3b8ee02eb4d974fe9fd1cb7066887741d34f8681e8";
 const OWNER_WITHOUT_TENANT: &str = "fc3d3942574c22945ef9db617055b9dd5fbea9ebbf7e298a87eb779bcc3956c2";
-const TENANT: &str = "3af810c89e33096f696518c7e4490557157f994c3b41e9b3cdad11052fcd320d";
 const SESSION_KEY: &str = "45ea59119fd3ddbaeb0112dbe199b76eac5aecd54d5984b12102418a45e45ec0";
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -62,7 +61,6 @@ fn digests_and_derived_keys_of_version_1_are_what_they_were() {
     let key = StoreKey::new(sealer());
     assert_eq!(key.owner_digest(Some("acme"), "u-1").as_slice(), bytes(OWNER));
     assert_eq!(key.owner_digest(None, "u-1").as_slice(), bytes(OWNER_WITHOUT_TENANT));
-    assert_eq!(key.tenant_digest(Some("acme")).as_slice(), bytes(TENANT));
     assert_eq!(key.derive("session").as_slice(), bytes(SESSION_KEY));
 }
 
@@ -80,9 +78,7 @@ async fn version_2_does_not_exist_yet() {
 fn the_page_of_the_format_prints_these_texts() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/sealed-format.md")).unwrap();
     let page: String = page.split_whitespace().collect();
-    for text in
-        [DATA_KEY, DATA_KEY_ID, KEY_ENCRYPTION_KEY, CELL, WRAPPED, OWNER, OWNER_WITHOUT_TENANT, TENANT, SESSION_KEY]
-    {
+    for text in [DATA_KEY, DATA_KEY_ID, KEY_ENCRYPTION_KEY, CELL, WRAPPED, OWNER, OWNER_WITHOUT_TENANT, SESSION_KEY] {
         assert!(page.contains(text), "{text}");
     }
 }

@@ -33,11 +33,6 @@ impl StoreKey {
         self.digest(Canonical::new(Kind::Owner).optional(tenant).field(user))
     }
 
-    /// What a row holds in place of its tenant.
-    pub(crate) fn tenant_digest(&self, tenant: Option<&str>) -> [u8; 32] {
-        self.digest(Canonical::new(Kind::Tenant).optional(tenant))
-    }
-
     /// A key for the purpose that `label` names, for example the signatures of short-lived sessions. The same in each process
     /// that uses the store.
     pub(crate) fn derive(&self, label: &str) -> Zeroizing<[u8; 32]> {
@@ -78,9 +73,6 @@ mod tests {
         let owners = [(None, "ab"), (Some(""), "ab"), (Some("a"), "b"), (Some("ab"), ""), (None, ""), (Some(""), "")];
         let digests: HashSet<_> = owners.iter().map(|(tenant, user)| key.owner_digest(*tenant, user)).collect();
         assert_eq!(digests.len(), owners.len());
-        let tenants = [None, Some(""), Some("a"), Some("ab")];
-        let digests: HashSet<_> = tenants.iter().map(|tenant| key.tenant_digest(*tenant)).collect();
-        assert_eq!(digests.len(), tenants.len());
     }
 
     // THREAT-S4
@@ -91,7 +83,6 @@ mod tests {
         assert_eq!(one.owner_digest(Some("t"), "u"), same.owner_digest(Some("t"), "u"));
         assert_eq!(*one.derive("session"), *same.derive("session"));
         assert_ne!(one.owner_digest(Some("t"), "u"), store_key().owner_digest(Some("t"), "u"));
-        assert_ne!(one.tenant_digest(Some("t")), store_key().tenant_digest(Some("t")));
         assert_ne!(*one.derive("session"), *store_key().derive("session"));
     }
 

@@ -15,12 +15,17 @@ use crate::model::{CredentialId, OwnerDigest, Timestamp};
 #[derive(Clone)]
 pub struct SqlBackend {
     pub(super) pool: Pool,
+    #[cfg(feature = "postgres")]
     listens: bool,
 }
 
 impl SqlBackend {
     pub(super) fn new(pool: Pool) -> Self {
-        Self { pool, listens: false }
+        Self {
+            pool,
+            #[cfg(feature = "postgres")]
+            listens: false,
+        }
     }
 
     #[cfg(feature = "postgres")]

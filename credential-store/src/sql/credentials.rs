@@ -233,9 +233,10 @@ impl Pool {
         self.change("drop logins that are over", logins, Vec::new()).await?;
         let credentials = "DELETE FROM {credentials} WHERE deleted_at IS NOT NULL AND deleted_at <= {start} - $1";
         self.change("drop deleted credentials", credentials, vec![age.into()]).await?;
-        // What was overwritten in the file still stands in the log of writes, until that is emptied.
+        // Empty pages go back to the disk. What was overwritten in the file still stands in the log of writes, until that is emptied.
         #[cfg(feature = "sqlite")]
         if self.texts.flavor() == super::text::Flavor::Sqlite {
+            self.rows("give space back", "PRAGMA incremental_vacuum", Vec::new()).await?;
             self.rows("empty the log of writes", "PRAGMA wal_checkpoint(TRUNCATE)", Vec::new()).await?;
         }
         Ok(())

@@ -69,7 +69,9 @@ impl Pool {
         generation: i64,
         intent: Intent,
     ) -> Result<bool, BackendError> {
-        let sql = "UPDATE {credentials} SET intent_id = $4, intent_spends = $5, intent_at = {now}, intent_is_replay = $6 \
+        // What is sent a second time is in doubt since the first.
+        let sql = "UPDATE {credentials} SET intent_id = $4, intent_spends = $5, intent_is_replay = $6, \
+                intent_at = CASE WHEN intent_spends = $5 THEN intent_at ELSE {now} END \
             WHERE id = $1 AND fence = $2 AND generation = $3 AND lease_until > {now} AND deleted_at IS NULL";
         let binds = vec![
             id.into(),
@@ -85,8 +87,9 @@ impl Pool {
     pub(super) async fn finish_exchange(&self, exchanged: Exchanged) -> Result<bool, BackendError> {
         let sql = "UPDATE {credentials} SET tokens = $4, renews = $5, expires_at = {now} + $6, refresh_at = {now} + $7, \
                 refresh_expires_at = COALESCE({now} + $8, refresh_expires_at), generation = generation + 1, revision = revision + 1, \
-                status = 'valid', reason = NULL, provider_error = NULL, \
-                status_since = CASE WHEN status = 'valid' THEN status_since ELSE {now} END, \
+                reason = CASE WHEN status = 'revoked' THEN reason END, provider_error = NULL, \
+                status_since = CASE WHEN status IN ('valid', 'revoked') THEN status_since ELSE {now} END, \
+                status = CASE WHEN status = 'revoked' THEN status ELSE 'valid' END, \
                 attempts = 0, next_attempt_at = NULL, last_success_at = {now}, updated_at = {now}, warned_at = NULL, \
                 intent_id = NULL, intent_spends = NULL, intent_at = NULL, intent_is_replay = 0, \
                 lease_until = CASE WHEN fence = $2 THEN NULL ELSE lease_until END \

@@ -7,7 +7,11 @@ use crate::backend::{BackendError, BackendErrorKind, BackendFuture, Changes};
 use crate::model::CredentialId;
 
 /// Changes as PostgreSQL announces them: ids alone.
-pub(super) struct Announced(PgListener);
+pub(super) struct Announced {
+    listener: PgListener,
+    /// The store's pool: when that is closed, listening ends too.
+    pool: PgPool,
+}
 
 impl Announced {
     pub(super) async fn new(pool: &PgPool, channel: &str) -> Result<Self, BackendError> {
@@ -22,7 +26,7 @@ impl Announced {
         // Whoever waits is told that something may have been missed, and looks.
         listener.eager_reconnect(false);
         listener.listen(channel).await.map_err(|error| failed("listen", error))?;
-        Ok(Self(listener))
+        Ok(Self { listener, pool: pool.clone() })
     }
 }
 
@@ -30,7 +34,9 @@ impl Changes for Announced {
     fn next(&mut self) -> BackendFuture<'_, CredentialId> {
         Box::pin(async {
             loop {
-                let announced = self.0.try_recv().await.map_err(|error| failed("listen", error))?;
+                let mut closed = self.pool.close_event();
+                let announced = closed.do_until(self.listener.try_recv()).await.flatten();
+                let announced = announced.map_err(|error| failed("listen", error))?;
                 let Some(announced) = announced else {
                     return Err(BackendError::new(BackendErrorKind::Unavailable, "the connection that listens broke"));
                 };

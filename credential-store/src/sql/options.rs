@@ -36,7 +36,7 @@ pub struct SqliteOptions {
 
 #[cfg(feature = "sqlite")]
 impl SqliteOptions {
-    /// In the file `path`, which is created if there is none. Several processes of one machine may share it; a file on a network drive cannot be
+    /// In the file `path`, which is created if there is none, for nobody else to read. Several processes of one machine may share it; a file on a network drive cannot be
     /// shared.
     pub fn file(path: impl Into<std::path::PathBuf>) -> Self {
         Self { file: Some(path.into()), prefix: PREFIX.to_owned(), connections: 4 }
@@ -65,6 +65,7 @@ impl SqliteOptions {
         let texts = texts(Flavor::Sqlite, &self.prefix)?;
         let options = match &self.file {
             Some(file) => {
+                create_for_owner_alone(file);
                 SqliteConnectOptions::new().filename(file).create_if_missing(true).journal_mode(SqliteJournalMode::Wal)
             }
             None => SqliteConnectOptions::new().in_memory(true),
@@ -81,7 +82,7 @@ impl SqliteOptions {
         if self.file.is_none() {
             pool = pool.min_connections(1).idle_timeout(None).max_lifetime(None);
         }
-        let pool = pool.connect_with(options).await.map_err(|error| failed("open the file", error))?;
+        let pool = connect(pool, options).await.map_err(|error| failed("open the file", error))?;
         let pool = Pool { connections: Connections::Sqlite(pool), texts };
         migrate(&pool).await?;
         Ok(SqlBackend::new(pool))
@@ -170,6 +171,37 @@ impl std::fmt::Debug for PostgresOptions {
             .field("listens", &self.listens)
             .finish_non_exhaustive()
     }
+}
+
+/// Connects. To turn on the log of writes SQLite wants the file for itself, and does not wait for that: of several who open a new file at once, all
+/// but one are told that it is busy.
+#[cfg(feature = "sqlite")]
+async fn connect(
+    pool: sqlx::sqlite::SqlitePoolOptions,
+    options: sqlx::sqlite::SqliteConnectOptions,
+) -> Result<sqlx::SqlitePool, sqlx::Error> {
+    const BUSY: u32 = 5;
+    let is_busy = |error: &sqlx::Error| {
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        code.is_some_and(|code| code & 0xff == BUSY)
+    };
+    for _ in 0..200 {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) => tokio::time::sleep(Duration::from_millis(fastrand::u64(10..50))).await,
+            other => return other,
+        }
+    }
+    pool.connect_with(options).await
+}
+
+/// Makes an empty file that other users cannot read; SQLite gives the files beside it the same permissions. Where that fails, opening it tells why.
+#[cfg(feature = "sqlite")]
+fn create_for_owner_alone(file: &std::path::Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(file);
 }
 
 fn texts(flavor: Flavor, prefix: &str) -> Result<Arc<Texts>, BackendError> {

@@ -49,6 +49,7 @@ impl Texts {
         self.flavor
     }
 
+    #[cfg(feature = "postgres")]
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }

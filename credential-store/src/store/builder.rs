@@ -6,7 +6,7 @@ use tower_auth_core::{Clock, HttpClient};
 
 use super::CredentialStore;
 use super::settings::Settings;
-use super::store::Inner;
+use super::store::{Clients, Inner};
 use crate::backend::Backend;
 use crate::connector::{Connector, Connectors};
 use crate::error::{StoreError, StoreErrorKind};
@@ -147,25 +147,27 @@ impl StoreBuilder {
             return Err(StoreError::new(StoreErrorKind::Broken, text));
         }
         let connectors = Connectors::new(self.connectors).map_err(broken)?;
-        let (http, public_http) = match self.http {
-            Some(http) => (http.clone(), http),
-            None => default_http(&self.clock).map_err(broken)?,
+        let clients = match self.http {
+            Some(http) => Clients::one(http),
+            None => default_clients(&self.clock).map_err(broken)?,
         };
         let vault = Vault::open(&*self.backend, self.keys).await?;
-        Ok(CredentialStore(Inner::new(self.backend, vault, connectors, self.clock, http, public_http, self.settings)))
+        Ok(CredentialStore(Inner::new(self.backend, vault, connectors, self.clock, clients, self.settings)))
     }
 }
 
-/// A client for hosts that operators choose, and one for those that users choose.
 #[cfg(feature = "http")]
-fn default_http(clock: &Clock) -> Result<(HttpClient, HttpClient), tower_auth_core::ConfigError> {
+fn default_clients(clock: &Clock) -> Result<Clients, tower_auth_core::ConfigError> {
     let transport = || tower_auth_core::HttpTransport::new().clock(clock.clone());
-    // Which plain http is allowed the connections say.
-    Ok((transport().allow_loopback_http().build()?, transport().public_addresses_only().build()?))
+    Ok(Clients {
+        operators: transport().build()?,
+        users: transport().public_addresses_only().build()?,
+        loopback: transport().allow_loopback_http().build()?,
+    })
 }
 
 #[cfg(not(feature = "http"))]
-fn default_http(_: &Clock) -> Result<(HttpClient, HttpClient), tower_auth_core::ConfigError> {
+fn default_clients(_: &Clock) -> Result<Clients, tower_auth_core::ConfigError> {
     Err(tower_auth_core::ConfigError::new(
         tower_auth_core::ConfigErrorKind::MissingOption,
         "there is no HTTP client: give one with `http_client`, or enable the feature `http`",

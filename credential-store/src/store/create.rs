@@ -2,17 +2,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use tower_auth_core::{AuthKind, Connection, FieldScope, Lifetime, RefreshCause, Secret, SourceRequest, TokenResponse};
+use tower_auth_core::{
+    AuthMethod, Connection, FieldScope, Lifetime, RefreshCause, Secret, SourceRequest, TokenKind, TokenResponse,
+};
 
 use super::info::CredentialInfo;
 use super::live::account_name;
 use super::store::{CredentialStore, Inner};
-use crate::backend::{NewCredential, SecretsChange, Tokens};
+use crate::backend::{CredentialRow, NewCredential, SecretsChange, Tokens};
 use crate::connector::Connector;
 use crate::error::{FieldError, StoreError, StoreErrorKind};
 use crate::event::EventKind;
 use crate::model::{CredentialId, CredentialStatus, Owner, OwnerDigest};
-use crate::vault::{Opened, Values, seal_tokens, seal_values};
+use crate::vault::{Opened, Values, open_tokens, seal_tokens, seal_values};
 
 /// What an owner gives to connect: a connector, and the values of its fields.
 ///
@@ -138,13 +140,19 @@ impl CredentialStore {
         inner.check_room(digest).await?;
         let connector = inner.connectors.get(&new.connector)?;
         let method = connector.method(new.method.as_deref())?;
+        if tokens.token().kind() == TokenKind::Dpop {
+            // It would be of no use without its key, which no description knows of.
+            let text = "a token that is bound to a key cannot be imported";
+            return Err(StoreError::new(StoreErrorKind::Invalid, text));
+        }
         let values = connector.accept(method, new.environment.as_deref(), new.values.clone())?;
         let label = checked_label(new.label.as_deref())?;
         let label = label.or_else(|| account_name(Some(&tokens), &BTreeMap::new()));
         let label = label.unwrap_or_else(|| connector.spec().display_name().to_owned());
         let renews = !method.needs_redirect() || tokens.refresh_token().is_some() || method.renews_by_access_token();
-        let proven =
+        let mut proven =
             Proven { method: method.key().to_owned(), values, response: Some(tokens), renews, received, account: None };
+        proven.drop_what_is_good_once(method);
         let id = new_id()?;
         self.finish_creation(owner, digest, connector, id, &new, &label, proven, "import").await
     }
@@ -184,28 +192,67 @@ impl CredentialStore {
         inner.check_open()?;
         let row = inner.row(owner, id, "reconnect").await?;
         let connector = inner.connectors.get(&row.connector)?;
-        if new.connector != row.connector {
+        let new = new.again(&row)?;
+        let proven = inner.prove(connector, &new).await?;
+        self.replace(owner, id, new.environment.as_deref(), &proven).await.map(|(info, _)| info)
+    }
+
+    /// Keeps what was proven in place of what a credential has. Also whether another account answered than before.
+    pub(super) async fn replace(
+        &self,
+        owner: &Owner,
+        id: CredentialId,
+        environment: Option<&str>,
+        proven: &Proven,
+    ) -> Result<(CredentialInfo, Option<String>), StoreError> {
+        let inner = &*self.0;
+        let mut tries = 0;
+        loop {
+            let row = inner.row(owner, id, "reconnect").await?;
+            let opened = inner.vault.open_row(owner, &row).await?;
+            let old = open_tokens(&opened.sealer, owner, &row, inner.clock.wall())?;
+            let before = account_name(old.as_ref(), &BTreeMap::new());
+            let version = row.secrets_version + 1;
+            let change = SecretsChange {
+                secrets: seal_values(&opened.sealer, owner, &row.connector, id, version, &proven.values),
+                secrets_version: row.secrets_version,
+                generation: row.generation,
+                method: proven.method.clone(),
+                environment: environment.map(str::to_owned),
+                tokens: inner.tokens_to_keep(&opened, &row.connector, id, row.generation + 1, proven),
+                status: CredentialStatus::Valid,
+            };
+            // A code may be spent: what it brought is not dropped because a renewal of the old tokens came in between.
+            if inner.backend.set_secrets(row.owner, id, change).await? {
+                inner.forget(owner, id);
+                let row = inner.row(owner, id, "reconnect").await?;
+                inner.audit("owner", &row, "reconnect", "ok", None).await?;
+                inner.tell(&row, EventKind::Reconnected, None).await;
+                return Ok((CredentialInfo::of(&inner.vault, &row)?, before));
+            }
+            tries += 1;
+            if tries == 5 {
+                return Err(StoreError::new(StoreErrorKind::Conflict, "the credential was changed at the same time"));
+            }
+        }
+    }
+}
+
+impl NewConnection {
+    /// The same for the credential of `row`, which keeps its connector, and method and environment where nothing else is said.
+    pub(super) fn again(mut self, row: &CredentialRow) -> Result<Self, StoreError> {
+        if self.connector != row.connector {
             return Err(StoreError::invalid(vec![FieldError::new("connector", "a credential keeps its connector")]));
         }
-        let proven = inner.prove(connector, &new).await?;
-        let opened = inner.vault.open_row(owner, &row).await?;
-        let change = SecretsChange {
-            secrets: seal_values(&opened.sealer, owner, &row.connector, id, row.secrets_version + 1, &proven.values),
-            secrets_version: row.secrets_version,
-            generation: row.generation,
-            method: proven.method.clone(),
-            environment: new.environment.clone(),
-            tokens: inner.tokens_to_keep(&opened, &row.connector, id, row.generation + 1, &proven),
-            status: CredentialStatus::Valid,
-        };
-        if !inner.backend.set_secrets(row.owner, id, change).await? {
-            return Err(StoreError::new(StoreErrorKind::Conflict, "the credential was changed at the same time"));
-        }
-        inner.forget(owner, id);
-        let row = inner.row(owner, id, "reconnect").await?;
-        inner.audit("owner", &row, "reconnect", "ok", None).await?;
-        inner.tell(&row, EventKind::Reconnected, None).await;
-        CredentialInfo::of(&inner.vault, &row)
+        self.method.get_or_insert_with(|| row.method.clone());
+        self.environment = self.environment.or_else(|| row.environment.clone());
+        Ok(self)
+    }
+}
+
+impl Proven {
+    fn drop_what_is_good_once(&mut self, method: &AuthMethod) {
+        self.values.0.retain(|name, _| method.field(name).is_none_or(|field| field.scope() != FieldScope::Once));
     }
 }
 
@@ -235,32 +282,27 @@ impl Inner {
         }
         let environment = new.environment.as_deref();
         let values = connector.accept(method, environment, new.values.clone())?;
-        let filled = connector.fill(method.key(), environment, &values, false)?;
-        let http = self.http_for(connector, &filled);
-        let connection = connector.connect(filled).http_client(http).clock(self.clock.clone()).build();
-        let connection = connection.map_err(|error| {
-            StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with these values").with_source(error)
-        })?;
-        let mut proven = self.ask(&connection, new.is_verified || method.kind() == AuthKind::OAuth2StaticCode).await?;
+        let filled = connector.fill(method.key(), environment, &values)?;
+        let connection = self.connect(connector, &filled, |builder| builder)?;
+        // A code that is good once is of no use later.
+        let has_code = method.fields().iter().any(|field| field.scope() == FieldScope::Once);
+        let mut proven = self.ask(&connection, new.is_verified, new.is_verified || has_code).await?;
         proven.method = method.key().to_owned();
         proven.values = values;
-        // What is good once is not kept.
-        proven.values.0.retain(|name, _| method.field(name).is_none_or(|field| field.scope() != FieldScope::Once));
+        proven.drop_what_is_good_once(method);
         Ok(proven)
     }
 
     /// Obtains the first tokens and runs the description's verification.
-    async fn ask(&self, connection: &Connection, is_verified: bool) -> Result<Proven, StoreError> {
-        let mut found = BTreeMap::new();
-        if is_verified {
-            if let Some(tokens) = connection.tokens() {
-                tokens.ready().await.map_err(refused)?;
-            }
-            connection.verify().await.map_err(refused)?;
-            // What a probe finds may be a part of the API's address: without it the credential is of no use.
-            found = connection.probe().await.map_err(refused)?;
+    async fn ask(&self, connection: &Connection, is_verified: bool, is_obtained: bool) -> Result<Proven, StoreError> {
+        if let Some(tokens) = connection.tokens().filter(|_| is_obtained) {
+            tokens.ready().await.map_err(StoreError::provider)?;
         }
-        let response = connection.response().map(|response| TokenResponse::clone(&response));
+        let found = match is_verified {
+            true => verified(connection).await?,
+            false => BTreeMap::new(),
+        };
+        let response = last_response(connection).await;
         Ok(Proven {
             method: String::new(),
             values: Values::default(),
@@ -350,9 +392,18 @@ pub(super) fn new_id() -> Result<CredentialId, StoreError> {
         .map_err(|error| StoreError::new(StoreErrorKind::Broken, "no id can be made").with_source(error))
 }
 
-/// What a provider's refusal of new values means.
-fn refused(error: tower_auth_core::TokenError) -> StoreError {
-    StoreError::provider(error)
+/// Runs the description's verification and probes.
+pub(super) async fn verified(connection: &Connection) -> Result<BTreeMap<String, Secret>, StoreError> {
+    // In this order: what a probe finds may be a part of the API's address, where the verification goes.
+    let found = connection.probe().await.map_err(StoreError::provider)?;
+    connection.verify().await.map_err(StoreError::provider)?;
+    Ok(found)
+}
+
+/// The tokens of a connection that is used no more. Nothing is sent after this: a token that ends within seconds may be under renewal.
+pub(super) async fn last_response(connection: &Connection) -> Option<TokenResponse> {
+    connection.tokens()?.close().await;
+    connection.response().map(|response| TokenResponse::clone(&response))
 }
 
 /// A label without control characters; `None` if it is empty.

@@ -1,17 +1,21 @@
 //! A renewal under a lease, from the intent to the kept tokens.
 
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use tower_auth_core::{AuthKind, FailureClass, RefreshCause, SourceRequest, TokenError, TokenErrorKind, TokenResponse};
+use tower_auth_core::{
+    AuthKind, Connection, FailureClass, Lifetime, MonotonicTime, RefreshCause, SourceRequest, TokenError,
+    TokenErrorKind, TokenResponse,
+};
 
 use super::create::source_request;
 use super::live::{Live, Slot};
 use super::obtain::lives;
 use super::store::Inner;
-use crate::backend::{CredentialRow, Exchanged, Failed, Intent};
+use crate::backend::{BackendError, CredentialRow, Exchanged, Failed, Intent};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::model::{CredentialStatus, Owner};
+use crate::model::{CredentialId, CredentialStatus, Owner};
 use crate::vault::{open_tokens, seal_tokens, spent};
 
 /// What a renewal ended with.
@@ -31,8 +35,25 @@ struct Renewal {
     cause: RefreshCause,
     /// What is sent can be sent once only.
     is_single_use: bool,
+    /// The digest of the refresh token.
+    spends: Vec<u8>,
+    /// The refresh token may be spent, and is never sent again.
+    is_given_up: bool,
     /// The provider takes the same refresh token for so long after a lost answer.
     grace: Duration,
+    /// How long one token request may take.
+    timeout: Duration,
+    /// When the row was read.
+    begun: MonotonicTime,
+}
+
+/// A refresh token that was sent once, and nobody knows what came of it.
+#[derive(Clone, Copy)]
+struct Doubt {
+    /// Some time after it was sent.
+    at: MonotonicTime,
+    /// How long after.
+    age: Duration,
 }
 
 impl Inner {
@@ -45,22 +66,33 @@ impl Inner {
         request: &SourceRequest,
     ) -> Result<Ended, StoreError> {
         let (id, fence) = (row.id, row.fence);
-        let prepared = self.prepare(owner, row, slot, request).await;
-        let renewal = match prepared {
-            Ok(Ok(renewal)) => renewal,
-            Ok(Err(kept)) => {
-                self.backend.release(id, fence).await?;
+        let prepared = match self.tasks.admit() {
+            Some(admitted) => self.prepare(owner, row, slot, request).await.map(|prepared| (prepared, admitted)),
+            // What is sent now would be kept nowhere.
+            None => Err(StoreError::closed()),
+        };
+        let (renewal, admitted) = match prepared {
+            Ok((Ok(renewal), admitted)) => (renewal, admitted),
+            Ok((Err(kept), _)) => {
+                self.give_back(id, fence).await;
                 return Ok(Ended::With(kept));
             }
             Err(error) => {
-                self.backend.release(id, fence).await?;
+                self.give_back(id, fence).await;
                 return Err(error);
             }
         };
         // Whoever waits may go away: what is sent is seen to its end.
-        self.tasks.run(renewal.run()).await.unwrap_or_else(|| {
+        self.tasks.run_admitted(admitted, renewal.run()).await.unwrap_or_else(|| {
             Err(StoreError::new(StoreErrorKind::Unavailable, "the runtime ended before the renewal did"))
         })
+    }
+
+    /// Ends a lease under which nothing was sent. If that fails it ends by itself, and nobody's token is held back for it.
+    async fn give_back(&self, id: CredentialId, fence: i64) {
+        if let Err(error) = self.backend.release(id, fence).await {
+            tracing::warn!(credential = %id, error = %error, "a lease could not be ended, and runs out by itself");
+        }
     }
 
     /// Looks again, now that nobody else can change the tokens.
@@ -71,6 +103,7 @@ impl Inner {
         slot: &Slot,
         request: &SourceRequest,
     ) -> Result<Result<Renewal, TokenResponse>, StoreError> {
+        let begun = self.clock.now();
         let live = self.enliven(owner, &row, slot).await?;
         if let Some(kept) = self.serve(&row, &live, request)? {
             return Ok(Err(kept));
@@ -79,7 +112,9 @@ impl Inner {
         let method = live.connection.provider().method();
         let has_refresh_token = previous.as_ref().is_some_and(|response| response.refresh_token().is_some());
         let is_single_use = has_refresh_token && method.spends_refresh_tokens();
+        let spends = previous.as_ref().and_then(TokenResponse::refresh_token).map(spent).unwrap_or_default();
         let grace = method.reuse_grace();
+        let timeout = method.timeout().unwrap_or(self.settings.timeout);
         Ok(Ok(Renewal {
             store: Arc::clone(self),
             owner: owner.clone(),
@@ -88,61 +123,123 @@ impl Inner {
             previous,
             cause: request.cause(),
             is_single_use,
+            spends,
+            is_given_up: false,
             grace,
+            timeout,
+            begun,
         }))
     }
 }
 
 impl Renewal {
-    async fn run(self) -> Result<Ended, StoreError> {
-        let mut is_replay = false;
-        if self.is_single_use {
-            if let Some(intent) = self.row.intent.as_ref().filter(|intent| intent.spends == self.spends()) {
-                // Somebody sent this token and did not live to say what came of it.
-                if intent.is_replay || self.row.now.since(intent.at) > self.grace {
-                    return self.give_up(None).await;
-                }
-                is_replay = true;
+    async fn run(mut self) -> Result<Ended, StoreError> {
+        // Somebody may have sent this token and not lived to say what came of it.
+        let left = self.row.intent.as_ref().filter(|intent| self.is_single_use && intent.spends == self.spends);
+        let mut doubt = left.map(|intent| Doubt { at: self.begun, age: self.row.now.since(intent.at) });
+        if left.is_some_and(|intent| intent.is_replay) || doubt.is_some_and(|doubt| self.left_of_grace(doubt).is_none())
+        {
+            if !self.is_repeatable() {
+                return self.give_up(None).await;
             }
+            doubt = None;
+            self.begin_anew();
         }
+        // Made before anything is noted: what cannot be sent must not look as if it had been. With nothing in its memory: what may be sent the row
+        // decides.
+        let connection = match self.store.connection(&self.row, &self.live.opened) {
+            Ok(connection) => connection,
+            Err(error) => {
+                self.store.give_back(self.row.id, self.row.fence).await;
+                return Err(error);
+            }
+        };
         loop {
-            let error = match self.attempt(is_replay).await? {
+            let sent = Doubt { at: self.store.clock.now(), age: Duration::ZERO };
+            let error = match self.attempt(&connection, doubt).await? {
                 Attempt::Done(ended) => return Ok(ended),
                 Attempt::Failed(error) => error,
             };
-            if !(self.is_single_use && error.is_outcome_unknown()) {
-                return self.fail(error).await;
+            if !(self.is_single_use && may_be_spent(&error)) {
+                return self.fail(error, doubt).await;
             }
-            if is_replay || self.grace.is_zero() {
-                return self.give_up(Some(error)).await;
+            if doubt.is_some() || self.left_of_grace(sent).is_none() {
+                if !self.is_repeatable() {
+                    return self.give_up(Some(error)).await;
+                }
+                doubt = None;
+                self.begin_anew();
+                continue;
             }
             // The answer was lost, and the provider takes the same token once more.
-            is_replay = true;
+            doubt = Some(sent);
             self.store.clock.sleep(Duration::from_millis(50)).await;
         }
     }
 
-    fn spends(&self) -> Vec<u8> {
-        let token = self.previous.as_ref().and_then(TokenResponse::refresh_token);
-        token.map(spent).unwrap_or_default()
+    /// Whether new tokens can be had with the values that are kept, and no person.
+    fn is_repeatable(&self) -> bool {
+        let kind = self.live.connection.provider().method().kind();
+        !matches!(kind, AuthKind::OAuth2Code | AuthKind::OAuth2StaticCode)
     }
 
-    /// Notes what is about to be sent, sends it, and keeps what comes.
-    async fn attempt(&self, is_replay: bool) -> Result<Attempt, StoreError> {
-        let (store, row) = (&self.store, &self.row);
-        let intent = Intent {
-            id: i64::from_ne_bytes(fastrand::u64(..).to_ne_bytes()),
-            spends: self.spends(),
-            at: row.now,
-            is_replay,
-        };
-        // Shows too that the database takes writes: a token that is spent and cannot be kept is lost.
-        if !store.backend.begin_exchange(row.id, row.fence, row.generation, intent).await? {
-            return Ok(Attempt::Done(Ended::Again));
+    /// Goes on without the refresh token. The note stays until there are other tokens, so that nobody sends it either.
+    fn begin_anew(&mut self) {
+        tracing::info!(credential = %self.row.id, "the refresh token may be spent: access is granted anew");
+        self.previous = None;
+        self.is_single_use = false;
+        self.is_given_up = true;
+    }
+
+    /// For how long a token in doubt may still be sent. `None` if no more: the provider would take it for stolen. The request needs a while to arrive,
+    /// so that the grace counts as over a little before it is.
+    fn left_of_grace(&self, doubt: Doubt) -> Option<Duration> {
+        let margin = Duration::from_secs(2).min(self.grace / 4);
+        let age = doubt.age + self.store.clock.now().saturating_since(doubt.at);
+        (self.grace - margin).checked_sub(age).filter(|left| !left.is_zero())
+    }
+
+    fn intent(&self, is_replay: bool) -> Intent {
+        let id = i64::from_ne_bytes(fastrand::u64(..).to_ne_bytes());
+        Intent { id, spends: self.spends.clone(), at: self.row.now, is_replay: is_replay || self.is_given_up }
+    }
+
+    /// A failure that changes nothing yet but the count of attempts, and ends the lease.
+    fn failed(&self) -> Failed {
+        let row = &self.row;
+        Failed {
+            id: row.id,
+            fence: row.fence,
+            generation: row.generation,
+            status: None,
+            reason: row.reason.clone(),
+            provider_error: row.provider_error.clone(),
+            retry_in: None,
+            keeps_intent: false,
         }
-        // A connection with nothing in its memory: what may be sent the row decides.
-        let connection = store.connection(row, &self.live.opened)?;
-        let deadline = store.clock.now() + store.settings.timeout;
+    }
+
+    /// Notes what is about to be sent, sends it, and keeps what comes. With a doubt it is the second time.
+    async fn attempt(&self, connection: &Connection, doubt: Option<Doubt>) -> Result<Attempt, StoreError> {
+        let (store, row) = (&self.store, &self.row);
+        // Shows too that the database takes writes: a token that is spent and cannot be kept is lost.
+        let intent = self.intent(doubt.is_some());
+        match store.backend.begin_exchange(row.id, row.fence, row.generation, intent).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Attempt::Done(Ended::Again)),
+            Err(error) => {
+                // THREAT-S6: it may stand there all the same, and nothing was sent.
+                self.note(doubt, self.failed()).later();
+                return Err(error.into());
+            }
+        }
+        if doubt.is_some_and(|doubt| self.left_of_grace(doubt).is_none()) {
+            // The database took its time.
+            let text = "the refresh token was sent, and it is too late to send it again";
+            return Ok(Attempt::Failed(TokenError::new(TokenErrorKind::Unconfirmed, text)));
+        }
+        let sent = (store.clock.now(), store.clock.wall());
+        let deadline = sent.0 + self.timeout;
         let exchange = connection.exchange(source_request(self.cause, self.previous.clone(), deadline));
         let answer = self.with_heartbeat(exchange).await;
         let response = match answer {
@@ -155,50 +252,53 @@ impl Renewal {
             (None, Some(known)) => response.with_refresh_token(known.clone()),
             _ => response,
         };
-        self.keep(response).await.map(Attempt::Done)
+        self.keep(response, sent).await.map(Attempt::Done)
     }
 
-    /// Runs the exchange and makes the lease last meanwhile.
+    /// Runs the exchange and makes the lease last meanwhile. A database that hangs does not keep the answer from being read.
     async fn with_heartbeat(
         &self,
         exchange: impl Future<Output = Result<TokenResponse, TokenError>>,
     ) -> Result<TokenResponse, TokenError> {
+        tokio::select! {
+            biased;
+            answer = exchange => answer,
+            never = self.heartbeat() => match never {},
+            () = self.store.clock.sleep(self.timeout + Duration::from_secs(1)) => {
+                // What can be sent again is, and nobody has to be asked.
+                let kind = if self.is_single_use { TokenErrorKind::Unconfirmed } else { TokenErrorKind::TimedOut };
+                Err(TokenError::new(kind, "the provider did not answer in time"))
+            }
+        }
+    }
+
+    async fn heartbeat(&self) -> Infallible {
         let (store, row) = (&self.store, &self.row);
-        let mut exchange = std::pin::pin!(exchange);
-        let limit = store.clock.sleep(store.settings.timeout + Duration::from_secs(1));
-        let mut limit = std::pin::pin!(limit);
         loop {
-            tokio::select! {
-                biased;
-                answer = &mut exchange => return answer,
-                () = &mut limit => {
-                    return Err(TokenError::new(TokenErrorKind::Unconfirmed, "the provider did not answer in time"));
-                }
-                () = store.clock.sleep(store.settings.lease / 3) => {
-                    // A lease that is lost changes nothing for what was sent: its answer is still kept if nobody was faster.
-                    match store.backend.extend(row.id, row.fence, store.settings.lease).await {
-                        Ok(true) => {}
-                        Ok(false) => tracing::warn!(credential = %row.id, "the lease was lost while the provider was asked"),
-                        Err(error) => tracing::warn!(credential = %row.id, error = %error, "the lease could not be extended"),
-                    }
+            store.clock.sleep(store.settings.lease / 3).await;
+            // A lease that is lost changes nothing for what was sent: its answer is still kept if nobody was faster.
+            match store.backend.extend(row.id, row.fence, store.settings.lease).await {
+                Ok(true) => {}
+                Ok(false) => tracing::warn!(credential = %row.id, "the lease was lost while the provider was asked"),
+                Err(error) => {
+                    tracing::warn!(credential = %row.id, error = %error, "the lease could not be extended");
                 }
             }
         }
     }
 
-    /// Makes the answer durable, however long that takes: nobody gets the token before.
-    async fn keep(&self, response: TokenResponse) -> Result<Ended, StoreError> {
+    /// Makes the answer durable, however long that takes: nobody gets the token before. Its life counts from when it was asked for, since nobody knows
+    /// how long the answer, or the database, let it wait.
+    async fn keep(&self, response: TokenResponse, sent: (MonotonicTime, SystemTime)) -> Result<Ended, StoreError> {
         let (store, row) = (&self.store, &self.row);
-        let received = store.clock.wall();
         let generation = row.generation + 1;
         let sealed =
-            seal_tokens(&self.live.opened.sealer, &self.owner, &row.connector, row.id, generation, &response, received);
+            seal_tokens(&self.live.opened.sealer, &self.owner, &row.connector, row.id, generation, &response, sent.1);
         let renews = renews(&self.live, &response);
-        let tokens = store.timed(sealed, &response, renews);
         let mut pause = Duration::from_millis(50);
         let kept = loop {
-            let exchanged =
-                Exchanged { id: row.id, fence: row.fence, generation: row.generation, tokens: tokens.clone() };
+            let tokens = store.timed(sealed.clone(), &self.aged(&response, sent.0), renews);
+            let exchanged = Exchanged { id: row.id, fence: row.fence, generation: row.generation, tokens };
             match store.backend.finish_exchange(exchanged).await {
                 Ok(kept) => break kept,
                 Err(error) => {
@@ -216,60 +316,73 @@ impl Renewal {
             let now = store.backend.find(row.id).await?;
             let own = now.filter(|now| now.generation == generation);
             let own =
-                own.and_then(|now| open_tokens(&self.live.opened.sealer, &self.owner, &now, received).ok().flatten());
+                own.and_then(|now| open_tokens(&self.live.opened.sealer, &self.owner, &now, sent.1).ok().flatten());
             if own.is_none_or(|own| own.token().secret() != response.token().secret()) {
                 return Ok(Ended::Again);
             }
         }
         store.renewed(row, self.cause).await;
+        let length = response.lifetime();
+        let response = self.aged(&response, sent.0);
+        if response.lifetime() == Lifetime::For(Duration::ZERO) && length != response.lifetime() {
+            // It ended while it was waited for: all it is good for is its refresh token, which is kept.
+            return Ok(Ended::Again);
+        }
         Ok(Ended::With(response.with_sequence(u64::try_from(generation).unwrap_or(0))))
     }
 
+    /// The response with what is left of its life now, if it was asked for at `sent`.
+    fn aged(&self, response: &TokenResponse, sent: MonotonicTime) -> TokenResponse {
+        let age = self.store.clock.now().saturating_since(sent);
+        match response.lifetime() {
+            Lifetime::For(length) => response.clone().expires_in(length.saturating_sub(age)),
+            _ => response.clone(),
+        }
+    }
+
     /// The provider said no, or nothing left.
-    async fn fail(&self, error: TokenError) -> Result<Ended, StoreError> {
+    async fn fail(&self, error: TokenError, doubt: Option<Doubt>) -> Result<Ended, StoreError> {
         let row = &self.row;
+        // What was sent before is in doubt as it was, unless the provider said now that the grant is of no more use.
+        let doubt = doubt.filter(|_| error.class() != FailureClass::Refused);
+        let left = doubt.map(|doubt| self.left_of_grace(doubt));
         let mut failed = Failed {
-            id: row.id,
-            fence: row.fence,
-            generation: row.generation,
-            status: None,
             reason: Some(error.code().to_owned()),
             provider_error: error.oauth_error().map(str::to_owned),
-            retry_in: None,
-            keeps_intent: false,
+            ..self.failed()
         };
-        match error.class() {
-            FailureClass::Transient => {
+        match (error.class(), left) {
+            (_, Some(None)) => return self.give_up(Some(error)).await,
+            (FailureClass::Transient, left) => {
                 failed.status = Some(CredentialStatus::Degraded);
-                failed.retry_in = Some(back_off(row.attempts, error.retry_after()));
+                // While the grace lasts, so that the second time is not missed.
+                let longest = left.flatten().map_or(Duration::MAX, |left| left / 2);
+                failed.retry_in = Some(back_off(row.attempts, longest, error.retry_after()));
             }
-            FailureClass::Refused => failed.status = Some(CredentialStatus::NeedsReauth),
+            (FailureClass::Refused, _) => failed.status = Some(CredentialStatus::NeedsReauth),
             // Nothing is known against the credential: an operator mends the connector.
             _ => failed.retry_in = Some(Duration::from_secs(60)),
         }
-        self.settle(failed, error).await
+        self.settle(failed, error, doubt).await
     }
 
     /// What was sent may be spent, and is not sent again.
     async fn give_up(&self, error: Option<TokenError>) -> Result<Ended, StoreError> {
         let row = &self.row;
         let failed = Failed {
-            id: row.id,
-            fence: row.fence,
-            generation: row.generation,
             status: Some(CredentialStatus::Unconfirmed),
             reason: Some("answer_lost".to_owned()),
             provider_error: None,
-            retry_in: None,
             keeps_intent: true,
+            ..self.failed()
         };
         let unconfirmed =
             || TokenError::new(TokenErrorKind::Unconfirmed, "the refresh token was sent, and its answer was lost");
-        let ended = self.settle(failed, error.unwrap_or_else(unconfirmed)).await;
+        let ended = self.settle(failed, error.unwrap_or_else(unconfirmed), None).await;
         // A token that still lives serves to its end.
         match ended {
             Err(error) if lives(row) && self.cause != RefreshCause::Refused => match &self.previous {
-                Some(previous) if self.cause != RefreshCause::Ahead => Ok(Ended::With(previous.clone())),
+                Some(previous) if self.cause != RefreshCause::Ahead => Ok(Ended::With(self.aged(previous, self.begun))),
                 _ => Err(error),
             },
             ended => ended,
@@ -277,12 +390,19 @@ impl Renewal {
     }
 
     /// Notes a failure, unless the credential is another by now.
-    async fn settle(&self, failed: Failed, error: TokenError) -> Result<Ended, StoreError> {
+    async fn settle(&self, failed: Failed, error: TokenError, doubt: Option<Doubt>) -> Result<Ended, StoreError> {
         let (store, row) = (&self.store, &self.row);
         let status = failed.status;
+        let note = self.note(doubt, failed);
         // The row as it was is what the failure is about: if it was changed meanwhile, that is no failure of what stands there now.
-        if !store.backend.fail_exchange(failed).await? {
-            return Ok(Ended::Again);
+        match note.write().await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Ended::Again),
+            Err(own) => {
+                // THREAT-S6: without the note what was not spent would look as if it might be.
+                note.later();
+                return Err(own.into());
+            }
         }
         store.failed(row, status, &error).await;
         let row = CredentialRow {
@@ -295,6 +415,64 @@ impl Renewal {
             None => StoreError::provider(error),
         })
     }
+
+    /// What is to be written about an attempt that brought nothing.
+    fn note(&self, doubt: Option<Doubt>, failed: Failed) -> Note {
+        let failed = Failed { keeps_intent: failed.keeps_intent || self.is_given_up || doubt.is_some(), ..failed };
+        Note { store: Arc::clone(&self.store), doubt: doubt.map(|_| self.intent(false)), failed }
+    }
+}
+
+/// How an attempt ended that brought nothing, to be written.
+#[derive(Clone)]
+struct Note {
+    store: Arc<Inner>,
+    /// The token was sent once, and not a second time.
+    doubt: Option<Intent>,
+    failed: Failed,
+}
+
+impl Note {
+    /// False if the lease or the generation is another by now.
+    async fn write(&self) -> Result<bool, BackendError> {
+        let (backend, failed) = (&self.store.backend, &self.failed);
+        if let Some(intent) = &self.doubt {
+            let (id, fence) = (failed.id, failed.fence);
+            // It may have run out, and nobody has taken it.
+            let is_ours = backend.extend(id, fence, self.store.settings.lease).await?
+                && backend.begin_exchange(id, fence, failed.generation, intent.clone()).await?;
+            if !is_ours {
+                return Ok(false);
+            }
+        }
+        backend.fail_exchange(failed.clone()).await
+    }
+
+    /// Writes it as soon as the database lets it, while nobody waits.
+    fn later(self) {
+        let store = Arc::clone(&self.store);
+        store.tasks.clone().spawn(async move {
+            let mut pause = Duration::from_millis(20);
+            while let Err(error) = self.write().await {
+                if store.tasks.is_closed() && pause >= LONGEST_PAUSE {
+                    tracing::error!(credential = %self.failed.id, error = %error, "the end of an attempt was not noted");
+                    return;
+                }
+                store.clock.sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        });
+    }
+}
+
+/// The longest wait for a database before it is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+
+/// Whether what was sent may have been granted though an error came: the answer was lost, or a gateway answered in place of who was asked.
+fn may_be_spent(error: &TokenError) -> bool {
+    // THREAT-S7: 502 and its kin say that an answer did not come through, not that there was none.
+    let is_gateway = matches!(error.status(), Some(502 | 504 | 520..=527));
+    error.is_outcome_unknown() || is_gateway && error.oauth_error().is_none()
 }
 
 /// What one send came to.
@@ -313,10 +491,46 @@ fn renews(live: &Live, response: &TokenResponse) -> bool {
     }
 }
 
-/// One to 30 seconds with full jitter, growing with failures in a row; what the provider asks for if that is longer, an hour at the most.
-fn back_off(attempts: i64, asked: Option<Duration>) -> Duration {
+/// One to 30 seconds with full jitter, growing with failures in a row, and not more than `longest`; what the provider asks for if that is more, an hour
+/// at the most.
+fn back_off(attempts: i64, longest: Duration, asked: Option<Duration>) -> Duration {
     let exponent = u32::try_from(attempts.clamp(0, 5)).unwrap_or(5);
     let bound = f64::from(1_u32 << exponent).min(30.0);
-    let own = Duration::from_secs_f64(1.0 + (bound - 1.0).max(0.0) * fastrand::f64());
+    let own = Duration::from_secs_f64(1.0 + (bound - 1.0).max(0.0) * fastrand::f64()).min(longest);
     own.max(asked.unwrap_or_default().min(Duration::from_secs(3600)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // THREAT-A4
+    #[test]
+    fn pauses_grow_to_thirty_seconds_and_end_within_a_grace() {
+        let seconds = Duration::from_secs;
+        for attempts in [-1, 0, 1, 3, 5, i64::MAX] {
+            for _ in 0..100 {
+                let pause = back_off(attempts, Duration::MAX, None);
+                assert!((seconds(1)..=seconds(30)).contains(&pause), "{attempts}: {pause:?}");
+                assert!(back_off(attempts, seconds(2), None) <= seconds(2));
+            }
+        }
+        assert!(back_off(0, Duration::MAX, None) == seconds(1) && back_off(1, Duration::MAX, None) <= seconds(2));
+        assert_eq!(back_off(0, seconds(2), Some(seconds(90))), seconds(90));
+        assert_eq!(back_off(0, Duration::MAX, Some(seconds(90_000))), seconds(3_600));
+    }
+
+    // THREAT-S7
+    #[test]
+    fn a_gateway_does_not_know_whether_the_token_was_spent() {
+        let error = |status| TokenError::new(TokenErrorKind::ServerError, "x").with_status(status);
+        for status in [502, 504, 520, 522, 524] {
+            assert!(may_be_spent(&error(status)), "{status}");
+        }
+        for status in [400, 401, 429, 500, 503] {
+            assert!(!may_be_spent(&error(status)), "{status}");
+        }
+        assert!(!may_be_spent(&error(502).with_oauth_error("temporarily_unavailable")));
+        assert!(may_be_spent(&TokenError::new(TokenErrorKind::Unconfirmed, "x")));
+    }
 }

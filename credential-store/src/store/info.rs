@@ -139,12 +139,25 @@ impl ListQuery {
 
 impl CredentialInfo {
     pub(super) fn of(vault: &Vault, row: &CredentialRow) -> Result<Self, StoreError> {
-        Ok(Self {
+        Ok(Self::with_label(row, vault.label_of(row)?))
+    }
+
+    /// The same as a part of a list, which one damaged row does not end.
+    pub(super) fn listed(vault: &Vault, row: &CredentialRow) -> Self {
+        let label = vault.label_of(row).unwrap_or_else(|error| {
+            tracing::error!(credential = %row.id, error = %error, "the name of a credential cannot be opened");
+            String::new()
+        });
+        Self::with_label(row, label)
+    }
+
+    fn with_label(row: &CredentialRow, label: String) -> Self {
+        Self {
             id: row.id,
             connector: row.connector.clone(),
             method: row.method.clone(),
             environment: row.environment.clone(),
-            label: vault.label_of(row)?,
+            label,
             status: row.status,
             reason: row.reason.clone(),
             provider_error: row.provider_error.clone(),
@@ -158,7 +171,7 @@ impl CredentialInfo {
             attempts: row.attempts,
             renews: row.renews,
             logs_requests: row.logs_requests,
-        })
+        }
     }
 }
 

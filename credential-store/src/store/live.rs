@@ -6,7 +6,7 @@ use tower_auth_core::{Connection, Lifetime, MonotonicTime, Secret, TokenResponse
 
 use super::store::Inner;
 use crate::backend::CredentialRow;
-use crate::error::{StoreError, StoreErrorKind};
+use crate::error::StoreError;
 use crate::vault::Opened;
 
 /// An opened credential in memory, with the connection that says how its tokens go on requests.
@@ -84,6 +84,7 @@ impl Inner {
         }
         let opened = self.vault.open_row(owner, row).await?;
         let connection = self.connection(row, &opened)?;
+        self.prune_known();
         let live = Arc::new(Live {
             opened,
             connection,
@@ -98,17 +99,28 @@ impl Inner {
     pub(crate) fn connection(&self, row: &CredentialRow, opened: &Opened) -> Result<Connection, StoreError> {
         let connector = self.connectors.get(&row.connector)?;
         let environment = row.environment.as_deref();
-        // Codes that are good once are not kept.
-        let filled = connector.fill(&row.method, environment, &opened.values, true)?;
-        let http = self.http_for(connector, &filled);
-        let mut builder = connector.connect(filled).http_client(http).clock(self.clock.clone());
-        if row.logs_requests {
-            builder = builder.request_log(self.request_log(row, opened));
-        }
-        builder.build().map_err(|error| {
-            StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with this credential")
-                .with_source(error)
+        let filled = connector.refill(&row.method, environment, &opened.values)?;
+        self.connect(connector, &filled, |builder| match row.logs_requests {
+            true => builder.request_log(self.request_log(row, opened)),
+            false => builder,
         })
+    }
+
+    /// Drops what no cache has any more, where nobody tidies up: a program may never [run](crate::CredentialStore::run) the store's own work.
+    fn prune_known(&self) {
+        if self.known.len() > self.settings.in_memory.saturating_mul(2) {
+            self.tidy_known();
+        }
+    }
+
+    /// Drops what no cache has any more.
+    pub(super) fn tidy_known(&self) {
+        let known = self.known.pin();
+        let gone: Vec<_> =
+            known.iter().filter(|(_, (key, _))| self.caches.peek(key).is_none()).map(|(id, _)| *id).collect();
+        for id in gone {
+            known.remove(&id);
+        }
     }
 }
 

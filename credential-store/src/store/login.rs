@@ -1,24 +1,20 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tower_auth_core::{
     AuthorizationCallback, AuthorizationError, AuthorizationErrorKind, AuthorizationTransaction, Connection, Secret,
-    TokenResponse,
 };
-use zeroize::Zeroizing;
 
-use super::create::{NewConnection, Proven, checked_with_label, new_id};
+use super::create::{NewConnection, Proven, checked_with_label, last_response, new_id, verified};
 use super::info::CredentialInfo;
 use super::live::account_name;
 use super::store::{CredentialStore, Inner};
-use crate::backend::{LoginRow, SecretsChange};
+use crate::backend::LoginRow;
 use crate::connector::Connector;
 use crate::error::{FieldError, StoreError, StoreErrorKind};
-use crate::event::EventKind;
-use crate::model::{CredentialId, CredentialStatus, Owner};
-use crate::vault::{Values, open_tokens, seal_values};
+use crate::model::{CredentialId, Owner};
+use crate::vault::{Values, secret_json};
 
 /// A connection that sends its user to the provider, to be begun.
 #[derive(Clone, Debug)]
@@ -99,6 +95,9 @@ struct Waiting {
     note: Option<String>,
 }
 
+/// How long an answer is at the most, in bytes.
+const MAX_ANSWER: usize = 16 * 1024;
+
 /// How long a user may be away.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
@@ -156,27 +155,22 @@ impl CredentialStore {
         if !new.ends_here && !inner.settings.redirects.contains(&new.redirect_uri) {
             return Err(StoreError::invalid(vec![FieldError::new("redirectUri", "this redirect URI is not allowed")]));
         }
-        let id = match new.reconnects {
-            Some(id) => {
-                let row = inner.row(owner, id, "reconnect").await?;
-                if row.connector != new.connection.connector {
-                    return Err(StoreError::invalid(vec![FieldError::new(
-                        "connector",
-                        "a credential keeps its connector",
-                    )]));
-                }
-                id
-            }
+        let (id, asked) = match new.reconnects {
+            Some(id) => (id, new.connection.again(&inner.row(owner, id, "reconnect").await?)?),
             None => {
                 inner.check_room(inner.vault.digest(owner)).await?;
-                new_id()?
+                (new_id()?, new.connection)
             }
         };
-        let connector = inner.connectors.get(&new.connection.connector)?;
-        let method = connector.method(new.connection.method.as_deref())?;
-        let label = checked_with_label(connector, &new.connection)?;
-        let values = connector.accept(method, new.connection.environment.as_deref(), new.connection.values.clone())?;
-        let connection = inner.fresh(connector, method.key(), new.connection.environment.as_deref(), &values)?;
+        let connector = inner.connectors.get(&asked.connector)?;
+        let method = connector.method(asked.method.as_deref())?;
+        let label = checked_with_label(connector, &asked)?;
+        let values = connector.accept(method, asked.environment.as_deref(), asked.values.clone())?;
+        if !method.needs_redirect() {
+            let text = "this method sends nobody to the provider: create the credential instead";
+            return Err(StoreError::new(StoreErrorKind::Invalid, text));
+        }
+        let connection = inner.fresh(connector, method.key(), asked.environment.as_deref(), &values)?;
         let browser = new.browser.clone();
         let login = connection
             .login(&new.callback_uri)
@@ -189,9 +183,9 @@ impl CredentialStore {
             user: owner.user_name().to_owned(),
             connector: connector.id().to_owned(),
             method: method.key().to_owned(),
-            environment: new.connection.environment,
+            environment: asked.environment,
             label,
-            logs_requests: new.connection.logs_requests,
+            logs_requests: asked.logs_requests,
             reconnects: new.reconnects.is_some(),
             callback_uri: new.callback_uri,
             redirect_uri: new.redirect_uri,
@@ -199,7 +193,7 @@ impl CredentialStore {
             transaction: started.transaction.to_secret_json().expose_secret().to_owned(),
             note: new.note.map(|note| note.expose_secret().to_owned()),
         };
-        let text = Zeroizing::new(serde_json::to_vec(&waiting).expect("texts can be written"));
+        let text = secret_json(&waiting, 2 * (waiting.values.len() + waiting.transaction.len()) + 8 * 1024);
         let login = LoginRow { sealed: inner.vault.seal_note("logins", &state, &text), state, credential: id };
         inner.backend.put_login(login, LIFETIME).await?;
         Ok(BegunLogin { url: started.url })
@@ -274,7 +268,7 @@ impl CredentialStore {
             Err(error) => return Err(FailedLogin { is_check: true, ..FailedLogin::of(error) }),
         };
         // A probe keeps what it finds with the tokens.
-        let response = connection.response().map_or(response, |kept| TokenResponse::clone(&kept));
+        let response = last_response(&connection).await.unwrap_or(response);
         let missing_scopes = response.token().scope().map_or_else(Vec::new, |granted| {
             wanted.iter().filter(|scope| !granted.iter().any(|own| own == *scope)).map(str::to_owned).collect()
         });
@@ -291,7 +285,7 @@ impl CredentialStore {
             account,
         };
         let (credential, account_before) = match waiting.reconnects {
-            true => self.replace_tokens(&owner, id, waiting, proven).await,
+            true => self.replace(&owner, id, waiting.environment.as_deref(), &proven).await,
             false => self.keep_login(&owner, id, connector, waiting, proven).await.map(|info| (info, None)),
         }
         .map_err(FailedLogin::of)?;
@@ -326,51 +320,6 @@ impl CredentialStore {
         new.logs_requests = waiting.logs_requests;
         self.finish_creation(owner, digest, connector, id, &new, &label, proven, "create").await
     }
-
-    async fn replace_tokens(
-        &self,
-        owner: &Owner,
-        id: CredentialId,
-        waiting: &Waiting,
-        proven: Proven,
-    ) -> Result<(CredentialInfo, Option<String>), StoreError> {
-        let inner = &*self.0;
-        let mut tries = 0;
-        loop {
-            let row = inner.row(owner, id, "reconnect").await?;
-            let opened = inner.vault.open_row(owner, &row).await?;
-            let old = open_tokens(&opened.sealer, owner, &row, inner.clock.wall())?;
-            let before = account_name(old.as_ref(), &BTreeMap::new());
-            let change = SecretsChange {
-                secrets: seal_values(
-                    &opened.sealer,
-                    owner,
-                    &row.connector,
-                    id,
-                    row.secrets_version + 1,
-                    &proven.values,
-                ),
-                secrets_version: row.secrets_version,
-                generation: row.generation,
-                method: proven.method.clone(),
-                environment: waiting.environment.clone(),
-                tokens: inner.tokens_to_keep(&opened, &row.connector, id, row.generation + 1, &proven),
-                status: CredentialStatus::Valid,
-            };
-            // The code is spent: what it brought is not dropped because a renewal of the old tokens came in between.
-            if inner.backend.set_secrets(row.owner, id, change).await? {
-                inner.forget(owner, id);
-                let row = inner.row(owner, id, "reconnect").await?;
-                inner.audit("owner", &row, "reconnect", "ok", None).await?;
-                inner.tell(&row, EventKind::Reconnected, None).await;
-                return Ok((CredentialInfo::of(&inner.vault, &row)?, before));
-            }
-            tries += 1;
-            if tries == 5 {
-                return Err(StoreError::new(StoreErrorKind::Conflict, "the credential was changed at the same time"));
-            }
-        }
-    }
 }
 
 impl Inner {
@@ -382,12 +331,8 @@ impl Inner {
         environment: Option<&str>,
         values: &Values,
     ) -> Result<Connection, StoreError> {
-        let filled = connector.fill(method, environment, values, false)?;
-        let http = self.http_for(connector, &filled);
-        let connection = connector.connect(filled).http_client(http).clock(self.clock.clone()).build();
-        connection.map_err(|error| {
-            StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with these values").with_source(error)
-        })
+        let filled = connector.fill(method, environment, values)?;
+        self.connect(connector, &filled, |builder| builder)
     }
 
     fn waiting(&self, state: &str, sealed: &[u8]) -> Result<Waiting, StoreError> {
@@ -417,17 +362,12 @@ impl Drop for Waiting {
     }
 }
 
-/// Runs the description's verification and probes.
-async fn verified(connection: &Connection) -> Result<BTreeMap<String, Secret>, StoreError> {
-    // In this order: what a probe finds may be a part of the API's address, where the verification goes.
-    let found = connection.probe().await.map_err(StoreError::provider)?;
-    connection.verify().await.map_err(StoreError::provider)?;
-    Ok(found)
-}
-
 /// The key under which a login waits for this answer.
 fn state_of(connector: &Connector, query: &str) -> Option<String> {
     let query = query.strip_prefix('?').unwrap_or(query);
+    if query.len() > MAX_ANSWER {
+        return None;
+    }
     let redirects = connector.spec().methods().iter().filter(|method| method.needs_redirect());
     let names: Vec<_> = redirects.map(|method| method.state_param()).collect();
     let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(name, _)| names.contains(name));

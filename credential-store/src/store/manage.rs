@@ -1,11 +1,17 @@
+use std::sync::Arc;
+
+use tower_auth_core::{TokenError, TokenResponse};
+
 use super::create::checked_label;
 use super::info::{CredentialInfo, CredentialPage, ListQuery, LoggedRequest, read_key, write_key};
+use super::live::{Live, Slot};
 use super::store::{CredentialStore, Inner};
 use super::stored_credential::CredentialKey;
-use crate::backend::{ListFilter, StatusChange};
+use crate::backend::{CredentialRow, ListFilter, StatusChange};
 use crate::error::{FieldError, StoreError, StoreErrorKind};
-use crate::model::{CredentialId, CredentialStatus, Owner};
-use crate::vault::open_log;
+use crate::event::EventKind;
+use crate::model::{CredentialId, CredentialStatus, Owner, OwnerDigest};
+use crate::vault::{open_log, open_tokens};
 
 /// How many credentials a part of a list has if nobody says.
 const PAGE: u32 = 50;
@@ -18,36 +24,25 @@ impl CredentialStore {
     /// # Errors
     /// [`NotFound`](StoreErrorKind::NotFound), also for a credential of somebody else, and when the database cannot be asked.
     pub async fn get(&self, owner: &Owner, id: CredentialId) -> Result<CredentialInfo, StoreError> {
+        self.0.check_open()?;
+        self.info(owner, id).await
+    }
+
+    /// The same after a change, which is no error because the store is closed meanwhile.
+    pub(super) async fn info(&self, owner: &Owner, id: CredentialId) -> Result<CredentialInfo, StoreError> {
         let row = self.0.row(owner, id, "get").await?;
         CredentialInfo::of(&self.0.vault, &row)
     }
 
-    /// The credentials of `owner`, the newest first.
+    /// The credentials of `owner`, the newest first. One whose name cannot be opened is there without it.
     ///
     /// # Errors
     /// When `after` is no place in a list, and when the database cannot be asked.
     pub async fn list(&self, owner: &Owner, query: ListQuery) -> Result<CredentialPage, StoreError> {
+        self.0.check_open()?;
         let digest = self.0.vault.digest(owner);
-        let after = match &query.after {
-            Some(text) => Some(
-                read_key(text)
-                    .ok_or_else(|| StoreError::invalid(vec![FieldError::new("after", "this is no place in a list")]))?,
-            ),
-            None => None,
-        };
-        let limit = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
-        let filter = ListFilter {
-            owner: Some(digest),
-            connector: query.connector,
-            status: query.status,
-            after,
-            limit: limit + 1,
-        };
-        let mut rows = self.0.backend.list(filter).await?;
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let credentials = rows.iter().map(|row| CredentialInfo::of(&self.0.vault, row)).collect::<Result<_, _>>()?;
-        let next = rows.last().filter(|_| has_more).map(write_key);
+        let (rows, next) = self.0.page(Some(digest), query).await?;
+        let credentials = rows.iter().map(|row| CredentialInfo::listed(&self.0.vault, row)).collect();
         Ok(CredentialPage { credentials, next })
     }
 
@@ -57,6 +52,7 @@ impl CredentialStore {
     /// [`NotFound`](StoreErrorKind::NotFound), [`Invalid`](StoreErrorKind::Invalid), and when the database cannot be asked.
     pub async fn rename(&self, owner: &Owner, id: CredentialId, label: &str) -> Result<CredentialInfo, StoreError> {
         let missing = || StoreError::invalid(vec![FieldError::new("label", "a name must not be empty")]);
+        self.0.check_open()?;
         let label = checked_label(Some(label))?.ok_or_else(missing)?;
         let row = self.0.row(owner, id, "rename").await?;
         let sealed = self.0.vault.seal_label(id, &row.connector, &label);
@@ -64,7 +60,7 @@ impl CredentialStore {
             return Err(StoreError::not_found());
         }
         self.0.audit("owner", &row, "rename", "ok", None).await?;
-        self.get(owner, id).await
+        self.info(owner, id).await
     }
 
     /// Switches the log of a credential's token requests on or off. It shows no secret, and is off by default.
@@ -72,6 +68,7 @@ impl CredentialStore {
     /// # Errors
     /// [`NotFound`](StoreErrorKind::NotFound), and when the database cannot be asked.
     pub async fn set_request_log(&self, owner: &Owner, id: CredentialId, on: bool) -> Result<(), StoreError> {
+        self.0.check_open()?;
         let row = self.0.row(owner, id, "log_requests").await?;
         if !self.0.backend.set_logs_requests(row.owner, id, on).await? {
             return Err(StoreError::not_found());
@@ -90,6 +87,7 @@ impl CredentialStore {
         id: CredentialId,
         limit: u32,
     ) -> Result<Vec<LoggedRequest>, StoreError> {
+        self.0.check_open()?;
         let row = self.0.row(owner, id, "requests").await?;
         let logged = self.0.backend.logged(row.owner, id, limit.clamp(1, MAX_PAGE)).await?;
         if logged.is_empty() {
@@ -105,66 +103,113 @@ impl CredentialStore {
         logged.iter().map(read).collect()
     }
 
-    /// Shows by the description's verification request whether a credential works now, with its present token or a new one, and notes it.
+    /// Shows by the description's verification request whether a credential works now, with its present token or a new one, and notes it: one that
+    /// works is valid from now on, and one that the API refuses with 401 needs its owner. Any other failure says nothing against the credential, and
+    /// changes nothing.
     ///
     /// # Errors
     /// Why it does not work, and when provider or database cannot be asked.
     pub async fn test(&self, owner: &Owner, id: CredentialId) -> Result<CredentialInfo, StoreError> {
         let inner = &*self.0;
         inner.check_open()?;
-        let row = inner.row(owner, id, "test").await?;
-        let tokens = self.tokens(owner, id)?;
-        let outcome = match tokens.current().await {
-            Ok(_) => inner.verify(owner, id).await,
-            Err(error) => Err(match StoreError::find(&error) {
-                Some(own) => own.clone(),
-                None => StoreError::provider(error),
-            }),
+        let (row, live) = self.ready(owner, id).await?;
+        let verified = inner.verify(owner, &row, &live).await?;
+        // What is noted is about the tokens that were shown: not if there are others, or none, by now.
+        let note = |status, error: Option<&TokenError>| StatusChange {
+            status,
+            reason: error.map(|_| "verification_refused".to_owned()),
+            provider_error: error.and_then(TokenError::oauth_error).map(str::to_owned),
+            generation: Some(row.generation),
+            is_success: error.is_none(),
         };
-        match &outcome {
-            Ok(()) => {
-                let change = StatusChange {
-                    status: CredentialStatus::Valid,
-                    reason: None,
-                    provider_error: None,
-                    generation: None,
-                    is_success: true,
-                };
-                inner.backend.set_status(id, change).await?;
-                inner.audit("owner", &row, "test", "ok", None).await?;
-            }
-            Err(error) => {
-                if error.kind() == StoreErrorKind::Refused {
-                    let change = StatusChange {
-                        status: CredentialStatus::NeedsReauth,
-                        reason: Some("verification_refused".to_owned()),
-                        provider_error: error.reason().map(str::to_owned),
-                        generation: None,
-                        is_success: false,
-                    };
-                    inner.backend.set_status(id, change).await?;
+        let Err(error) = verified else {
+            let kind = match row.status {
+                CredentialStatus::Valid => EventKind::Verified,
+                _ => EventKind::Recovered,
+            };
+            if inner.backend.set_status(id, note(CredentialStatus::Valid, None)).await? {
+                if kind == EventKind::Recovered {
                     inner.forget(owner, id);
                 }
-                inner.audit("owner", &row, "test", "failed", Some(error.code().to_owned())).await?;
+                inner.audit("owner", &row, "test", "ok", None).await?;
+                inner.tell(&CredentialRow { status: CredentialStatus::Valid, ..row }, kind, None).await;
             }
+            return self.info(owner, id).await;
+        };
+        inner.audit("owner", &row, "test", "failed", Some(error.code().to_owned())).await?;
+        let is_refused = error.status() == Some(401) && row.status != CredentialStatus::NeedsReauth;
+        if is_refused && inner.backend.set_status(id, note(CredentialStatus::NeedsReauth, Some(&error))).await? {
+            inner.forget(owner, id);
+            let row = CredentialRow { status: CredentialStatus::NeedsReauth, ..row };
+            inner.tell(&row, EventKind::NeedsReauth, Some("verification_refused")).await;
         }
-        outcome?;
-        self.get(owner, id).await
+        Err(StoreError::provider(error))
+    }
+
+    /// A credential with tokens that serve, or with values that never change, whatever was noted of those.
+    async fn ready(&self, owner: &Owner, id: CredentialId) -> Result<(CredentialRow, Arc<Live>), StoreError> {
+        let inner = &*self.0;
+        let row = inner.row(owner, id, "test").await?;
+        let live = inner.enliven(owner, &row, &Slot::default()).await?;
+        if live.connection.tokens().is_none() {
+            return match row.status {
+                CredentialStatus::Revoked | CredentialStatus::Pending => {
+                    Err(StoreError::of_status(&row).unwrap_or_else(StoreError::not_found))
+                }
+                _ => Ok((row, live)),
+            };
+        }
+        if let Err(error) = self.tokens(owner, id)?.current().await {
+            let own = StoreError::find(&error).cloned().unwrap_or_else(|| StoreError::provider(error));
+            inner.audit("owner", &row, "test", "failed", Some(own.code().to_owned())).await?;
+            return Err(own);
+        }
+        let row = inner.row(owner, id, "test").await?;
+        let live = inner.enliven(owner, &row, &Slot::default()).await?;
+        Ok((row, live))
     }
 }
 
 impl Inner {
-    /// Runs the verification of the description with the tokens that are kept.
-    async fn verify(&self, owner: &Owner, id: CredentialId) -> Result<(), StoreError> {
-        let row = self.row(owner, id, "test").await?;
-        let slot = super::live::Slot::default();
-        let live = self.enliven(owner, &row, &slot).await?;
-        let tokens = crate::vault::open_tokens(&live.opened.sealer, owner, &row, self.clock.wall())?;
-        let connection = &live.connection;
-        if let (Some(cache), Some(response)) = (connection.tokens(), tokens) {
-            cache.publish(response);
+    /// Rows of a list, and where the next part begins.
+    pub(super) async fn page(
+        &self,
+        owner: Option<OwnerDigest>,
+        query: ListQuery,
+    ) -> Result<(Vec<CredentialRow>, Option<String>), StoreError> {
+        let nowhere = || StoreError::invalid(vec![FieldError::new("after", "this is no place in a list")]);
+        let after = query.after.map(|text| read_key(&text).ok_or_else(nowhere)).transpose()?;
+        let limit = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+        let filter = ListFilter { owner, connector: query.connector, status: query.status, after, limit: limit + 1 };
+        let mut rows = self.backend.list(filter).await?;
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| has_more).map(write_key);
+        Ok((rows, next))
+    }
+
+    /// Runs the verification of the description with the tokens of `row`.
+    async fn verify(
+        &self,
+        owner: &Owner,
+        row: &CredentialRow,
+        live: &Live,
+    ) -> Result<Result<(), TokenError>, StoreError> {
+        let tokens = open_tokens(&live.opened.sealer, owner, row, self.clock.wall())?;
+        if let (Some(cache), Some(response)) = (live.connection.tokens(), tokens) {
+            // Without its refresh token and its end: this connection renews nothing, for it has no lease.
+            let shown = TokenResponse::new(response.token().clone());
+            let shown = response.extras().fold(shown, |shown, (name, value)| shown.with_extra(name, value.clone()));
+            cache.publish(shown);
         }
-        connection.verify().await.map_err(StoreError::provider)
+        Ok(live.connection.verify().await)
+    }
+
+    /// Has nothing of a credential in memory any more; who holds its cache learns that it is gone.
+    pub(super) fn drop_from_memory(&self, owner: &Owner, id: CredentialId) {
+        self.forget(owner, id);
+        self.caches.remove(&CredentialKey::new(owner.clone(), id));
+        self.known.pin().remove(&id);
     }
 
     /// Has whatever is in memory of a credential looked up again before it is used.

@@ -37,17 +37,23 @@ impl Inner {
         );
         let reason = error.oauth_error().unwrap_or(error.code());
         if error.class() == FailureClass::Misconfigured {
+            // It is the connector's, and told once: not by each of its credentials.
             let raised = self.backend.set_connector_fault(row.connector.clone(), Some(reason.to_owned())).await;
             if matches!(raised, Ok(true)) {
                 tracing::error!(connector = %row.connector, code = reason, "the provider does not accept this application");
+                self.told(row, EventKind::RefreshFailed, Some(reason)).await;
             }
+            return;
         }
         let now = status.unwrap_or(row.status);
         let kind = match now {
             CredentialStatus::NeedsReauth | CredentialStatus::Unconfirmed => EventKind::NeedsReauth,
             _ => EventKind::RefreshFailed,
         };
-        self.told(&CredentialRow { status: now, ..row.clone() }, kind, Some(reason)).await;
+        // The first of a row of failures: a provider that is away for an hour is no news each minute.
+        if now != row.status || row.attempts == 0 {
+            self.told(&CredentialRow { status: now, ..row.clone() }, kind, Some(reason)).await;
+        }
     }
 
     /// Tells an event, and puts it on the audit trail.
@@ -61,22 +67,26 @@ impl Inner {
 
     /// Tells an event that is on the audit trail already.
     pub(super) async fn tell(&self, row: &CredentialRow, kind: EventKind, reason: Option<&str>) {
+        let Some(event) = self.event(row, kind, reason) else { return };
+        self.tell_webhooks(&event).await;
+        self.hub.tell(event);
+    }
+
+    /// What is to be told; `None`, and a word in the log, if the row does not say whose it is.
+    pub(super) fn event(&self, row: &CredentialRow, kind: EventKind, reason: Option<&str>) -> Option<CredentialEvent> {
         match self.vault.owner_of(row) {
-            Ok(owner) => {
-                let event = CredentialEvent {
-                    kind,
-                    credential: row.id,
-                    owner,
-                    connector: row.connector.clone(),
-                    status: row.status,
-                    reason: reason.map(str::to_owned),
-                    at: Timestamp::of(self.clock.wall()),
-                };
-                self.tell_webhooks(&event).await;
-                self.hub.tell(event);
-            }
+            Ok(owner) => Some(CredentialEvent {
+                kind,
+                credential: row.id,
+                owner,
+                connector: row.connector.clone(),
+                status: row.status,
+                reason: reason.map(str::to_owned),
+                at: Timestamp::of(self.clock.wall()),
+            }),
             Err(error) => {
-                tracing::error!(credential = %row.id, error = %error, "whose credential it is cannot be read")
+                tracing::error!(credential = %row.id, error = %error, "whose credential it is cannot be read");
+                None
             }
         }
     }

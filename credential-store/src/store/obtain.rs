@@ -30,35 +30,39 @@ impl Inner {
         request: &SourceRequest,
     ) -> Result<TokenResponse, StoreError> {
         let mut pause = FIRST_LOOK;
+        let mut is_counted = request.cause() != RefreshCause::Refused;
         loop {
             let row = self.row(&key.owner, key.id, "use").await?;
             self.known.pin().insert(key.id, (key.clone(), slot.clone()));
             let live = self.enliven(&key.owner, &row, slot).await?;
-            if request.cause() == RefreshCause::Refused {
+            if !is_counted {
+                // Once, however often this looks again.
+                is_counted = true;
                 self.count_refusal(&row, slot).await?;
             }
             if let Some(kept) = self.serve(&row, &live, request)? {
                 return Ok(live.due(kept));
             }
-            self.check_open()?;
-            match self.backend.claim(key.id, self.settings.lease).await? {
+            // Whoever closes the store waits until the lease is used or given back.
+            let admitted = self.tasks.admit().ok_or_else(StoreError::closed)?;
+            let left = match self.backend.claim(key.id, self.settings.lease).await? {
                 Claim::Missing => return Err(StoreError::not_found()),
                 Claim::Taken(row) => match self.renew(&key.owner, *row, slot, request).await? {
                     Ended::With(response) => return Ok(live.due(response)),
-                    // Somebody else was faster.
-                    Ended::Again => {}
+                    // Somebody else was faster, and what they did is to be seen at once.
+                    Ended::Again => Duration::ZERO,
                 },
-                Claim::Held(left) => {
-                    if self.clock.now() + pause >= request.deadline() {
-                        let text = "another process renews the credential, and has not finished in time";
-                        return Err(StoreError::new(StoreErrorKind::Unavailable, text));
-                    }
-                    // A little later than the lease may end, so that one of those who wait is enough.
-                    let jitter = pause.mul_f64(fastrand::f64());
-                    self.clock.sleep((pause / 2 + jitter).min(left + jitter)).await;
-                    pause = (pause * 2).min(LAST_LOOK);
-                }
+                Claim::Held(left) => left,
+            };
+            drop(admitted);
+            if self.clock.now() + pause >= request.deadline() {
+                let text = "another process renews the credential, and has not finished in time";
+                return Err(StoreError::new(StoreErrorKind::Unavailable, text));
             }
+            // A little later than the lease may end, so that one of those who wait is enough.
+            let jitter = pause.mul_f64(fastrand::f64());
+            self.clock.sleep((pause / 2 + jitter).min(left + jitter)).await;
+            pause = (pause * 2).min(LAST_LOOK);
         }
     }
 

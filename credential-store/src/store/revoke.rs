@@ -1,16 +1,17 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tower_auth_core::{Connection, Secret, TokenResponse};
-use zeroize::{Zeroize, Zeroizing};
+use tower_auth_core::{Connection, FailureClass, Secret, TokenResponse};
+use zeroize::Zeroize;
 
 use super::info::CredentialInfo;
 use super::store::{CredentialStore, Inner};
-use crate::backend::{CredentialRow, Job, JobKind, NewJob, StatusChange};
+use crate::backend::{Claim, CredentialRow, Job, JobKind, NewJob, SecretsChange, StatusChange};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::event::EventKind;
 use crate::model::{CredentialId, CredentialStatus, Owner};
-use crate::vault::{Values, open_tokens};
+use crate::vault::{Values, open_tokens, seal_values, secret_json};
 
 /// What it takes to end a credential at its provider, sealed: the credential itself may be gone by then.
 #[derive(Serialize, Deserialize)]
@@ -25,68 +26,155 @@ struct Order {
 /// For how long a provider that cannot be asked is asked again.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// How long a provider may ask to wait.
+const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
+
 /// How long one attempt may take before another process takes it over.
 const LEASE: Duration = Duration::from_secs(60);
 
 impl CredentialStore {
-    /// Ends a credential: nobody uses it from now on, and the provider is told to end it, however long it takes to reach it. It stays on the list, and may be
-    /// connected again.
+    /// Ends a credential: nobody uses it from now on, its tokens are dropped, and the provider is told to end it, however long it takes to reach it. It stays on the
+    /// list, and may be connected again. A renewal under way is waited for, so that the provider is told of the newest tokens.
     ///
     /// # Errors
     /// [`NotFound`](StoreErrorKind::NotFound), and when the database or whoever holds the keys cannot be asked.
     pub async fn revoke(&self, owner: &Owner, id: CredentialId) -> Result<CredentialInfo, StoreError> {
         let inner = &*self.0;
         inner.check_open()?;
-        let row = inner.row(owner, id, "revoke").await?;
-        let jobs: Vec<_> = inner.order(owner, &row).await?.into_iter().collect();
-        // The order first: a crash in between leaves a credential that is ended at the provider and says so at its next use.
-        inner.backend.add_jobs(jobs).await?;
-        let change = StatusChange {
-            status: CredentialStatus::Revoked,
-            reason: Some("revoked_by_owner".to_owned()),
-            provider_error: None,
-            generation: None,
-            is_success: false,
-        };
-        inner.backend.set_status(id, change).await?;
-        inner.forget(owner, id);
-        inner.audit("owner", &row, "revoke", "ok", None).await?;
-        inner.tell(&CredentialRow { status: CredentialStatus::Revoked, ..row }, EventKind::Revoked, None).await;
-        self.get(owner, id).await
+        let mut row = inner.row(owner, id, "revoke").await?;
+        let mut tries = 0;
+        while row.status != CredentialStatus::Revoked {
+            row = inner.hold(owner, row).await?;
+            if inner.end(owner, &row).await? {
+                inner.forget(owner, id);
+                inner.audit("owner", &row, "revoke", "ok", None).await?;
+                inner.tell(&CredentialRow { status: CredentialStatus::Revoked, ..row }, EventKind::Revoked, None).await;
+                break;
+            }
+            tries += 1;
+            if tries == 5 {
+                return Err(StoreError::new(StoreErrorKind::Conflict, "the credential was changed at the same time"));
+            }
+            row = inner.row(owner, id, "revoke").await?;
+        }
+        self.info(owner, id).await
     }
 
     /// Deletes a credential: everything secret of it is overwritten, its key with it, and the provider is told to end it, however long it takes to reach it.
     ///
     /// # Errors
-    /// [`NotFound`](StoreErrorKind::NotFound), and when the database cannot be asked.
+    /// [`NotFound`](StoreErrorKind::NotFound), and when the database or whoever holds the keys cannot be asked: the provider could not be told then.
     pub async fn delete(&self, owner: &Owner, id: CredentialId) -> Result<(), StoreError> {
         let inner = &*self.0;
         inner.check_open()?;
-        let row = inner.row(owner, id, "delete").await?;
-        let order = match row.status {
-            CredentialStatus::Revoked => None,
-            // What cannot be opened can be deleted all the same.
-            _ => inner.order(owner, &row).await.unwrap_or_else(|error| {
-                tracing::warn!(credential = %id, error = %error, "the provider cannot be told of a deletion");
-                None
-            }),
-        };
+        let mut row = inner.row(owner, id, "delete").await?;
+        let mut jobs = Vec::new();
+        // What was revoked has its order already.
+        if row.status != CredentialStatus::Revoked {
+            row = inner.hold(owner, row).await?;
+            match inner.order(owner, &row).await {
+                Ok(order) => jobs.extend(order),
+                Err(error) if error.is_transient() => {
+                    inner.backend.release(id, row.fence).await?;
+                    return Err(error);
+                }
+                // What cannot be opened can be deleted all the same.
+                Err(error) => {
+                    tracing::warn!(credential = %id, error = %error, "the provider cannot be told of a deletion");
+                }
+            }
+        }
         inner.audit("owner", &row, "delete", "ok", None).await?;
-        if !inner.backend.delete(row.owner, id, order.into_iter().collect()).await? {
+        let gone = CredentialRow { status: CredentialStatus::Revoked, ..row };
+        // Whoever is to be told is told if it is gone, and only then.
+        let event = inner.event(&gone, EventKind::Deleted, None);
+        jobs.extend(event.iter().flat_map(|event| inner.messages(event)));
+        if !inner.backend.delete(gone.owner, id, jobs).await? {
             return Err(StoreError::not_found());
         }
-        inner.forget(owner, id);
-        inner.tell(&CredentialRow { status: CredentialStatus::Revoked, ..row }, EventKind::Deleted, None).await;
+        inner.drop_from_memory(owner, id);
+        if let Some(event) = event {
+            inner.hub.tell(event);
+        }
         Ok(())
     }
 }
 
 impl Inner {
+    /// Takes the lease of a credential, so that no renewal is under way, and reads it anew. After as long as a renewal may take it is done without: what
+    /// follows compares generations.
+    async fn hold(&self, owner: &Owner, row: CredentialRow) -> Result<CredentialRow, StoreError> {
+        let until = self.clock.now() + self.settings.timeout + Duration::from_secs(2);
+        loop {
+            match self.backend.claim(row.id, self.settings.lease).await? {
+                Claim::Missing => return Err(StoreError::not_found()),
+                Claim::Taken(row) => return Ok(*row),
+                Claim::Held(_) if self.clock.now() >= until => {
+                    let row = self.backend.get(self.vault.digest(owner), row.id).await?;
+                    return row.ok_or_else(StoreError::not_found);
+                }
+                Claim::Held(left) => self.clock.sleep(left.min(Duration::from_millis(50))).await,
+            }
+        }
+    }
+
+    /// Orders the end of a credential and drops its tokens; false if it is another by now. Without the tokens it has, and with another generation, no
+    /// renewal that is under way can bring it back.
+    async fn end(&self, owner: &Owner, row: &CredentialRow) -> Result<bool, StoreError> {
+        let sealed = match self.vault.open_row(owner, row).await {
+            Ok(opened) => {
+                let version = row.secrets_version + 1;
+                Some(seal_values(&opened.sealer, owner, &row.connector, row.id, version, &opened.values))
+            }
+            Err(error) if error.kind() == StoreErrorKind::Damaged => None,
+            Err(error) => return self.let_go(row, error).await,
+        };
+        let order = match self.order(owner, row).await {
+            Ok(order) => order,
+            Err(error) if error.is_transient() => return self.let_go(row, error).await,
+            Err(error) => {
+                tracing::warn!(credential = %row.id, error = %error, "the provider cannot be told of a revocation");
+                None
+            }
+        };
+        // The order first: a crash in between leaves a credential that is ended at the provider and says so at its next use.
+        self.backend.add_jobs(order.into_iter().collect()).await?;
+        let mut generation = row.generation;
+        if let Some(secrets) = sealed {
+            let change = SecretsChange {
+                secrets,
+                secrets_version: row.secrets_version,
+                generation,
+                method: row.method.clone(),
+                environment: row.environment.clone(),
+                tokens: None,
+                status: CredentialStatus::Revoked,
+            };
+            if !self.backend.set_secrets(row.owner, row.id, change).await? {
+                return Ok(false);
+            }
+            generation += 1;
+        }
+        let change = StatusChange {
+            status: CredentialStatus::Revoked,
+            reason: Some("revoked_by_owner".to_owned()),
+            provider_error: None,
+            generation: Some(generation),
+            is_success: false,
+        };
+        Ok(self.backend.set_status(row.id, change).await?)
+    }
+
+    async fn let_go(&self, row: &CredentialRow, error: StoreError) -> Result<bool, StoreError> {
+        self.backend.release(row.id, row.fence).await?;
+        Err(error)
+    }
+
     /// The order to end a credential at its provider; `None` if its description has no way to.
     async fn order(&self, owner: &Owner, row: &CredentialRow) -> Result<Option<NewJob>, StoreError> {
         let Ok(connector) = self.connectors.get(&row.connector) else { return Ok(None) };
         let opened = self.vault.open_row(owner, row).await?;
-        let filled = connector.fill(&row.method, row.environment.as_deref(), &opened.values, true)?;
+        let filled = connector.refill(&row.method, row.environment.as_deref(), &opened.values)?;
         if !filled.can_revoke() {
             return Ok(None);
         }
@@ -99,46 +187,63 @@ impl Inner {
             values: String::from_utf8_lossy(&opened.values.to_json()).into_owned(),
             tokens: tokens.map(|tokens| tokens.to_secret_json(now).expose_secret().to_owned()),
         };
-        let text = Zeroizing::new(serde_json::to_vec(&order).expect("texts can be written"));
+        let length = order.values.len() + order.tokens.as_ref().map_or(0, String::len);
+        let text = secret_json(&order, 2 * length + 2 * 1024);
         let payload = self.vault.seal_note("jobs.revoke", &row.id.to_string(), &text);
         Ok(Some(NewJob { kind: JobKind::Revoke, credential: row.id, payload }))
     }
 
-    /// Carries out orders that are due. How many there were.
-    pub(super) async fn revoke_due(&self) -> Result<usize, StoreError> {
+    /// Carries out orders that are due, all at once: one provider that does not answer holds no other up. How many there were.
+    pub(super) async fn revoke_due(self: &Arc<Self>) -> Result<usize, StoreError> {
         let jobs = self.backend.claim_jobs(JobKind::Revoke, 10, LEASE).await?;
         let count = jobs.len();
+        let mut orders = tokio::task::JoinSet::new();
         for job in jobs {
-            self.carry_out(job).await?;
+            let own = Arc::clone(self);
+            orders.spawn(async move { own.carry_out(job).await });
+        }
+        while let Some(done) = orders.join_next().await {
+            done.unwrap_or(Ok(()))?;
         }
         Ok(count)
     }
 
     async fn carry_out(&self, job: Job) -> Result<(), StoreError> {
+        let age = self.backend.now().await?.since(job.created_at);
         let connection = match self.ordered(&job) {
             Ok(connection) => connection,
+            // Whatever else it is an operator can mend.
+            Err(error) if error.kind() != StoreErrorKind::Damaged && age < GIVE_UP_AFTER => {
+                tracing::warn!(credential = %job.credential, error = %error, "a revocation cannot be carried out at the moment");
+                return self.try_later(&job, None).await;
+            }
             Err(error) => {
                 tracing::error!(credential = %job.credential, error = %error, "a revocation cannot be carried out");
                 return self.end_job(&job).await;
             }
         };
-        let age = Duration::from_millis(u64::try_from(self.backend.now().await?.0 - job.created_at.0).unwrap_or(0));
         match connection.revoke().await {
             Ok(_) => {
                 tracing::info!(credential = %job.credential, "the provider has ended a credential");
                 self.end_job(&job).await
             }
-            Err(error) if error.is_transient() && age < GIVE_UP_AFTER => {
-                let wait =
-                    Duration::from_secs(5 << job.attempts.clamp(0, 9)).max(error.retry_after().unwrap_or_default());
-                self.backend.retry_job(job.id, job.fence, wait).await?;
-                Ok(())
+            Err(error) if error.class() != FailureClass::Refused && age < GIVE_UP_AFTER => {
+                tracing::debug!(credential = %job.credential, code = error.code(), "a provider was not told of a revocation yet");
+                self.try_later(&job, error.retry_after()).await
             }
             Err(error) => {
                 tracing::warn!(credential = %job.credential, code = error.code(), "the provider did not end a credential");
                 self.end_job(&job).await
             }
         }
+    }
+
+    /// After 5 s first, then twice as long each time, up to 43 minutes or what the provider asks for.
+    async fn try_later(&self, job: &Job, asked: Option<Duration>) -> Result<(), StoreError> {
+        let own = Duration::from_secs(5 << job.attempts.clamp(0, 9)).mul_f64(0.75 + 0.5 * fastrand::f64());
+        let wait = own.max(asked.unwrap_or_default().min(MAX_WAIT));
+        self.backend.retry_job(job.id, job.fence, wait).await?;
+        Ok(())
     }
 
     async fn end_job(&self, job: &Job) -> Result<(), StoreError> {
@@ -152,16 +257,12 @@ impl Inner {
         let order: Order = serde_json::from_slice(&text).map_err(|_| damaged())?;
         let connector = self.connectors.get(&order.connector)?;
         let values = Values::from_json(order.values.as_bytes())?;
-        let filled = connector.fill(&order.method, order.environment.as_deref(), &values, true)?;
-        let http = self.http_for(connector, &filled);
-        let mut builder = connector.connect(filled).http_client(http).clock(self.clock.clone());
-        if let Some(tokens) = &order.tokens {
-            let tokens = TokenResponse::from_secret_json(&Secret::from(tokens.as_str()), self.clock.wall());
-            builder = builder.resume(tokens.map_err(|_| damaged())?);
-        }
-        builder.build().map_err(|error| {
-            StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with this credential")
-                .with_source(error)
+        let filled = connector.refill(&order.method, order.environment.as_deref(), &values)?;
+        let read = |tokens: &String| TokenResponse::from_secret_json(&Secret::from(tokens.as_str()), self.clock.wall());
+        let tokens = order.tokens.as_ref().map(read).transpose().map_err(|_| damaged())?;
+        self.connect(connector, &filled, |builder| match &tokens {
+            Some(tokens) => builder.resume(tokens.clone()),
+            None => builder,
         })
     }
 }

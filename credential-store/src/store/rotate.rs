@@ -23,6 +23,7 @@ impl CredentialStore {
     /// When the database or whoever holds the keys cannot be asked.
     pub async fn rotate_keys(&self, mut progress: impl FnMut(KeyRotation) + Send) -> Result<KeyRotation, StoreError> {
         let inner = &*self.0;
+        inner.check_open()?;
         let current = inner.vault.current_key();
         let mut state = KeyRotation::default();
         let in_use = inner.backend.keys_in_use().await?;

@@ -34,15 +34,18 @@ impl CredentialStore {
     pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
         let own = Arc::downgrade(&self.0);
         let closing = self.0.tasks.clone();
+        let connectors: Vec<_> = self.0.connectors.iter().map(|connector| connector.id().to_owned()).collect();
         async move {
+            // Each connector by itself: a provider that does not answer holds up no other's.
+            let sweeps = connectors.into_iter().map(Work::Sweep);
+            let works = sweeps.chain([Work::Revocations, Work::Messages, Work::Ends, Work::Tidy]);
             let work = async {
-                tokio::join!(
-                    follow(Weak::clone(&own)),
-                    repeat(Weak::clone(&own), Work::Sweep),
-                    repeat(Weak::clone(&own), Work::Jobs),
-                    repeat(Weak::clone(&own), Work::Ends),
-                    repeat(Weak::clone(&own), Work::Tidy),
-                );
+                let mut tasks = tokio::task::JoinSet::new();
+                for work in works {
+                    tasks.spawn(repeat(Weak::clone(&own), work));
+                }
+                follow(own).await;
+                while tasks.join_next().await.is_some() {}
             };
             tokio::select! {
                 () = work => {}
@@ -53,31 +56,53 @@ impl CredentialStore {
 }
 
 /// Work that is done again and again.
-#[derive(Clone, Copy)]
 enum Work {
-    Sweep,
-    Jobs,
+    /// Of the connector with this id.
+    Sweep(String),
+    Revocations,
+    Messages,
     Ends,
     Tidy,
+}
+
+/// When to look again.
+pub(super) enum Next {
+    /// There may be more.
+    AtOnce,
+    /// There is more, and its time comes.
+    After(Duration),
+    /// When it is time again.
+    Later,
+}
+
+impl Next {
+    fn of(count: usize) -> Self {
+        match count {
+            0 => Self::Later,
+            _ => Self::AtOnce,
+        }
+    }
 }
 
 async fn repeat(store: Weak<Inner>, work: Work) {
     let mut failures = 0_u32;
     loop {
         let Some(store) = store.upgrade() else { return };
-        let (outcome, pause) = match work {
-            Work::Sweep => (store.sweep().await, store.settings.sweep_interval),
-            Work::Jobs => (store.jobs_due().await, Duration::from_secs(1)),
-            Work::Ends => (store.note_ends().await, store.settings.sweep_interval),
-            Work::Tidy => (store.tidy().await, TIDY),
+        let interval = store.settings.sweep_interval;
+        let (outcome, pause) = match &work {
+            Work::Sweep(connector) => (store.sweep(connector).await, interval),
+            Work::Revocations => (store.revoke_due().await.map(Next::of), Duration::from_secs(1)),
+            Work::Messages => (store.hooks_due().await.map(Next::of), Duration::from_secs(1)),
+            Work::Ends => (store.note_ends().await.map(Next::of), interval),
+            Work::Tidy => (store.tidy().await.map(|()| Next::Later), TIDY),
         };
+        if outcome.is_ok() {
+            failures = 0;
+        }
         let pause = match outcome {
-            // There may be more: the pace of connectors holds it up, not this.
-            Ok(count) if count > 0 => Duration::from_millis(20),
-            Ok(_) => {
-                failures = 0;
-                pause.mul_f64(0.75 + 0.5 * fastrand::f64())
-            }
+            Ok(Next::AtOnce) => Duration::from_millis(20),
+            Ok(Next::After(wait)) => wait.min(pause).max(Duration::from_millis(20)),
+            Ok(Next::Later) => pause.mul_f64(0.75 + 0.5 * fastrand::f64()),
             Err(error) => {
                 failures = failures.saturating_add(1);
                 if failures == 1 {
@@ -168,7 +193,7 @@ impl Inner {
                     cache.discard();
                 }
             },
-            Ok(None) => cache.discard(),
+            Ok(None) => self.drop_from_memory(&key.owner, id),
             Err(error) => tracing::debug!(error = %error, "a change cannot be looked at"),
         }
     }
@@ -195,17 +220,10 @@ impl Inner {
     }
 
     /// Drops what is over, and notes uses.
-    async fn tidy(&self) -> Result<usize, StoreError> {
+    async fn tidy(&self) -> Result<(), StoreError> {
         self.flush_uses().await;
-        self.backend.purge(KEEP_DELETED).await?;
-        // What no cache has any more need not be known.
-        let known = self.known.pin();
-        let gone: Vec<_> =
-            known.iter().filter(|(_, (key, _))| self.caches.peek(key).is_none()).map(|(id, _)| *id).collect();
-        for id in gone {
-            known.remove(&id);
-        }
-        Ok(0)
+        self.tidy_known();
+        Ok(self.backend.purge(KEEP_DELETED).await?)
     }
 
     /// Tells owners whose credentials end, or will soon, and need a person then.
@@ -219,9 +237,5 @@ impl Inner {
             self.told(row, EventKind::EndsSoon, None).await;
         }
         Ok(ended.len() + warned.len())
-    }
-
-    async fn jobs_due(&self) -> Result<usize, StoreError> {
-        Ok(self.revoke_due().await? + self.hooks_due().await?)
     }
 }

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tower_auth_core::{Clock, FilledProvider, HttpClient, RequestLog, TokenCaches};
+use tower_auth_core::{Clock, Connection, ConnectionBuilder, FilledProvider, HttpClient, RequestLog, TokenCaches};
 
 use super::live::Slot;
 use super::settings::Settings;
@@ -11,7 +11,7 @@ use super::tasks::Tasks;
 use super::{StoreBuilder, info};
 use crate::backend::{AuditEntry, Backend, CredentialRow};
 use crate::connector::{Connector, Connectors};
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::event::Hub;
 use crate::keys::Keys;
 use crate::model::{CredentialId, Owner};
@@ -26,14 +26,29 @@ use crate::vault::{Opened, Vault, seal_log};
 #[derive(Clone)]
 pub struct CredentialStore(pub(crate) Arc<Inner>);
 
+/// HTTP clients, by who chose where requests go.
+pub(crate) struct Clients {
+    /// For hosts that operators chose.
+    pub(crate) operators: HttpClient,
+    /// For hosts that users, or answers of providers, choose: they reach public addresses only.
+    pub(crate) users: HttpClient,
+    /// For plain http on loopback addresses, where an operator allowed that.
+    pub(crate) loopback: HttpClient,
+}
+
+impl Clients {
+    /// The operator's own client for everything.
+    pub(super) fn one(http: HttpClient) -> Self {
+        Self { operators: http.clone(), users: http.clone(), loopback: http }
+    }
+}
+
 pub(crate) struct Inner {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) vault: Vault,
     pub(crate) connectors: Connectors,
     pub(crate) clock: Clock,
-    http: HttpClient,
-    /// For hosts that users choose.
-    public_http: HttpClient,
+    clients: Clients,
     pub(crate) settings: Settings,
     pub(crate) caches: TokenCaches<CredentialKey>,
     pub(crate) tasks: Tasks,
@@ -79,8 +94,7 @@ impl Inner {
         vault: Vault,
         connectors: Connectors,
         clock: Clock,
-        http: HttpClient,
-        public_http: HttpClient,
+        clients: Clients,
         settings: Settings,
     ) -> Arc<Self> {
         Arc::new_cyclic(|own: &Weak<Self>| {
@@ -101,8 +115,7 @@ impl Inner {
                 vault,
                 connectors,
                 clock,
-                http,
-                public_http,
+                clients,
                 settings,
                 caches,
                 tasks: Tasks::default(),
@@ -113,16 +126,36 @@ impl Inner {
         })
     }
 
-    /// The client for addresses that the operator chose.
-    pub(super) fn operators_http(&self) -> &HttpClient {
-        &self.http
+    /// The client for webhooks, whose addresses the operator chose: https, or on a loopback address.
+    pub(super) fn webhooks_http(&self) -> &HttpClient {
+        &self.clients.loopback
     }
 
-    pub(crate) fn http_for(&self, connector: &Connector, filled: &FilledProvider) -> HttpClient {
-        match connector.http() {
-            Some(http) => http.clone(),
-            None if filled.is_host_chosen_by_user() => self.public_http.clone(),
-            None => self.http.clone(),
+    /// A connection of `connector`, with what `change` adds, by the client that fits who chose its hosts.
+    pub(crate) fn connect(
+        &self,
+        connector: &Connector,
+        filled: &FilledProvider,
+        change: impl Fn(ConnectionBuilder) -> ConnectionBuilder,
+    ) -> Result<Connection, StoreError> {
+        let build = |http: &HttpClient| {
+            let builder = connector.connect(filled.clone()).http_client(http.clone()).clock(self.clock.clone());
+            change(builder).build().map_err(|error| {
+                StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with these values")
+                    .with_source(error)
+            })
+        };
+        if let Some(http) = connector.http() {
+            return build(http);
+        }
+        let connection = build(match filled.is_host_chosen_by_user() {
+            true => &self.clients.users,
+            false => &self.clients.operators,
+        })?;
+        // Plain http leaves the process only where the connector's operator allowed it, which a connection alone knows.
+        match connection.allows_loopback_http() {
+            true => build(&self.clients.loopback),
+            false => Ok(connection),
         }
     }
 

@@ -8,7 +8,7 @@ use tower_auth_core::{
 use super::CredentialStore;
 use super::live::Slot;
 use super::store::Inner;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::model::{CredentialId, Owner};
 
 /// Which credential, and who asks for it: the key of the store's caches.
@@ -79,7 +79,11 @@ impl TokenSource for StoredCredential {
         let Some(store) = self.store.upgrade() else {
             return Err(TokenError::new(TokenErrorKind::Closed, "the credential store is gone"));
         };
-        store.obtain(&self.key, &self.slot, &request).await.map_err(StoreError::into_token_error)
+        let outcome = store.obtain(&self.key, &self.slot, &request).await;
+        // Of a store that was closed the database says only that it cannot be asked.
+        let is_lost = |error: &StoreError| matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Broken);
+        let named = |error| if store.tasks.is_closed() && is_lost(&error) { StoreError::closed() } else { error };
+        outcome.map_err(|error| named(error).into_token_error())
     }
 }
 
@@ -102,8 +106,7 @@ impl CredentialStore {
     pub fn tokens_of(&self, key: &CredentialKey) -> Result<TokenCache, StoreError> {
         self.0.note_use(key.id);
         self.0.caches.get(key).map_err(|error| {
-            StoreError::new(crate::error::StoreErrorKind::Broken, "the cache of a credential cannot be made")
-                .with_source(error)
+            StoreError::new(StoreErrorKind::Broken, "the cache of a credential cannot be made").with_source(error)
         })
     }
 

@@ -6,60 +6,75 @@ use std::time::Duration;
 use tower_auth_core::{MonotonicTime, RefreshCause, SourceRequest};
 
 use super::exchange::Ended;
+use super::run::Next;
 use super::store::Inner;
 use super::stored_credential::CredentialKey;
-use crate::backend::CredentialRow;
+use crate::backend::{CredentialRow, Failed};
 use crate::error::StoreError;
 use crate::vault::open_tokens;
+
+/// How far apart attempts are for a connector that has a fault.
+const FAULTY: Duration = Duration::from_secs(15);
 
 /// How many credentials of a connector are taken at once.
 const BATCH: u32 = 10;
 
 impl Inner {
-    /// Renews what is due, of every connector, at its pace. How many there were.
-    pub(super) async fn sweep(self: &Arc<Self>) -> Result<usize, StoreError> {
-        let mut sweeps = tokio::task::JoinSet::new();
-        for connector in self.connectors.iter() {
-            let (own, id, pace) = (Arc::clone(self), connector.id().to_owned(), connector.pace_of());
-            sweeps.spawn(async move { own.sweep_connector(id, pace).await });
+    /// Renews what is due of `connector`, at its pace.
+    pub(super) async fn sweep(self: &Arc<Self>, connector: &str) -> Result<Next, StoreError> {
+        if !self.backend.has_due(connector.to_owned()).await? {
+            return Ok(Next::Later);
         }
-        let mut count = 0;
-        while let Some(swept) = sweeps.join_next().await {
-            count += swept.unwrap_or(Ok(0))?;
+        let (mut pace, mut batch) = (self.connectors.get(connector)?.pace_of(), BATCH);
+        let faults = self.backend.connector_faults().await?;
+        if faults.iter().any(|fault| fault.connector == connector) {
+            // The provider turns the application away, whatever credential it comes with: one now and then is enough to see the end of that.
+            (pace, batch) = (pace.max(FAULTY), 1);
         }
-        Ok(count)
-    }
-
-    async fn sweep_connector(self: Arc<Self>, connector: String, pace: Duration) -> Result<usize, StoreError> {
-        if !self.backend.has_due(connector.clone()).await? {
-            return Ok(0);
+        if !pace.is_zero() {
+            // So many that the next turn comes within a second or so.
+            let fits = Duration::from_secs(1).as_nanos() / pace.as_nanos();
+            batch = u32::try_from(fits).unwrap_or(BATCH).clamp(1, batch);
+            if !self.backend.take_turn(connector.to_owned(), batch, pace).await? {
+                // It is another process's, or has not come yet.
+                return Ok(Next::After(pace.saturating_mul(batch) / 8));
+            }
         }
-        // So many that the next turn comes within a second or so.
-        let batch = match u32::try_from(Duration::from_secs(1).as_nanos() / pace.as_nanos().max(1)) {
-            Ok(fits) => fits.clamp(1, BATCH),
-            Err(_) => BATCH,
-        };
-        if !pace.is_zero() && !self.backend.take_turn(connector.clone(), batch, pace).await? {
-            // The turn is another process's, or has not come yet: there is something to do all the same.
-            return Ok(1);
-        }
-        let due = self.backend.claim_due(connector, batch, self.settings.lease).await?;
-        let count = due.len();
+        let due = self.backend.claim_due(connector.to_owned(), batch, self.settings.lease).await?;
+        let next = if due.is_empty() { Next::Later } else { Next::AtOnce };
         let mut renewals = tokio::task::JoinSet::new();
         for row in due {
-            let own = Arc::clone(&self);
+            let own = Arc::clone(self);
             renewals.spawn(async move { own.renew_due(row).await });
         }
         while renewals.join_next().await.is_some() {}
-        Ok(count)
+        Ok(next)
     }
 
     /// Renews a credential whose lease was taken, and hands the tokens to the cache that has it, if one has.
     async fn renew_due(self: Arc<Self>, row: CredentialRow) {
-        let (id, fence) = (row.id, row.fence);
-        if let Err(error) = self.try_renew_due(row).await {
-            tracing::debug!(credential = %id, error = %error, "a credential was not renewed by the sweep");
-            let _ = self.backend.release(id, fence).await;
+        let (id, fence, generation, attempts) = (row.id, row.fence, row.generation, row.attempts);
+        let Err(error) = self.try_renew_due(row).await else { return };
+        tracing::debug!(credential = %id, error = %error, "a credential was not renewed by the sweep");
+        // What did not come as far as the provider is due again at once, and again: a row that cannot be opened, a connector that is not set up. What did has
+        // been noted, and this finds another lease or changes nothing that matters.
+        let row = match self.backend.find(id).await {
+            Ok(Some(row)) if row.fence == fence && row.generation == generation && row.attempts == attempts => row,
+            _ => return,
+        };
+        let wait = Duration::from_secs(60 << attempts.clamp(0, 5));
+        let failed = Failed {
+            id,
+            fence,
+            generation,
+            status: None,
+            reason: Some(error.code().to_owned()),
+            provider_error: None,
+            retry_in: Some(wait),
+            keeps_intent: row.intent.is_some(),
+        };
+        if let Err(error) = self.backend.fail_exchange(failed).await {
+            tracing::debug!(credential = %id, error = %error, "a failure of the sweep was not noted");
         }
     }
 

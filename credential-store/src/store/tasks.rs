@@ -19,17 +19,44 @@ struct Inner {
 /// Counts a task for as long as it lives, however it ends.
 struct Counted(Arc<Inner>);
 
+/// What is being done while the store is open.
+pub(crate) struct Admitted(#[allow(dead_code, reason = "held for its end")] Counted);
+
 impl Tasks {
     /// Runs `work` in a task; `None` if its runtime ended before it did.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        self.run_admitted(Admitted(self.count()), work).await
+    }
+
+    /// The same for work that must not begin once the store is being closed.
+    pub(crate) async fn run_admitted<T: Send + 'static>(
+        &self,
+        admitted: Admitted,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
         let (sender, receiver) = oneshot::channel();
-        let counted = self.count();
         tokio::spawn(async move {
-            let _counted = counted;
+            let _counted = admitted;
             // Whoever waited may be gone.
             let _ = sender.send(work.await);
         });
         receiver.await.ok()
+    }
+
+    /// Runs `work` in a task that nobody waits for, but whoever closes the store.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let counted = self.count();
+        tokio::spawn(async move {
+            let _counted = counted;
+            work.await;
+        });
+    }
+
+    /// Lets something begin, which counts as running for as long as it holds what is returned; `None` if the store is being closed.
+    pub(crate) fn admit(&self) -> Option<Admitted> {
+        // Counted first: whoever closes either sees it, or is seen.
+        let counted = self.count();
+        (!self.is_closed()).then_some(Admitted(counted))
     }
 
     fn count(&self) -> Counted {

@@ -1,5 +1,6 @@
 //! Tells applications of events: kept first, sent then, until they are answered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,18 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 impl Inner {
     /// Keeps an event for whoever is to be told of it.
     pub(super) async fn tell_webhooks(&self, event: &CredentialEvent) {
-        let mut jobs = Vec::new();
-        for webhook in self.settings.webhooks.iter().filter(|webhook| webhook.wants(event.kind)) {
-            let id = format!("msg_{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-            let message = Message {
-                id,
-                url: webhook.url.clone(),
-                body: serde_json::to_string(event).expect("an event can be written"),
-            };
-            let text = serde_json::to_vec(&message).expect("texts can be written");
-            let payload = self.vault.seal_note("jobs.webhook", &event.credential.to_string(), &text);
-            jobs.push(NewJob { kind: JobKind::Webhook, credential: event.credential, payload });
-        }
+        let jobs = self.messages(event);
         if jobs.is_empty() {
             return;
         }
@@ -50,12 +40,33 @@ impl Inner {
         }
     }
 
-    /// Sends messages that are due. How many there were.
-    pub(super) async fn hooks_due(&self) -> Result<usize, StoreError> {
+    /// The messages that tell of an event.
+    pub(super) fn messages(&self, event: &CredentialEvent) -> Vec<NewJob> {
+        let wanting = self.settings.webhooks.iter().filter(|webhook| webhook.wants(event.kind));
+        let message = |webhook: &Webhook| {
+            let message = Message {
+                id: format!("msg_{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
+                url: webhook.url.clone(),
+                body: serde_json::to_string(event).expect("an event can be written"),
+            };
+            let text = serde_json::to_vec(&message).expect("texts can be written");
+            let payload = self.vault.seal_note("jobs.webhook", &event.credential.to_string(), &text);
+            NewJob { kind: JobKind::Webhook, credential: event.credential, payload }
+        };
+        wanting.map(message).collect()
+    }
+
+    /// Sends messages that are due, all at once: an address that does not answer holds no other up. How many there were.
+    pub(super) async fn hooks_due(self: &Arc<Self>) -> Result<usize, StoreError> {
         let jobs = self.backend.claim_jobs(JobKind::Webhook, 20, LEASE).await?;
         let count = jobs.len();
+        let mut messages = tokio::task::JoinSet::new();
         for job in jobs {
-            self.send_message(job).await?;
+            let own = Arc::clone(self);
+            messages.spawn(async move { own.send_message(job).await });
+        }
+        while let Some(sent) = messages.join_next().await {
+            sent.unwrap_or(Ok(()))?;
         }
         Ok(count)
     }
@@ -104,7 +115,7 @@ impl Inner {
             .header("webhook-signature", signature)
             .body(Bytes::from(message.body.clone()));
         let Ok(request) = request else { return false };
-        let sent = self.operators_http().send(request);
+        let sent = self.webhooks_http().send(request);
         tokio::select! {
             answer = sent => match answer {
                 Ok(response) if response.status().is_success() => true,

@@ -41,6 +41,13 @@ impl Values {
     }
 }
 
+/// Writes what holds secrets, which is `length` bytes long at the most: a buffer that grew would leave copies behind.
+pub(crate) fn secret_json(value: &impl Serialize, length: usize) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(length));
+    serde_json::to_writer(&mut *text, value).expect("a buffer takes every text");
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -43,6 +43,8 @@ pub(super) struct Options {
     pub(super) timeout: Option<Duration>,
     /// Asked for beside those that the description always asks for.
     pub(super) scopes: Vec<String>,
+    #[cfg(feature = "dpop")]
+    pub(super) dpop: Option<crate::DpopKey>,
 }
 
 pub(super) type Persist =
@@ -59,6 +61,8 @@ impl FilledProvider {
                 plaintext: PlaintextOptions::default(),
                 timeout: None,
                 scopes: Vec::new(),
+                #[cfg(feature = "dpop")]
+                dpop: None,
             },
             scopes: Vec::new(),
             resumed: None,
@@ -155,6 +159,14 @@ impl ConnectionBuilder {
         self
     }
 
+    /// Binds the tokens to `key` (RFC 9449): token requests show it, and each request to the API gets a proof of its own. A token that comes back as Bearer is
+    /// refused. A program that [goes on](Self::resume) with tokens goes on with their key.
+    #[cfg(feature = "dpop")]
+    pub fn dpop(mut self, key: crate::DpopKey) -> Self {
+        self.options.dpop = Some(key);
+        self
+    }
+
     /// Options that weaken the protection.
     pub fn dangerous(self) -> Dangerous<Self> {
         Dangerous::new(self)
@@ -194,6 +206,8 @@ impl ConnectionBuilder {
             clock: self.options.clock.clone(),
             signers: std::mem::take(&mut self.signers),
             plaintext: plaintext.clone(),
+            #[cfg(feature = "dpop")]
+            key: self.options.dpop.clone().map(|key| key.with_clock(self.options.clock.clone())),
         });
         let held = match method.kind().has_token_request() {
             true => self.cached(&http, timeout, &maker)?,

@@ -67,6 +67,10 @@ fn described(
     if method.token.skip_empty {
         client = client.skip_empty();
     }
+    #[cfg(feature = "dpop")]
+    if let Some(key) = &options.dpop {
+        client = client.dpop(key.clone());
+    }
     if options.plaintext.loopback {
         client = client.allow_loopback_http();
     }

@@ -24,6 +24,9 @@ pub(super) struct CredentialMaker {
     pub(super) signers: Signers,
     /// Where a late base URL may be plain `http`.
     pub(super) plaintext: PlaintextRules,
+    /// What tokens are bound to.
+    #[cfg(feature = "dpop")]
+    pub(super) key: Option<crate::DpopKey>,
 }
 
 impl CredentialMaker {
@@ -41,7 +44,13 @@ impl CredentialMaker {
         let is_late = self.filled.url_of(UrlKey::Base).is_some_and(|url| url.text.is_none());
         let base_path = base.as_ref().map(|base| base.path().to_owned()).unwrap_or_default();
         pieces.extend(base.filter(|_| is_late).map(Piece::Base));
-        if placement.is_empty() && !self.signs_instead() {
+        let bound = self.bound(token)?;
+        if bound.is_some() && !placement.is_empty() {
+            return Err(invalid(
+                "a token that is bound to a DPoP key goes into `Authorization` (RFC 9449 section 7.1), not elsewhere",
+            ));
+        }
+        if placement.is_empty() && !self.signs_instead() && bound.is_none() {
             pieces.extend(usual(method.kind(), &scope)?);
         }
         for spec in placement {
@@ -69,11 +78,31 @@ impl CredentialMaker {
                 pieces.push(Piece::Query(name.clone(), value));
             }
         }
-        let credential = Credential::of_pieces(pieces)?;
+        let mut credential = Credential::of_pieces(pieces)?;
+        if let Some(bound) = &bound {
+            credential = credential.signed_by(bound);
+        }
         Ok(match &method.signer {
             Some(signer) => credential.signed_by(&self.signers.make(signer, &scope, &self.clock)?),
             None => credential,
         })
+    }
+
+    /// What proves with each request that the token is ours, if it is bound to our key.
+    #[cfg(feature = "dpop")]
+    fn bound(&self, token: Option<&Token>) -> Result<Option<Credential>, ConfigError> {
+        match (&self.key, token) {
+            (Some(key), Some(token)) if token.kind() == crate::TokenKind::Dpop => {
+                Credential::dpop(token, key).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    #[cfg(not(feature = "dpop"))]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "stands for the one with the feature")]
+    fn bound(&self, _: Option<&Token>) -> Result<Option<Credential>, ConfigError> {
+        Ok(None)
     }
 
     /// What goes into request bodies, and where.

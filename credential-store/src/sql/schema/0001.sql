@@ -77,7 +77,7 @@ CREATE TABLE {jobs} (
     fence {integer} NOT NULL DEFAULT 0
 ) {strict};
 
-CREATE INDEX {prefix}jobs_by_time ON {jobs} (kind, next_at);
+CREATE INDEX {prefix}jobs_by_time ON {jobs} (kind, next_at, id);
 
 CREATE TABLE {audit} (
     id {number},
