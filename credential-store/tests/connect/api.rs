@@ -119,7 +119,7 @@ async fn what_does_not_fit_is_told_by_field_and_what_is_refused_with_a_reason() 
     .await;
     let told = problem(&answer, 422, "store.invalid");
     let fields: Vec<_> = told["errors"].as_array().unwrap().iter().map(|own| own["field"].as_str().unwrap()).collect();
-    assert_eq!(fields, ["evil", "more", "label"], "{}", answer.text);
+    assert_eq!(fields, ["evil", "more", "client_id", "tenant_id", "label"], "{}", answer.text);
     let answer = create(json!({"connectorId": "grants", "fields": {}})).await;
     assert_eq!(problem(&answer, 422, "store.invalid")["errors"].as_array().unwrap().len(), 3);
     assert!(world.asked.lock().unwrap().is_empty());
