@@ -13,13 +13,13 @@ use tower_auth_testing::{Account, ApiKeyProvider, OAuthProvider};
 
 use crate::browser::Browser;
 
-pub const ORIGIN: &str = "https://app.test";
-pub const RETURN: &str = "https://shop.test/connected?tab=1";
+pub(crate) const ORIGIN: &str = "https://app.test";
+pub(crate) const RETURN: &str = "https://shop.test/connected?tab=1";
 /// Each holds the word for which everything that goes out is searched.
-pub const PASSWORD: &str = "sentinel-password";
-pub const CODE: &str = "sentinel-code";
-pub const SECRET: &str = "sentinel-client-secret";
-pub const WRONG: &str = "sentinel-wrong-key";
+pub(crate) const PASSWORD: &str = "sentinel-password";
+pub(crate) const CODE: &str = "sentinel-code";
+pub(crate) const SECRET: &str = "sentinel-client-secret";
+pub(crate) const WRONG: &str = "sentinel-wrong-key";
 
 const GRANTS: &str = r#"
 id = "grants"
@@ -74,35 +74,35 @@ secret = true
 "#;
 
 /// A store with connectors, the pages in front of it, and the providers behind.
-pub struct World {
-    pub connect: Connect,
-    pub store: CredentialStore,
-    pub backend: SqlBackend,
-    pub acme: OAuthProvider,
-    pub keys: ApiKeyProvider,
+pub(crate) struct World {
+    pub(crate) connect: Connect,
+    pub(crate) store: CredentialStore,
+    pub(crate) backend: SqlBackend,
+    pub(crate) acme: OAuthProvider,
+    pub(crate) keys: ApiKeyProvider,
     /// Token requests of the connector `grants`, by the path.
-    pub asked: Arc<Mutex<Vec<String>>>,
-    pub router: Router,
+    pub(crate) asked: Arc<Mutex<Vec<String>>>,
+    pub(crate) router: Router,
     /// All that went out.
-    pub heard: Arc<Mutex<Vec<String>>>,
+    pub(crate) heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|connect| connect).await
     }
 
-    pub async fn with(change: impl FnOnce(ConnectBuilder) -> ConnectBuilder) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(ConnectBuilder) -> ConnectBuilder) -> Self {
         Self::around(acme().await, ProviderValues::new().env(|_| None), change).await
     }
 
     /// With an operator who has given the client's id and secret of the connector `grants`.
-    pub async fn with_client() -> Self {
+    pub(crate) async fn with_client() -> Self {
         let own = ProviderValues::new().env(|_| None).value("client_id", "i").value("client_secret", SECRET);
         Self::around(acme().await, own, |connect| connect).await
     }
 
-    pub async fn around(
+    pub(crate) async fn around(
         acme: OAuthProvider,
         operator: ProviderValues,
         change: impl FnOnce(ConnectBuilder) -> ConnectBuilder,
@@ -150,12 +150,12 @@ impl World {
     }
 
     /// A browser without anything.
-    pub fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.router.clone(), Arc::clone(&self.heard))
     }
 
     /// A browser that has opened the page.
-    pub async fn open(&self, session: ConnectSession) -> Browser {
+    pub(crate) async fn open(&self, session: ConnectSession) -> Browser {
         let browser = self.browser();
         let token = self.connect.sign(&session).unwrap();
         let answer = browser.get(self.connect.start_url(&token).expose_secret()).await;
@@ -163,12 +163,12 @@ impl World {
         browser
     }
 
-    pub async fn alice(&self) -> Browser {
+    pub(crate) async fn alice(&self) -> Browser {
         self.open(session("alice")).await
     }
 
     /// What the audit trail says of a credential.
-    pub async fn audited(&self, id: CredentialId) -> Vec<(String, String)> {
+    pub(crate) async fn audited(&self, id: CredentialId) -> Vec<(String, String)> {
         let rows = self.backend.audit_trail(Some(id), 0, 100).await.unwrap();
         rows.into_iter().map(|row| (row.action, row.result)).collect()
     }
@@ -180,11 +180,11 @@ async fn acme() -> OAuthProvider {
     provider.account(alice).account(Account::new("bob").name("Bob Example")).listen().await.unwrap()
 }
 
-pub fn owner(name: &str) -> Owner {
+pub(crate) fn owner(name: &str) -> Owner {
     Owner::user(name).unwrap()
 }
 
-pub fn session(name: &str) -> ConnectSession {
+pub(crate) fn session(name: &str) -> ConnectSession {
     ConnectSession::new(owner(name))
 }
 
