@@ -32,7 +32,8 @@ impl ConnectBuilder {
         self
     }
 
-    /// Lets forms lead to this origin: for providers on plain `http`, in tests. Those on `https` need no leave.
+    /// Lets forms lead to this origin: for providers on plain `http` whose address users fill in, in tests. Those on `https` need no leave, nor do those
+    /// whose address is known.
     pub fn allow_form_target(mut self, origin: impl Into<String>) -> Self {
         self.settings.form_targets.push(origin.into());
         self

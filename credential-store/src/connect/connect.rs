@@ -19,9 +19,11 @@ use super::session::ConnectSession;
 use super::throttle::Throttle;
 use super::views::Paths;
 use super::{api, pages};
+use crate::connector::Connector;
 use crate::error::{FieldError, StoreError, StoreErrorKind};
 use crate::model::{Owner, Timestamp};
 use crate::store::CredentialStore;
+use crate::vault::Values;
 
 /// The pages on which people connect their accounts to a store, and an HTTP API that does the same.
 ///
@@ -107,6 +109,9 @@ impl Connect {
         // A form that connects may end at the application.
         let ends = store.0.settings.redirects.iter().filter_map(|uri| uri.parse().ok());
         form_targets.extend(ends.filter_map(|uri| Origin::of(&uri)).map(|origin| origin.to_string()));
+        form_targets.extend(store.connectors().flat_map(local_providers));
+        form_targets.sort();
+        form_targets.dedup();
         let csrf = hmac::Key::new(hmac::HMAC_SHA256, &*store.0.vault.derive("connect.csrf"));
         Self(Arc::new(Inner {
             paths: Paths::new(url.path()),
@@ -276,6 +281,17 @@ impl Connect {
             redirect_uri: claims.redirect_uri,
         })
     }
+}
+
+/// Where a connector sends its users, if that is plain `http`: a provider on the developer's own machine.
+fn local_providers(connector: &Connector) -> impl Iterator<Item = String> {
+    let redirects = connector.methods().filter(|method| method.method().needs_redirect());
+    redirects.filter_map(move |method| {
+        // What users fill in is not known yet. Whoever develops such a provider allows its origin by hand.
+        let filled = connector.fill(method.method().key(), None, &Values::default()).ok()?;
+        let origin = Origin::of(&filled.url("authorize_url")?.parse().ok()?)?;
+        (!origin.is_https()).then(|| origin.to_string())
+    })
 }
 
 /// The two have one length each, so the text says which is which.

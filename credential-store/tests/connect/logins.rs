@@ -41,6 +41,10 @@ async fn a_login_goes_to_the_provider_and_comes_back_as_a_connection() {
     let page = browser.get("/connect/connectors/acme").await;
     page.has("data-popup");
     page.has("Continue to");
+    // Browsers hold the redirect after the form to this as well.
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    let target = format!("form-action 'self' https: {} https://shop.test;", world.acme.url(""));
+    assert!(policy.contains(&target), "{policy}");
     page.lacks("field.client");
     let back = at_provider(&world, &browser, "acme", &alice(), false).await;
     assert!(back.starts_with("https://app.test/connect/callback/acme?"), "{back}");

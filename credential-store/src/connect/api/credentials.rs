@@ -343,6 +343,7 @@ async fn begin(
 /// Credentials of an application are refused as such, even where somebody sent them a moment ago.
 fn not_accepted(error: StoreError) -> Refusal {
     match error.kind() {
+        StoreErrorKind::Misconfigured if error.reason() == Some("connector_not_set_up") => error.into(),
         StoreErrorKind::Misconfigured => Refusal::from(error).with_status(StatusCode::UNPROCESSABLE_ENTITY),
         _ => error.into(),
     }

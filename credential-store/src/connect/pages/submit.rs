@@ -145,6 +145,10 @@ fn again(method: MethodFields<'_>, sent: &Sent, error: &StoreError, flow: String
     };
     match error.kind() {
         StoreErrorKind::Invalid if !error.fields().is_empty() => again.mistakes = error.fields().to_vec(),
+        StoreErrorKind::Misconfigured if error.reason() == Some("connector_not_set_up") => {
+            let text = "This service is not set up well here: tell whoever runs the application.";
+            again.errors.push(text.to_owned());
+        }
         // Credentials of an application are refused as such, even where a person typed them.
         StoreErrorKind::Refused | StoreErrorKind::Misconfigured => again.check = Some(failure(method, error)),
         StoreErrorKind::ProviderUnavailable => {
