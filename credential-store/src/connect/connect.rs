@@ -51,9 +51,14 @@ use crate::vault::Values;
 /// | `/assets/…` | style sheet and script |
 ///
 /// # Security
-/// All addresses are built from the base URL of the configuration, never from a request. Sessions are sealed with the store's key, so
-/// every replica takes them. The token in `/start` opens the page once in each process, within five minutes, and a page that shows
-/// no secret follows: the address with the token in it is not kept in the browser's history as one that can be used again.
+/// All addresses are built from the base URL of the configuration, never from a request. Sessions are sealed with the store's key, so every replica
+/// takes them and nobody else reads or makes one. A token opens the page once in each process, within five minutes, and only an address without it
+/// stays in the browser. Give a start address, or the `oauthUrl` of the API, to the user that it is for and to nobody else: whoever opens it connects
+/// an account for that user.
+///
+/// The pages go by a cookie that no script and no other site can use, and each form holds a value bound to it. The API goes by the token alone, so no
+/// browser speaks for anybody unasked. Each login has a cookie of its own: an answer of a provider in another browser is not used, and does not use the
+/// login up. What is good once is counted in each process; logins themselves, in the database.
 ///
 /// # Clone
 /// Clones share everything.

@@ -58,6 +58,8 @@ async fn a_login_goes_to_the_provider_and_comes_back_as_a_connection() {
     page.has("is connected");
     page.has("Alice Example");
     page.has("Stays on until you end it");
+    let details = browser.get(&format!("/connect/connections/{}", credentials(&world, "alice").await[0].id)).await;
+    details.has("Sign in at the provider");
     let list = credentials(&world, "alice").await;
     assert_eq!((list.len(), list[0].status, list[0].renews), (1, CredentialStatus::Valid, true));
     assert!(!browser.cookies().iter().any(|cookie| cookie.name.contains("login")), "the cookie of the login is gone");

@@ -2,7 +2,7 @@ use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 
 use super::answer::PageError;
-use super::row::{moment, row};
+use super::row::{moment, row, title_of};
 use super::session::PageSession;
 use crate::connect::query::parameter;
 use crate::connect::views::{Details, Flash, FlashKind, LogEntry, LogView, Message, Moment, Section, Tab};
@@ -45,7 +45,7 @@ pub(super) fn details(session: &PageSession, info: &CredentialInfo, tab: Tab, fl
     Details {
         shell,
         connection: row(session, info),
-        method: method.map_or(info.method.as_str(), |method| method.title()).to_owned(),
+        method: method.map_or(info.method.as_str(), title_of).to_owned(),
         created: Moment::new(info.created_at.to_system_time(), session.connect.now().to_system_time()),
         owner: None,
         scopes: Vec::new(),

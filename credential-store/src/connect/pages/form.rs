@@ -3,7 +3,7 @@ use axum::response::Response;
 use tower_auth_core::AuthKind;
 
 use super::answer::PageError;
-use super::row::label_of;
+use super::row::{label_of, title_of};
 use super::session::PageSession;
 use crate::connect::claims::random_text;
 use crate::connect::query::parameter;
@@ -116,7 +116,9 @@ pub(super) fn draw(
         shell: session.shell(Some(if is_new { Section::Picker } else { Section::Connections })),
         connector: label_of(connector),
         purpose,
-        methods: connector.spec().methods().iter().map(MethodTab::from_method).collect(),
+        methods: (connector.spec().methods().iter())
+            .map(|method| MethodTab { title: title_of(method).to_owned(), ..MethodTab::from_method(method) })
+            .collect(),
         method: method.method().key().to_owned(),
         notices: notices(method),
         label: is_new.then(|| LabelInput { value: again.label.clone(), error: mistake("label") }),

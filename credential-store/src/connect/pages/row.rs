@@ -1,5 +1,7 @@
 use std::time::SystemTime;
 
+use tower_auth_core::{AuthKind, AuthMethod};
+
 use super::session::PageSession;
 use crate::connect::views::{ConnectionRow, ConnectorLabel, Moment, Status};
 use crate::connector::Connector;
@@ -38,6 +40,23 @@ pub(super) fn row(session: &PageSession, info: &CredentialInfo) -> ConnectionRow
         renews_itself: info.renews,
         can_test: method.is_some_and(|method| method.can_verify() || method.kind().has_token_request()),
         can_revoke: connector.is_some_and(|connector| connector.spec().can_revoke(&info.method)),
+    }
+}
+
+/// A method in words, also where the description has none for it.
+pub(super) fn title_of(method: &AuthMethod) -> &str {
+    if method.title() != method.key() {
+        return method.title();
+    }
+    match method.kind() {
+        AuthKind::OAuth2Code => "Sign in at the provider",
+        AuthKind::OAuth2ClientCredentials => "Client id and secret",
+        AuthKind::OAuth2Password => "Password",
+        AuthKind::OAuth2StaticCode => "Authorization code",
+        AuthKind::OAuth2JwtBearer => "Signed assertion",
+        AuthKind::ApiKey => "API key",
+        AuthKind::Basic => "User name and password",
+        _ => method.title(),
     }
 }
 
