@@ -134,7 +134,7 @@ async fn passwords_and_codes_are_exchanged_once_and_access_that_ends_is_told() {
     assert_eq!(answer.status, 303, "{}", answer.text);
     let page = browser.get(&answer.location()).await;
     page.has("This access must be renewed by hand");
-    page.has("in 59 minutes");
+    page.has("in 1 hour");
     assert_eq!(world.asked.lock().unwrap().len(), 2);
     let list = world.store.list(&owner("alice"), ListQuery::new()).await.unwrap().credentials;
     let code = list.iter().find(|info| info.method == "code").unwrap();

@@ -54,7 +54,7 @@ async fn a_test_obtains_a_token_and_shows_its_end_and_nothing_of_it() {
     let info = world.store.create(&owner("alice"), new).await.unwrap();
     let page = act(&world, &info, "test", &[]).await;
     assert_eq!(page.status, 200);
-    page.has("It works. Token: ••••••••, renewed in 59 minutes at the latest.");
+    page.has("It works. Token: ••••••••, renewed in 1 hour at the latest.");
     page.lacks("sentinel");
 }
 

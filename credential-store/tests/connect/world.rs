@@ -209,7 +209,7 @@ fn grants(asked: Arc<Mutex<Vec<String>>>) -> HttpClient {
                 return answer(401, r#"{"error":"invalid_client"}"#.to_owned());
             }
             let number = number.fetch_add(1, Ordering::SeqCst);
-            answer(200, format!(r#"{{"access_token":"sentinel-at-{number}","token_type":"Bearer","expires_in":3600}}"#))
+            answer(200, format!(r#"{{"access_token":"sentinel-at-{number}","token_type":"Bearer","expires_in":3650}}"#))
         }
     }))
 }
