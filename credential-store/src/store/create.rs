@@ -358,7 +358,15 @@ impl Inner {
     ) -> Option<Tokens> {
         let response = proven.response.as_ref()?;
         let sealed = seal_tokens(&opened.sealer, &opened.owner, connector, id, generation, response, proven.received);
-        Some(self.timed(sealed, response, proven.renews))
+        let mut tokens = self.timed(sealed, response, proven.renews);
+        // The database counts from now on, and they may have come some time ago.
+        let age = self.clock.wall().duration_since(proven.received).unwrap_or_default();
+        for left in
+            [&mut tokens.expires_in, &mut tokens.refresh_in, &mut tokens.refresh_expires_in].into_iter().flatten()
+        {
+            *left = left.saturating_sub(age);
+        }
+        Some(tokens)
     }
 
     /// Sealed tokens with their times.

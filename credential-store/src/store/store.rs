@@ -247,6 +247,13 @@ impl Inner {
     }
 }
 
+impl Drop for Inner {
+    /// Ends the store's own work, which holds it only while it does something.
+    fn drop(&mut self) {
+        self.tasks.close();
+    }
+}
+
 impl fmt::Debug for CredentialStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CredentialStore").field("backend", &self.0.backend.name()).finish_non_exhaustive()

@@ -81,6 +81,7 @@ async fn a_crash_between_the_steps_leaves_the_credential_or_the_order() {
         let (mut finished, mut cut_off) = (0, 0);
         for polls in 0..26 {
             for is_deleted in [false, true] {
+                println!("{} {polls} {is_deleted}", database.prefix());
                 let id = import(&store, &provider, &alice, "alice").await.id;
                 let orders = database.number(&format!("SELECT COUNT(*) FROM {{jobs}} WHERE credential = '{id}'")).await;
                 assert_eq!(orders, 0);
