@@ -14,6 +14,7 @@ pub struct Owner {
 
 /// What stands for an owner in a backend: a keyed digest, from which nobody learns the owner without the store's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "backends of other crates write and read it whole")]
 pub struct OwnerDigest(pub [u8; 32]);
 
 /// The longest name, in bytes.

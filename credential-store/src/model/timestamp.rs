@@ -5,6 +5,7 @@ use serde::Serialize;
 /// A point in time by a database's clock, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
+#[allow(clippy::exhaustive_structs, reason = "backends of other crates write and read it whole")]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {

@@ -18,6 +18,7 @@ pub(crate) enum SealErrorKind {
 }
 
 impl SealError {
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests alone use it"))]
     pub(crate) fn kind(self) -> SealErrorKind {
         self.0
     }
@@ -30,6 +31,7 @@ impl SealError {
 
 impl SealErrorKind {
     /// Every kind, for documentation and tests.
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests alone use it"))]
     pub(crate) const ALL: &'static [Self] = &[Self::Damaged, Self::TooNew, Self::Malformed];
 
     /// The stable code, as listed in `docs/errors.md`.

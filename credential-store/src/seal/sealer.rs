@@ -40,6 +40,7 @@ impl Sealer {
     ///
     /// # Errors
     /// When the bytes are no sealed cell, or one of a newer version.
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests alone use it"))]
     pub(crate) fn id_of(blob: &[u8]) -> Result<&DataKeyId, SealError> {
         Ok(split(blob)?.0)
     }

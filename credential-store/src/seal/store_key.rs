@@ -34,6 +34,7 @@ impl StoreKey {
     }
 
     /// What a row holds in place of its tenant.
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests alone use it"))]
     pub(crate) fn tenant_digest(&self, tenant: Option<&str>) -> [u8; 32] {
         self.digest(Canonical::new(Kind::Tenant).optional(tenant))
     }

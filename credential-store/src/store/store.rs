@@ -217,10 +217,10 @@ impl Inner {
     /// Remembers a use until the next [`flush_uses`](Self::flush_uses).
     pub(crate) fn note_use(&self, id: CredentialId) {
         // Nobody waits for a note: where somebody else takes one, this one is left out.
-        if let Ok(mut used) = self.used.try_lock() {
-            if used.len() < self.settings.in_memory {
-                used.insert(id);
-            }
+        if let Ok(mut used) = self.used.try_lock()
+            && used.len() < self.settings.in_memory
+        {
+            used.insert(id);
         }
     }
 

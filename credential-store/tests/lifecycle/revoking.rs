@@ -238,3 +238,22 @@ async fn a_revoked_credential_is_connected_again_and_its_events_are_told() {
         assert!(actions.iter().any(|own| own == action), "{action} {actions:?}");
     }
 }
+
+// THREAT-S12: whoever goes away cuts nothing off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_nobody_waits_for_any_more_goes_on_to_its_end() {
+    for database in Database::all().await {
+        let provider = provider(|builder| builder).await;
+        let store = store(&database, &ring(), &provider).await;
+        let alice = owner("alice");
+        for micros in [0, 200, 1_000, 3_000, 6_000] {
+            let id = import(&store, &provider, &alice, "alice").await.id;
+            let _ = tokio::time::timeout(Duration::from_micros(micros), store.delete(&alice, id)).await;
+            eventually(Duration::from_secs(5), "it was not deleted", || async { store.get(&alice, id).await.is_err() })
+                .await;
+        }
+        assert_eq!(store.status().await.unwrap().revocations_waiting, 5);
+        store.close().await;
+        database.end().await;
+    }
+}
