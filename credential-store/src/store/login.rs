@@ -152,7 +152,7 @@ impl CredentialStore {
     pub async fn begin_login(&self, owner: &Owner, new: NewLogin) -> Result<BegunLogin, StoreError> {
         let inner = &*self.0;
         inner.check_open()?;
-        if !new.ends_here && !inner.settings.redirects.iter().any(|allowed| *allowed == new.redirect_uri) {
+        if !new.ends_here && !inner.settings.redirects.contains(&new.redirect_uri) {
             return Err(StoreError::invalid(vec![FieldError::new("redirectUri", "this redirect URI is not allowed")]));
         }
         let (id, asked) = match new.reconnects {

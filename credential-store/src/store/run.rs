@@ -211,10 +211,11 @@ impl Inner {
         if !is_same || StoreError::of_status(row).is_some() {
             cache.discard();
         }
-        if lives(row) && StoreError::of_status(row).is_none() {
-            if let Some(tokens) = open_tokens(&live.opened.sealer, &key.owner, row, self.clock.wall())? {
-                cache.publish(live.due(tokens));
-            }
+        if lives(row)
+            && StoreError::of_status(row).is_none()
+            && let Some(tokens) = open_tokens(&live.opened.sealer, &key.owner, row, self.clock.wall())?
+        {
+            cache.publish(live.due(tokens));
         }
         Ok(())
     }
