@@ -151,10 +151,9 @@ impl Connect {
                 mistakes.push(FieldError::new("connectors", format!("there is no connector {id}")));
             }
         }
-        if let Some(uri) = &session.redirect_uri {
-            if !self.store().0.settings.redirects.iter().any(|allowed| allowed == uri) {
-                mistakes.push(FieldError::new("redirect_uri", "this redirect URI is not allowed"));
-            }
+        let allowed = &self.store().0.settings.redirects;
+        if session.redirect_uri.as_ref().is_some_and(|uri| !allowed.contains(uri)) {
+            mistakes.push(FieldError::new("redirect_uri", "this redirect URI is not allowed"));
         }
         if let Some(text) = &session.opener_origin {
             // As browsers write it, or no message would arrive.

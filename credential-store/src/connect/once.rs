@@ -17,10 +17,10 @@ impl Once {
         if used.len() >= CAPACITY {
             used.retain(|_, until| *until > now.0);
         }
-        if used.len() >= CAPACITY {
-            if let Some(first) = used.iter().min_by_key(|(_, until)| **until).map(|(digest, _)| *digest) {
-                used.remove(&first);
-            }
+        let is_full = used.len() >= CAPACITY;
+        let first = is_full.then(|| used.iter().min_by_key(|(_, until)| **until).map(|(digest, _)| *digest)).flatten();
+        if let Some(first) = first {
+            used.remove(&first);
         }
         used.insert(digest(text), until).is_none()
     }

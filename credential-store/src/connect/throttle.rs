@@ -52,6 +52,11 @@ impl Throttle {
     }
 }
 
+/// A wait in whole seconds, for `Retry-After`: rather a little longer.
+pub(super) fn seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

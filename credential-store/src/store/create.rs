@@ -446,7 +446,8 @@ pub(super) fn checked_label(label: Option<&str>) -> Result<Option<String>, Store
 pub(super) fn checked_with_label(connector: &Connector, new: &NewConnection) -> Result<Option<String>, StoreError> {
     checked_label(new.label.as_deref()).map_err(|error| {
         let method = connector.method(new.method.as_deref());
-        let accepted = method.and_then(|method| connector.accept(method, new.environment.as_deref(), new.values.clone()));
+        let accepted =
+            method.and_then(|method| connector.accept(method, new.environment.as_deref(), new.values.clone()));
         let others = accepted.err().map(|other| other.fields().to_vec()).unwrap_or_default();
         StoreError::invalid(others.into_iter().chain(error.fields().iter().cloned()).collect())
     })

@@ -49,7 +49,8 @@ async fn metadata_says_what_each_method_needs() {
     let world = World::new().await;
     let program = Program::new(&world, session("alice"));
     let all = program.get("/connectors").await.json();
-    let ids: Vec<_> = all["connectors"].as_array().unwrap().iter().map(|own| own["connectorId"].as_str().unwrap()).collect();
+    let ids: Vec<_> =
+        all["connectors"].as_array().unwrap().iter().map(|own| own["connectorId"].as_str().unwrap()).collect();
     assert_eq!(ids, ["acme", "grants", "keys", "other", "posted"]);
     let found = program.get("/connectors?search=orders%20ACME").await.json();
     assert_eq!(found["connectors"].as_array().unwrap().len(), 1);
@@ -94,7 +95,9 @@ async fn a_key_is_connected_in_one_call_and_never_comes_back() {
     let refused = program.call(Method::POST, &format!("/credentials/{id}/test"), None).await;
     let refused = problem(&refused, 409, "store.refused");
     assert_eq!(refused["needsReconnect"], true);
-    let again = program.post(&format!("/credentials/{id}/reconnect"), json!({"fields": {"api_key": fresh.expose_secret()}})).await;
+    let again = program
+        .post(&format!("/credentials/{id}/reconnect"), json!({"fields": {"api_key": fresh.expose_secret()}}))
+        .await;
     assert_eq!((again.status, again.json()["credentialId"].as_str()), (200, Some(id.as_str())));
     let revoked = program.call(Method::POST, &format!("/credentials/{id}/revoke"), None).await;
     assert_eq!(revoked.json()["status"], "revoked");
@@ -110,10 +113,13 @@ async fn what_does_not_fit_is_told_by_field_and_what_is_refused_with_a_reason() 
     let world = World::new().await;
     let program = Program::new(&world, session("alice"));
     let create = async |body| program.post("/credentials", body).await;
-    let answer = create(json!({"connectorId": "grants", "fields": {"client_secret": WRONG, "evil": true, "more": 7}, "label": "a\nb"})).await;
+    let answer = create(
+        json!({"connectorId": "grants", "fields": {"client_secret": WRONG, "evil": true, "more": 7}, "label": "a\nb"}),
+    )
+    .await;
     let told = problem(&answer, 422, "store.invalid");
     let fields: Vec<_> = told["errors"].as_array().unwrap().iter().map(|own| own["field"].as_str().unwrap()).collect();
-    assert_eq!(fields, ["evil", "more", "label"], "{}", answer.text);
+    assert_eq!(fields, ["evil", "more", "client_id", "tenant_id", "label"], "{}", answer.text);
     let answer = create(json!({"connectorId": "grants", "fields": {}})).await;
     assert_eq!(problem(&answer, 422, "store.invalid")["errors"].as_array().unwrap().len(), 3);
     assert!(world.asked.lock().unwrap().is_empty());
@@ -134,7 +140,11 @@ async fn what_does_not_fit_is_told_by_field_and_what_is_refused_with_a_reason() 
         assert_eq!(problem(&answer, 422, "store.invalid")["errors"][0]["field"], field);
     }
     // What is no such body is not repeated.
-    for body in [json!({"connectorId": [WRONG]}), json!([WRONG]), json!({"connectorId": "keys", "fields": {"api_key": {"x": WRONG}}})] {
+    for body in [
+        json!({"connectorId": [WRONG]}),
+        json!([WRONG]),
+        json!({"connectorId": "keys", "fields": {"api_key": {"x": WRONG}}}),
+    ] {
         let answer = create(body).await;
         answer.lacks(WRONG);
         problem(&answer, 400, "connect.bad_request");
@@ -161,7 +171,8 @@ async fn a_login_begins_with_one_call_and_needs_no_other() {
     let browser = world.browser();
     let to = browser.get(&url).await;
     assert_eq!((to.status, &to.headers["referrer-policy"].to_str().unwrap()), (303, &"no-referrer"));
-    let back = world.acme.server().decide(&to.location(), &Consent::approve().subject("alice")).unwrap().location().to_owned();
+    let back =
+        world.acme.server().decide(&to.location(), &Consent::approve().subject("alice")).unwrap().location().to_owned();
     // In another browser it is nobody's answer.
     assert_eq!(world.browser().get(&back).await.status, 403);
     let done = browser.get(&back).await;
@@ -177,7 +188,10 @@ async fn a_login_begins_with_one_call_and_needs_no_other() {
     let answer = program.post("/credentials", body).await.json();
     let to = browser.get(answer["oauthUrl"].as_str().unwrap()).await.location();
     let back = world.acme.server().decide(&to, &Consent::error("server_error")).unwrap().location().to_owned();
-    assert_eq!(browser.get(&back).await.location(), format!("{RETURN}&error=provider_error&providerError=server_error"));
+    assert_eq!(
+        browser.get(&back).await.location(),
+        format!("{RETURN}&error=provider_error&providerError=server_error")
+    );
     assert!(world.acme.request_count(Endpoint::Token) == 1);
 }
 
@@ -207,7 +221,11 @@ async fn somebody_elses_credential_answers_as_an_unknown_one_byte_for_byte() {
             problem(&foreign, 404, "store.not_found");
             for other in [unknown.to_string(), "cred_x".to_owned(), "%2E%2E%2F".to_owned()] {
                 let answer = program.call(method.clone(), &format!("/credentials/{other}{path}"), body.clone()).await;
-                assert_eq!((&foreign.headers, &foreign.text), (&answer.headers, &answer.text), "{method} {path} {other}");
+                assert_eq!(
+                    (&foreign.headers, &foreign.text),
+                    (&answer.headers, &answer.text),
+                    "{method} {path} {other}"
+                );
             }
         }
     }
@@ -221,14 +239,34 @@ async fn somebody_elses_credential_answers_as_an_unknown_one_byte_for_byte() {
     assert_eq!(world.store.get(&owner("alice"), info.id).await.unwrap().status.as_str(), "valid");
 }
 
-// SYS-C21
+// SYS-C15, SYS-C16, SYS-C3
+#[tokio::test]
+async fn the_application_names_an_id_and_the_layer_attaches_that_credential() {
+    let world = World::new().await;
+    let program = Program::new(&world, session("alice"));
+    let keys = [world.keys.issue("alice"), world.keys.issue("alice")];
+    for key in &keys {
+        let body = json!({"connectorId": "keys", "fields": {"api_key": key.expose_secret()}});
+        let id = program.post("/credentials", body).await.json()["credentialId"].as_str().unwrap().parse().unwrap();
+        let current = world.store.tokens(&owner("alice"), id).unwrap().current().await.unwrap();
+        let mut request = Request::get("https://api.test/").body(()).unwrap();
+        current.credential.apply(&mut request).unwrap();
+        assert!(request.headers().values().any(|own| own.to_str().unwrap().contains(key.expose_secret())));
+    }
+}
+
+// SYS-C21, SYS-C22
 #[tokio::test]
 async fn lists_come_in_parts() {
     let world = World::new().await;
     let program = Program::new(&world, session("alice"));
     for _ in 0..5 {
         let key = world.keys.issue("alice");
-        world.store.create(&owner("alice"), NewConnection::new("keys").value("api_key", key.expose_secret())).await.unwrap();
+        world
+            .store
+            .create(&owner("alice"), NewConnection::new("keys").value("api_key", key.expose_secret()))
+            .await
+            .unwrap();
     }
     let mut seen = Vec::new();
     let mut path = "/credentials?connector=keys&status=valid&limit=2".to_owned();

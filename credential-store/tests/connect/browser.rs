@@ -9,71 +9,71 @@ use tower::ServiceExt;
 use crate::world::ORIGIN;
 
 /// A browser as far as the pages need one: it keeps cookies, and sends forms. It follows no redirect by itself.
-pub struct Browser {
+pub(crate) struct Browser {
     router: Router,
     cookies: Mutex<Vec<Cookie>>,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Cookie {
-    pub name: String,
-    pub value: String,
+pub(crate) struct Cookie {
+    pub(crate) name: String,
+    pub(crate) value: String,
     path: String,
-    pub line: String,
+    pub(crate) line: String,
 }
 
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn location(&self) -> String {
+    pub(crate) fn location(&self) -> String {
         self.headers.get("location").map(|own| own.to_str().unwrap().to_owned()).unwrap_or_default()
     }
 
     /// The value of a hidden field.
-    pub fn hidden(&self, name: &str) -> String {
+    pub(crate) fn hidden(&self, name: &str) -> String {
         let mark = format!("name=\"{name}\" value=\"");
         let rest = self.text.split_once(&mark).unwrap_or_else(|| panic!("no {name} in {}", self.text)).1;
         rest.split('"').next().unwrap().to_owned()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
     #[track_caller]
-    pub fn has(&self, text: &str) {
+    pub(crate) fn has(&self, text: &str) {
         assert!(self.text.contains(text), "no {text:?} in {} {}", self.status, self.text);
     }
 
     #[track_caller]
-    pub fn lacks(&self, text: &str) {
+    pub(crate) fn lacks(&self, text: &str) {
         assert!(!self.text.contains(text), "{text:?} in {}", self.text);
     }
 }
 
 impl Browser {
-    pub fn new(router: Router, heard: Arc<Mutex<Vec<String>>>) -> Self {
+    pub(crate) fn new(router: Router, heard: Arc<Mutex<Vec<String>>>) -> Self {
         Self { router, cookies: Mutex::default(), heard }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(local(path)), String::new()).await
     }
 
-    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let body: Vec<_> = form.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
         let request = Request::post(local(path)).header("content-type", "application/x-www-form-urlencoded");
         self.send(request, body.join("&")).await
     }
 
     /// Opens the page at `path` and sends its form, with `fields` filled in.
-    pub async fn fill(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn fill(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let page = self.get(path).await;
         let mut form = vec![("csrf".to_owned(), page.hidden("csrf"))];
         for name in ["method", "flow", "window"] {
@@ -88,7 +88,13 @@ impl Browser {
         self.post(path.split('?').next().unwrap(), &all).await
     }
 
-    pub async fn json(&self, method: Method, path: &str, token: Option<&str>, body: Option<serde_json::Value>) -> Answer {
+    pub(crate) async fn json(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<serde_json::Value>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(local(path));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -99,7 +105,7 @@ impl Browser {
         self.send(request, body.map(|body| body.to_string()).unwrap_or_default()).await
     }
 
-    pub async fn send(&self, request: http::request::Builder, body: String) -> Answer {
+    pub(crate) async fn send(&self, request: http::request::Builder, body: String) -> Answer {
         let mut request = request.body(Body::from(body)).unwrap();
         let path = request.uri().path().to_owned();
         let sent: Vec<_> = {
@@ -131,11 +137,11 @@ impl Browser {
         }
     }
 
-    pub fn cookies(&self) -> Vec<Cookie> {
+    pub(crate) fn cookies(&self) -> Vec<Cookie> {
         self.cookies.lock().unwrap().clone()
     }
 
-    pub fn take_cookies(&self, other: &Browser) {
+    pub(crate) fn take_cookies(&self, other: &Browser) {
         *self.cookies.lock().unwrap() = other.cookies();
     }
 }
@@ -149,7 +155,7 @@ fn local(path: &str) -> String {
     path.strip_prefix(ORIGIN).unwrap_or(path).to_owned()
 }
 
-pub fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),

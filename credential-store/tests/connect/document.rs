@@ -120,7 +120,8 @@ async fn examples_and_answers_are_what_the_document_describes() {
     let token = world.connect.sign(&session("alice")).unwrap();
     let browser = world.browser();
     let key = world.keys.issue("alice");
-    let body = serde_json::json!({"connectorId": "keys", "fields": {"api_key": key.expose_secret()}, "logRequests": true});
+    let body =
+        serde_json::json!({"connectorId": "keys", "fields": {"api_key": key.expose_secret()}, "logRequests": true});
     let call = async |method: Method, path: &str, body| {
         browser.json(method, &format!("/connect/api{path}"), Some(token.expose_secret()), body).await.json()
     };

@@ -42,7 +42,12 @@ async fn every_mistake_is_told_at_once_and_what_was_typed_stays_but_for_secrets(
     answer.has("#field-client_id");
     answer.has("#field-tenant_id");
     answer.lacks(WRONG);
-    let form = [("field.client_id", "my-id"), ("field.tenant_id", "a/b"), ("field.evil", "x"), ("field.base_url", "http://evil.test")];
+    let form = [
+        ("field.client_id", "my-id"),
+        ("field.tenant_id", "a/b"),
+        ("field.evil", "x"),
+        ("field.base_url", "http://evil.test"),
+    ];
     let answer = browser.fill("/connect/connectors/grants", &form).await;
     assert_eq!(answer.status, 422);
     answer.has("value=\"my-id\"");
@@ -79,7 +84,13 @@ async fn a_refused_key_keeps_the_form_and_says_what_to_check() {
 async fn a_form_has_the_labels_and_the_help_of_the_description_and_no_redirect() {
     let world = World::new().await;
     let page = world.alice().await.get("/connect/connectors/grants").await;
-    for text in ["Workflow token", "Workflow secret", "The tenant the application was registered for.", "Column Id", "https://grants.test/help"] {
+    for text in [
+        "Workflow token",
+        "Workflow secret",
+        "The tenant the application was registered for.",
+        "Column Id",
+        "https://grants.test/help",
+    ] {
         page.has(text);
     }
     page.has("name=\"field.client_secret\" autocomplete=\"off\"");
@@ -182,7 +193,8 @@ async fn the_application_gets_the_id_at_its_own_address() {
 #[tokio::test]
 async fn a_form_begins_with_what_the_session_says_but_never_with_a_secret() {
     let world = World::new().await;
-    let browser = world.open(session("alice").prefill("tenant_id", "t-42").prefill("client_secret", "sentinel-prefill")).await;
+    let browser =
+        world.open(session("alice").prefill("tenant_id", "t-42").prefill("client_secret", "sentinel-prefill")).await;
     let page = browser.get("/connect/connectors/grants").await;
     page.has("value=\"t-42\"");
     page.lacks("sentinel");
@@ -238,6 +250,7 @@ async fn a_body_that_is_too_long_or_no_form_is_refused() {
     let browser = world.alice().await;
     let long = "x".repeat(70 * 1024);
     assert_eq!(browser.post("/connect/connectors/keys", &[("field.api_key", &long)]).await.status, 413);
-    let request = http::Request::post("/connect/connectors/keys").header("content-type", "application/x-www-form-urlencoded");
+    let request =
+        http::Request::post("/connect/connectors/keys").header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(browser.send(request, "csrf=%FF&a=%zz".to_owned()).await.status, 403);
 }

@@ -57,13 +57,17 @@ async fn no_page_no_answer_and_no_header_holds_a_secret() {
     browser.get("/connect/connections").await;
     // What providers handed out is a secret too.
     let mut secrets: Vec<String> =
-        [PASSWORD, CODE, SECRET, WRONG, key.expose_secret(), token.expose_secret(), "sentinel"].map(str::to_owned).into();
+        [PASSWORD, CODE, SECRET, WRONG, key.expose_secret(), token.expose_secret(), "sentinel"]
+            .map(str::to_owned)
+            .into();
     secrets.extend(codes);
     for request in world.acme.requests().iter().filter(|own| own.endpoint() == Endpoint::Token) {
         secrets.extend(request.param("code_verifier").map(str::to_owned));
     }
     let api = world.acme.requests().into_iter().filter(|own| own.endpoint() == Endpoint::Resource);
-    secrets.extend(api.filter_map(|own| own.header("authorization").and_then(|own| own.split_once(' ')).map(|(_, own)| own.to_owned())));
+    secrets.extend(api.filter_map(|own| {
+        own.header("authorization").and_then(|own| own.split_once(' ')).map(|(_, own)| own.to_owned())
+    }));
     assert!(secrets.len() >= 9, "{}", secrets.len());
     let heard = world.heard.lock().unwrap().clone();
     assert!(heard.len() > 60);

@@ -12,12 +12,20 @@ async fn a_token_opens_the_page_once_and_stands_in_no_address_after_that() {
     let start = world.connect.start_url(&token);
     assert!(start.expose_secret().starts_with("https://app.test/connect/start?session="));
     let browser = world.browser();
+    // Whoever only looks at the link does not use it up.
+    let local = start.expose_secret().strip_prefix(ORIGIN).unwrap();
+    let ahead = http::Request::get(local).header("sec-purpose", "prefetch");
+    assert_eq!(world.browser().send(ahead, String::new()).await.status, 425);
+    assert_eq!(world.browser().send(http::Request::head(local), String::new()).await.status, 425);
     let answer = browser.get(start.expose_secret()).await;
     assert_eq!((answer.status, answer.location().as_str()), (303, "/connect/connectors"));
     assert_eq!(answer.headers["referrer-policy"], "no-referrer");
     assert_eq!(answer.headers["cache-control"], "no-store");
     let cookie = &browser.cookies()[0];
-    assert!(cookie.line.contains("HttpOnly; SameSite=Lax; Secure") && cookie.line.contains("Path=/connect;"), "{cookie:?}");
+    assert!(
+        cookie.line.contains("HttpOnly; SameSite=Lax; Secure") && cookie.line.contains("Path=/connect;"),
+        "{cookie:?}"
+    );
     assert_ne!(cookie.value, token.expose_secret());
     assert_eq!(browser.get("/connect/connectors").await.status, 200);
     // The same browser may load the address again; no other may.
@@ -43,7 +51,15 @@ async fn a_token_in_a_form_opens_the_page_as_well() {
 #[tokio::test]
 async fn nothing_is_shown_without_a_session() {
     let world = World::new().await;
-    for path in ["/connectors", "/connectors/keys", "/connections", "/connections/x", "/connections/x/log", "/finished/abcdefgh", ""] {
+    for path in [
+        "/connectors",
+        "/connectors/keys",
+        "/connections",
+        "/connections/x",
+        "/connections/x/log",
+        "/finished/abcdefgh",
+        "",
+    ] {
         let answer = world.browser().get(&format!("/connect{path}")).await;
         assert_eq!(answer.status, 401, "{path}");
         assert!(answer.headers.contains_key("content-security-policy"));
@@ -68,7 +84,9 @@ async fn sessions_are_checked_when_they_are_signed() {
     let alice = || session("alice");
     assert!(sign(alice().redirect_uri(RETURN).opener_origin("https://shop.test")).is_ok());
     // THREAT-C4
-    for uri in ["https://evil.test/", "https://shop.test/connected", "//evil.test", "https://shop.test/connected?tab=1#x", ""] {
+    for uri in
+        ["https://evil.test/", "https://shop.test/connected", "//evil.test", "https://shop.test/connected?tab=1#x", ""]
+    {
         assert!(sign(alice().redirect_uri(uri)).unwrap_err().contains("redirect"), "{uri}");
     }
     for origin in ["https://shop.test/", "*", "https://shop.test/x", "null", "https://SHOP.test"] {

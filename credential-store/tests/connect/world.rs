@@ -6,20 +6,20 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_auth_core::{BoxError, HttpClient, ProviderSpec, ProviderValues};
 use tower_auth_store::{
-    Backend, Connect, ConnectBuilder, ConnectSession, Connector, CredentialId, CredentialStore, KeyRing, Owner, SqlBackend,
-    SqliteOptions,
+    Backend, Connect, ConnectBuilder, ConnectSession, Connector, CredentialId, CredentialStore, KeyRing, Owner,
+    SqlBackend, SqliteOptions,
 };
 use tower_auth_testing::{Account, ApiKeyProvider, OAuthProvider};
 
 use crate::browser::Browser;
 
-pub const ORIGIN: &str = "https://app.test";
-pub const RETURN: &str = "https://shop.test/connected?tab=1";
+pub(crate) const ORIGIN: &str = "https://app.test";
+pub(crate) const RETURN: &str = "https://shop.test/connected?tab=1";
 /// Each holds the word for which everything that goes out is searched.
-pub const PASSWORD: &str = "sentinel-password";
-pub const CODE: &str = "sentinel-code";
-pub const SECRET: &str = "sentinel-client-secret";
-pub const WRONG: &str = "sentinel-wrong-key";
+pub(crate) const PASSWORD: &str = "sentinel-password";
+pub(crate) const CODE: &str = "sentinel-code";
+pub(crate) const SECRET: &str = "sentinel-client-secret";
+pub(crate) const WRONG: &str = "sentinel-wrong-key";
 
 const GRANTS: &str = r#"
 id = "grants"
@@ -74,35 +74,35 @@ secret = true
 "#;
 
 /// A store with connectors, the pages in front of it, and the providers behind.
-pub struct World {
-    pub connect: Connect,
-    pub store: CredentialStore,
-    pub backend: SqlBackend,
-    pub acme: OAuthProvider,
-    pub keys: ApiKeyProvider,
+pub(crate) struct World {
+    pub(crate) connect: Connect,
+    pub(crate) store: CredentialStore,
+    pub(crate) backend: SqlBackend,
+    pub(crate) acme: OAuthProvider,
+    pub(crate) keys: ApiKeyProvider,
     /// Token requests of the connector `grants`, by the path.
-    pub asked: Arc<Mutex<Vec<String>>>,
-    pub router: Router,
+    pub(crate) asked: Arc<Mutex<Vec<String>>>,
+    pub(crate) router: Router,
     /// All that went out.
-    pub heard: Arc<Mutex<Vec<String>>>,
+    pub(crate) heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|connect| connect).await
     }
 
-    pub async fn with(change: impl FnOnce(ConnectBuilder) -> ConnectBuilder) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(ConnectBuilder) -> ConnectBuilder) -> Self {
         Self::around(acme().await, ProviderValues::new().env(|_| None), change).await
     }
 
     /// With an operator who has given the client's id and secret of the connector `grants`.
-    pub async fn with_client() -> Self {
+    pub(crate) async fn with_client() -> Self {
         let own = ProviderValues::new().env(|_| None).value("client_id", "i").value("client_secret", SECRET);
         Self::around(acme().await, own, |connect| connect).await
     }
 
-    pub async fn around(
+    pub(crate) async fn around(
         acme: OAuthProvider,
         operator: ProviderValues,
         change: impl FnOnce(ConnectBuilder) -> ConnectBuilder,
@@ -120,10 +120,8 @@ impl World {
                 .description("Orders and invoices")
                 .connection(tower_auth_core::ConnectionBuilder::allow_loopback_http)
         };
-        let plain = format!("{}\n", acme.provider_toml("posted")).replace(
-            "kind = \"oauth2_code\"",
-            "kind = \"oauth2_code\"\nresponse_mode = \"form_post\"",
-        );
+        let plain = format!("{}\n", acme.provider_toml("posted"))
+            .replace("kind = \"oauth2_code\"", "kind = \"oauth2_code\"\nresponse_mode = \"form_post\"");
         let store = CredentialStore::builder(backend.clone(), ring)
             .connector(oauth("acme"))
             .connector(oauth("other"))
@@ -152,12 +150,12 @@ impl World {
     }
 
     /// A browser without anything.
-    pub fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.router.clone(), Arc::clone(&self.heard))
     }
 
     /// A browser that has opened the page.
-    pub async fn open(&self, session: ConnectSession) -> Browser {
+    pub(crate) async fn open(&self, session: ConnectSession) -> Browser {
         let browser = self.browser();
         let token = self.connect.sign(&session).unwrap();
         let answer = browser.get(self.connect.start_url(&token).expose_secret()).await;
@@ -165,12 +163,12 @@ impl World {
         browser
     }
 
-    pub async fn alice(&self) -> Browser {
+    pub(crate) async fn alice(&self) -> Browser {
         self.open(session("alice")).await
     }
 
     /// What the audit trail says of a credential.
-    pub async fn audited(&self, id: CredentialId) -> Vec<(String, String)> {
+    pub(crate) async fn audited(&self, id: CredentialId) -> Vec<(String, String)> {
         let rows = self.backend.audit_trail(Some(id), 0, 100).await.unwrap();
         rows.into_iter().map(|row| (row.action, row.result)).collect()
     }
@@ -182,11 +180,11 @@ async fn acme() -> OAuthProvider {
     provider.account(alice).account(Account::new("bob").name("Bob Example")).listen().await.unwrap()
 }
 
-pub fn owner(name: &str) -> Owner {
+pub(crate) fn owner(name: &str) -> Owner {
     Owner::user(name).unwrap()
 }
 
-pub fn session(name: &str) -> ConnectSession {
+pub(crate) fn session(name: &str) -> ConnectSession {
     ConnectSession::new(owner(name))
 }
 
@@ -205,15 +203,13 @@ fn grants(asked: Arc<Mutex<Vec<String>>>) -> HttpClient {
                 return answer(200, r#"{"name":"me"}"#.to_owned());
             }
             asked.lock().unwrap().push(format!("{} {body}", request.uri()));
-            if body.contains("wrong") || request.headers().get("authorization").is_some_and(|v| v == "Basic d3Jvbmc6d3Jvbmc=")
+            if body.contains("wrong")
+                || request.headers().get("authorization").is_some_and(|v| v == "Basic d3Jvbmc6d3Jvbmc=")
             {
                 return answer(401, r#"{"error":"invalid_client"}"#.to_owned());
             }
             let number = number.fetch_add(1, Ordering::SeqCst);
-            answer(
-                200,
-                format!(r#"{{"access_token":"sentinel-at-{number}","token_type":"Bearer","expires_in":3600}}"#),
-            )
+            answer(200, format!(r#"{{"access_token":"sentinel-at-{number}","token_type":"Bearer","expires_in":3600}}"#))
         }
     }))
 }

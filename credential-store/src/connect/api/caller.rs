@@ -5,7 +5,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
-use super::problem::Problem;
+use super::problem::Refusal;
 use crate::connect::connect::Connect;
 use crate::model::{CredentialId, Owner};
 
@@ -41,9 +41,9 @@ impl Caller {
     }
 
     /// For what a session for one reconnection does not have.
-    pub(super) fn is_free(&self) -> Result<(), Problem> {
+    pub(super) fn is_free(&self) -> Result<(), Refusal> {
         match self.reconnects {
-            Some(_) => Err(Problem::plain(
+            Some(_) => Err(Refusal::plain(
                 StatusCode::FORBIDDEN,
                 "connect.not_allowed",
                 "this session is for connecting one credential again",
@@ -54,17 +54,17 @@ impl Caller {
 }
 
 impl FromRequestParts<ApiState> for Caller {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Refusal> {
         if !state.by_token && is_forged(parts) {
-            return Err(Problem::plain(
+            return Err(Refusal::plain(
                 StatusCode::FORBIDDEN,
                 "connect.cross_site",
                 "a request that changes something needs Content-Type: application/json, and no other site may send it",
             ));
         }
-        (state.callers)(parts).ok_or_else(Problem::unauthenticated)
+        (state.callers)(parts).ok_or_else(|| Refusal::unauthenticated(state.by_token))
     }
 }
 

@@ -3,7 +3,7 @@ use axum::extract::{Path, State};
 
 use super::caller::{ApiState, Caller};
 use super::model::{ConnectorDto, ConnectorQuery, ConnectorsDto, MethodDto};
-use super::problem::Problem;
+use super::problem::{Problem, Refusal};
 use super::query::Params;
 use crate::connect::views::PickerEntry;
 use crate::connector::Connector;
@@ -21,7 +21,7 @@ pub(super) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
     Params(query): Params<ConnectorQuery>,
-) -> Result<Json<ConnectorsDto>, Problem> {
+) -> Result<Json<ConnectorsDto>, Refusal> {
     caller.is_free()?;
     let allowed = state.connect.store().connectors().filter(|connector| caller.allows(connector.id()));
     let found = allowed.filter(|connector| {
@@ -45,7 +45,7 @@ pub(super) async fn one(
     State(state): State<ApiState>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<ConnectorDto>, Problem> {
+) -> Result<Json<ConnectorDto>, Refusal> {
     Ok(Json(ConnectorDto::of(allowed(&state, &caller, &id)?)))
 }
 
@@ -63,11 +63,11 @@ pub(super) async fn metadata(
     State(state): State<ApiState>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<Vec<MethodDto>>, Problem> {
+) -> Result<Json<Vec<MethodDto>>, Refusal> {
     Ok(Json(allowed(&state, &caller, &id)?.methods().map(MethodDto::of).collect()))
 }
 
-fn allowed<'s>(state: &'s ApiState, caller: &Caller, id: &str) -> Result<&'s Connector, Problem> {
+fn allowed<'s>(state: &'s ApiState, caller: &Caller, id: &str) -> Result<&'s Connector, Refusal> {
     match caller.allows(id) {
         true => Ok(state.connect.store().connector(id)?),
         false => Err(StoreError::new(StoreErrorKind::UnknownConnector, "there is no such connector").into()),

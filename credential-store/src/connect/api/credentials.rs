@@ -12,7 +12,7 @@ use super::model::{
     RequestsDto, RequestsQuery,
 };
 use super::ownership::owned;
-use super::problem::Problem;
+use super::problem::{Problem, Refusal};
 use super::query::Params;
 use crate::connect::pages::{Link, LoginCookie};
 use crate::connector::{Connector, MethodFields};
@@ -34,12 +34,12 @@ pub(super) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
     Params(query): Params<CredentialQuery>,
-) -> Result<Json<CredentialsDto>, Problem> {
+) -> Result<Json<CredentialsDto>, Refusal> {
     caller.is_free()?;
     let mut wanted = ListQuery::new();
     if let Some(name) = &query.status {
         let status = CredentialStatus::from_name(name);
-        wanted = wanted.status(status.ok_or_else(|| Problem::field("status", "there is no such status"))?);
+        wanted = wanted.status(status.ok_or_else(|| Refusal::field("status", "there is no such status"))?);
     }
     let only = match caller.connectors.as_slice() {
         [one] => Some(one),
@@ -78,15 +78,15 @@ pub(super) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
     Input(body): Input<NewCredentialDto>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     caller.is_free()?;
-    let unknown = || Problem::field("connectorId", "there is no such connector");
+    let unknown = || Refusal::field("connectorId", "there is no such connector");
     if !caller.allows(&body.connector_id) {
         return Err(unknown());
     }
     let connector = state.connect.store().connector(&body.connector_id).map_err(|_| unknown())?;
     let method = choose(connector, &body)?;
-    state.connect.attempt(&caller.owner).map_err(Problem::too_many)?;
+    state.connect.attempt(&caller.owner).map_err(Refusal::too_many)?;
     let mut new = connection(connector, method, body.environment, body.fields);
     if let Some(label) = body.label {
         new = new.label(label);
@@ -114,7 +114,7 @@ pub(super) async fn one(
     State(state): State<ApiState>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<CredentialDto>, Problem> {
+) -> Result<Json<CredentialDto>, Refusal> {
     let info = owned(&state, &caller, &id).await?;
     Ok(Json(CredentialDto::of(&state.connect, info)))
 }
@@ -136,7 +136,7 @@ pub(super) async fn change(
     caller: Caller,
     Path(id): Path<String>,
     Input(body): Input<ChangeDto>,
-) -> Result<Json<CredentialDto>, Problem> {
+) -> Result<Json<CredentialDto>, Refusal> {
     let info = owned(&state, &caller, &id).await?;
     caller.is_free()?;
     let store = state.connect.store();
@@ -163,7 +163,7 @@ pub(super) async fn delete(
     State(state): State<ApiState>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, Refusal> {
     let info = owned(&state, &caller, &id).await?;
     caller.is_free()?;
     state.connect.store().delete(&caller.owner, info.id).await?;
@@ -186,13 +186,13 @@ pub(super) async fn test(
     State(state): State<ApiState>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<CredentialDto>, Problem> {
+) -> Result<Json<CredentialDto>, Refusal> {
     let info = owned(&state, &caller, &id).await?;
     caller.is_free()?;
-    state.connect.attempt(&caller.owner).map_err(Problem::too_many)?;
+    state.connect.attempt(&caller.owner).map_err(Refusal::too_many)?;
     let tested = state.connect.store().test(&caller.owner, info.id).await;
     let info = tested.map_err(|error| match error.kind() {
-        StoreErrorKind::Refused => Problem::from(error).as_status(StatusCode::CONFLICT),
+        StoreErrorKind::Refused => Refusal::from(error).with_status(StatusCode::CONFLICT),
         _ => error.into(),
     })?;
     Ok(Json(CredentialDto::of(&state.connect, info)))
@@ -211,7 +211,7 @@ pub(super) async fn revoke(
     State(state): State<ApiState>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<CredentialDto>, Problem> {
+) -> Result<Json<CredentialDto>, Refusal> {
     let info = owned(&state, &caller, &id).await?;
     caller.is_free()?;
     let info = state.connect.store().revoke(&caller.owner, info.id).await?;
@@ -238,13 +238,13 @@ pub(super) async fn reconnect(
     caller: Caller,
     Path(id): Path<String>,
     Input(body): Input<ReconnectDto>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let info = owned(&state, &caller, &id).await?;
     let connector = state.connect.store().connector(&info.connector)?;
     let key = body.method.as_deref().unwrap_or(&info.method);
     let method = connector.methods().find(|method| method.method().key() == key);
-    let method = method.ok_or_else(|| Problem::field("method", "there is no such method"))?;
-    state.connect.attempt(&caller.owner).map_err(Problem::too_many)?;
+    let method = method.ok_or_else(|| Refusal::field("method", "there is no such method"))?;
+    state.connect.attempt(&caller.owner).map_err(Refusal::too_many)?;
     let environment = body.environment.or_else(|| info.environment.clone());
     let new = connection(connector, method, environment, body.fields);
     if method.method().needs_redirect() {
@@ -269,7 +269,7 @@ pub(super) async fn requests(
     caller: Caller,
     Path(id): Path<String>,
     Params(query): Params<RequestsQuery>,
-) -> Result<Json<RequestsDto>, Problem> {
+) -> Result<Json<RequestsDto>, Refusal> {
     let info = owned(&state, &caller, &id).await?;
     caller.is_free()?;
     let logged = state.connect.store().requests(&caller.owner, info.id, query.limit.unwrap_or(50)).await?;
@@ -289,17 +289,17 @@ pub(super) enum ReconnectedDto {
 
 /// The method that a request means: by its name, or by its type. Of several of a type, one that sends the user to the provider if there is somewhere to
 /// come back to.
-fn choose<'c>(connector: &'c Connector, body: &NewCredentialDto) -> Result<MethodFields<'c>, Problem> {
+fn choose<'c>(connector: &'c Connector, body: &NewCredentialDto) -> Result<MethodFields<'c>, Refusal> {
     if let Some(key) = &body.method {
         let found = connector.methods().find(|method| method.method().key() == key);
-        return found.ok_or_else(|| Problem::field("method", "there is no such method"));
+        return found.ok_or_else(|| Refusal::field("method", "there is no such method"));
     }
     let fits = |method: &MethodFields<'_>| {
         body.authentication_type.as_ref().is_none_or(|wanted| method.authentication_type() == wanted)
     };
     let redirects = connector.methods().filter(fits).find(|method| method.method().needs_redirect());
     let found = redirects.filter(|_| body.redirect_uri.is_some()).or_else(|| connector.methods().find(fits));
-    found.ok_or_else(|| Problem::field("authenticationType", "the connector has no such method"))
+    found.ok_or_else(|| Refusal::field("authenticationType", "the connector has no such method"))
 }
 
 fn connection(
@@ -323,9 +323,9 @@ async fn begin(
     new: NewConnection,
     redirect_uri: Option<String>,
     reconnects: Option<CredentialId>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let connect = &state.connect;
-    let missing = || Problem::field("redirectUri", "this method sends its user away: where do they come back to?");
+    let missing = || Refusal::field("redirectUri", "this method sends its user away: where do they come back to?");
     let redirect_uri = redirect_uri.or_else(|| caller.redirect_uri.clone()).ok_or_else(missing)?;
     let cookie = LoginCookie::new()?;
     let callback = connect.callback_url(connector.id());
@@ -341,9 +341,9 @@ async fn begin(
 }
 
 /// Credentials of an application are refused as such, even where somebody sent them a moment ago.
-fn not_accepted(error: StoreError) -> Problem {
+fn not_accepted(error: StoreError) -> Refusal {
     match error.kind() {
-        StoreErrorKind::Misconfigured => Problem::from(error).as_status(StatusCode::UNPROCESSABLE_ENTITY),
+        StoreErrorKind::Misconfigured => Refusal::from(error).with_status(StatusCode::UNPROCESSABLE_ENTITY),
         _ => error.into(),
     }
 }

@@ -7,18 +7,18 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Visitor};
 use tower_auth_core::Secret;
 
 use super::caller::ApiState;
-use super::problem::Problem;
+use super::problem::Refusal;
 
 /// The body of a request, as JSON.
 pub(super) struct Input<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<ApiState> for Input<T> {
-    type Rejection = Problem;
+    type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, Refusal> {
         let body = Bytes::from_request(request, state).await.map_err(|_| {
             let text = "the body is longer than 64 KiB, or did not come whole";
-            Problem::plain(StatusCode::PAYLOAD_TOO_LARGE, "connect.too_large", text)
+            Refusal::plain(StatusCode::PAYLOAD_TOO_LARGE, "connect.too_large", text)
         })?;
         // What stands there is not repeated: it may be a secret.
         serde_json::from_slice(&body).map(Self).map_err(|error| {
@@ -27,7 +27,7 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for Input<T> {
                 error.line(),
                 error.column()
             );
-            Problem::plain(StatusCode::BAD_REQUEST, "connect.bad_request", text)
+            Refusal::plain(StatusCode::BAD_REQUEST, "connect.bad_request", text)
         })
     }
 }

@@ -22,7 +22,7 @@ use super::connect::Connect;
 
 pub(super) use self::caller::{ApiState, Caller, Callers};
 
-use self::problem::Problem;
+use self::problem::Refusal;
 
 const MAX_BODY: usize = 64 * 1024;
 
@@ -39,9 +39,9 @@ pub(super) fn router(connect: Connect, callers: Arc<Callers>, by_token: bool) ->
         .route("/credentials/{id}/revoke", post(credentials::revoke))
         .route("/credentials/{id}/reconnect", post(credentials::reconnect))
         .route("/credentials/{id}/requests", get(credentials::requests))
-        .fallback(async || Problem::plain(StatusCode::NOT_FOUND, "connect.no_such_path", "there is nothing here"))
+        .fallback(async || Refusal::plain(StatusCode::NOT_FOUND, "connect.no_such_path", "there is nothing here"))
         .method_not_allowed_fallback(async || {
-            Problem::plain(StatusCode::METHOD_NOT_ALLOWED, "connect.wrong_method", "this path has other methods")
+            Refusal::plain(StatusCode::METHOD_NOT_ALLOWED, "connect.wrong_method", "this path has other methods")
         })
         .layer(axum::middleware::map_response(not_kept))
         .layer(DefaultBodyLimit::max(MAX_BODY))

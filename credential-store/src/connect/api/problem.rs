@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::connect::throttle::seconds;
 use crate::error::{StoreError, StoreErrorKind};
 
 /// Why a request was not carried out, as RFC 9457 has it. Programs go by `code`, which stays the same.
@@ -37,8 +38,6 @@ pub(in crate::connect) struct Problem {
     errors: Vec<FieldMistake>,
     /// Whether the owner has to connect the credential again.
     needs_reconnect: bool,
-    #[serde(skip)]
-    wait: Option<Duration>,
 }
 
 /// What is wrong with the value of one field.
@@ -52,9 +51,19 @@ pub(in crate::connect) struct FieldMistake {
     message: String,
 }
 
-impl Problem {
+/// A request that is not carried out.
+#[derive(Clone, Debug)]
+pub(in crate::connect) struct Refusal {
+    problem: Box<Problem>,
+    /// How long to wait before it may be carried out.
+    wait: Option<Duration>,
+    /// Whether the token of a session is what is missing.
+    wants_token: bool,
+}
+
+impl Refusal {
     pub(super) fn plain(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        let problem = Problem {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
@@ -63,12 +72,15 @@ impl Problem {
             reason: None,
             errors: Vec::new(),
             needs_reconnect: false,
-            wait: None,
-        }
+        };
+        Self { problem: Box::new(problem), wait: None, wants_token: false }
     }
 
-    pub(super) fn unauthenticated() -> Self {
-        Self::plain(StatusCode::UNAUTHORIZED, "connect.unauthenticated", "this needs a session that has not ended")
+    /// `by_token`: it would take the token of a session.
+    pub(super) fn unauthenticated(by_token: bool) -> Self {
+        let text = "this needs a session that has not ended";
+        let plain = Self::plain(StatusCode::UNAUTHORIZED, "connect.unauthenticated", text);
+        Self { wants_token: by_token, ..plain }
     }
 
     pub(super) fn too_many(wait: Duration) -> Self {
@@ -81,8 +93,10 @@ impl Problem {
     }
 
     /// The same with another status.
-    pub(super) fn as_status(self, status: StatusCode) -> Self {
-        Self { title: status.canonical_reason().unwrap_or_default(), status: status.as_u16(), ..self }
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.problem.title = status.canonical_reason().unwrap_or_default();
+        self.problem.status = status.as_u16();
+        self
     }
 }
 
@@ -107,7 +121,7 @@ fn status_of(kind: StoreErrorKind) -> StatusCode {
     }
 }
 
-impl From<StoreError> for Problem {
+impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         const A_WHILE: Duration = Duration::from_secs(5);
         let status = status_of(error.kind());
@@ -120,28 +134,28 @@ impl From<StoreError> for Problem {
             tracing::warn!(code = error.code(), error = %error, "a request was not carried out");
         }
         let errors = error.fields().iter();
-        Self {
-            reason: error.reason().map(str::to_owned),
-            errors: errors.map(|own| FieldMistake { field: own.field.clone(), message: own.message.clone() }).collect(),
-            needs_reconnect: error.needs_reconnect(),
-            wait: (status == StatusCode::SERVICE_UNAVAILABLE).then(|| error.retry_in().unwrap_or(A_WHILE)),
-            ..Self::plain(status, error.code(), detail)
-        }
+        let mut refusal = Self::plain(status, error.code(), detail);
+        refusal.problem.reason = error.reason().map(str::to_owned);
+        refusal.problem.errors =
+            errors.map(|own| FieldMistake { field: own.field.clone(), message: own.message.clone() }).collect();
+        refusal.problem.needs_reconnect = error.needs_reconnect();
+        refusal.wait = (status == StatusCode::SERVICE_UNAVAILABLE).then(|| error.retry_in().unwrap_or(A_WHILE));
+        refusal
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self.problem).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::UNAUTHORIZED {
+        if self.wants_token {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"connect\""));
         }
         if let Some(wait) = self.wait {
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds(wait)));
         }
         response
     }

@@ -1,6 +1,6 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::connect::claims::{Claims, random_text};
 use crate::connect::connect::Connect;
@@ -46,6 +46,19 @@ pub(super) fn redirect(connect: &Connect, to: &str) -> Response {
         Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     };
     (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// Whether a browser looks ahead, and nobody has followed the link yet: it must not use it up.
+pub(super) fn is_ahead(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose"]
+        .iter()
+        .filter_map(|name| headers.get(*name))
+        .any(|value| value.to_str().is_ok_and(|value| value.contains("prefetch") || value.contains("prerender")))
+}
+
+/// The answer to such a request, and to one that asks for the head of what is good once.
+pub(super) fn not_yet() -> Response {
+    StatusCode::TOO_EARLY.into_response()
 }
 
 /// The same with a cookie.

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use tower_auth_core::Secret;
 
-use super::answer::{error_page, page, redirect, shell, with_cookie};
+use super::answer::{error_page, is_ahead, not_yet, page, redirect, shell, with_cookie};
 use super::finish::{Finish, return_with_id};
 use super::row::label_of;
 use super::session::own_name;
@@ -32,6 +32,7 @@ pub(super) struct LoginNote {
     pub(super) claims: Claims,
     /// Where to try again.
     pub(super) back: String,
+    pub(super) is_reconnect: bool,
 }
 
 impl LoginNote {
@@ -122,7 +123,10 @@ impl Link {
 }
 
 /// `GET /go/{link}`: binds a login to this browser, and leads it to the provider.
-pub(super) async fn go(State(connect): State<Connect>, Path(sealed): Path<String>) -> Response {
+pub(super) async fn go(State(connect): State<Connect>, headers: HeaderMap, Path(sealed): Path<String>) -> Response {
+    if is_ahead(&headers) {
+        return not_yet();
+    }
     let now = connect.now();
     let link: Option<Link> = connect.open(Purpose::Link, &sealed);
     match link.filter(|link| now.0 < link.until && connect.used().claim(&sealed, link.until, now)) {
@@ -187,7 +191,7 @@ fn succeeded(connect: &Connect, connector: &Connector, finished: &FinishedLogin)
         return redirect(connect, &with_query(&finished.redirect_uri, &[("credentialId", &id.to_string())]));
     };
     let flow = note.flow.as_str();
-    let finish = Finish::of_login(&note.claims, finished, note.claims.reconnects.is_some() || note.is_reconnect());
+    let finish = Finish::of_login(&note.claims, finished, note.is_reconnect);
     let cookie = finish.cookie(connect, flow);
     let outcome = match (&finished.account_before, &finished.account) {
         (Some(before), Some(now)) if finished.is_other_account => {
@@ -203,19 +207,11 @@ fn succeeded(connect: &Connect, connector: &Connector, finished: &FinishedLogin)
     with_cookie(response, cookie)
 }
 
-impl LoginNote {
-    fn is_reconnect(&self) -> bool {
-        self.back.ends_with("/reconnect")
-    }
-}
-
 fn not_finished(connect: &Connect, connector: &Connector, failed: &FailedLogin, query: &str) -> Response {
     let outcome = outcome_of(failed, query);
     let note = failed.note.as_ref().and_then(LoginNote::from_text);
-    if note.is_none() {
-        if let Some(uri) = &failed.redirect_uri {
-            return redirect(connect, &with_error(uri, &outcome));
-        }
+    if let (None, Some(uri)) = (&note, &failed.redirect_uri) {
+        return redirect(connect, &with_error(uri, &outcome));
     }
     let back = note.as_ref().map(|note| (note.back.clone(), None));
     done(connect, connector, outcome, note.as_ref(), back)
@@ -233,14 +229,22 @@ fn with_error(uri: &str, outcome: &Outcome) -> String {
     with_query(uri, &parameters)
 }
 
+/// Reasons that say that an answer is not one of the provider to this browser.
+const FOREIGN: &[&str] = &[
+    "authorization.binding_mismatch",
+    "authorization.state_mismatch",
+    "authorization.issuer_mismatch",
+    "authorization.invalid_callback",
+    "authorization.redirect_uri_mismatch",
+    "authorization.wrong_client",
+];
+
 /// What a failed login means to the person.
 fn outcome_of(failed: &FailedLogin, query: &str) -> Outcome {
     let error = &failed.error;
     let code = || failed.provider_error.as_deref().or(error.reason()).map(|code| printable(code, 100));
     match (error.kind(), error.reason()) {
-        (StoreErrorKind::LoginExpired, Some("authorization.binding_mismatch" | "authorization.state_mismatch")) => {
-            Outcome::StateMismatch
-        }
+        (_, Some(reason)) if FOREIGN.contains(&reason) => Outcome::StateMismatch,
         (StoreErrorKind::LoginExpired, _) => Outcome::StateExpired,
         (_, Some("authorization.denied")) => Outcome::Denied,
         (StoreErrorKind::Refused, Some("authorization.provider_error" | "authorization.interaction_required")) => {

@@ -31,7 +31,7 @@ const MAX_BODY: usize = 64 * 1024;
 pub(super) fn router(connect: Connect) -> Router {
     Router::new()
         .route("/", get(start::index))
-        .route("/start", get(start::by_link).post(start::by_form))
+        .route("/start", get(start::by_link).head(nothing).post(start::by_form))
         .route("/connectors", get(picker::page))
         .route("/connectors/{connector}", get(form::connect).post(submit::connect))
         .route("/connections", get(list::page))
@@ -44,12 +44,17 @@ pub(super) fn router(connect: Connect) -> Router {
         .route("/connections/{id}/revoke", get(actions::ask_revoke).post(actions::revoke))
         .route("/connections/{id}/delete", get(actions::ask_delete).post(actions::delete))
         .route("/finished/{flow}", get(finish::page))
-        .route("/go/{link}", get(callback::go))
-        .route("/callback/{connector}", get(callback::by_query).post(callback::by_form))
+        .route("/go/{link}", get(callback::go).head(nothing))
+        .route("/callback/{connector}", get(callback::by_query).head(nothing).post(callback::by_form))
         .route("/assets/{name}", get(files::file))
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(connect)
+}
+
+/// For the head of what is good once: programs that look at links ask for it.
+async fn nothing() -> Response {
+    answer::not_yet()
 }
 
 async fn unknown(State(connect): State<Connect>, headers: HeaderMap) -> Response {

@@ -7,6 +7,7 @@ use super::answer::{self, PageError};
 use crate::connect::claims::{Claims, Purpose};
 use crate::connect::connect::Connect;
 use crate::connect::cookie::{Cookie, cookie};
+use crate::connect::throttle::seconds;
 use crate::connect::views::{ErrorKind, Section, Shell, View};
 use crate::connector::Connector;
 use crate::error::StoreError;
@@ -93,7 +94,7 @@ impl PageSession {
     pub(super) fn attempt(&self) -> Result<(), PageError> {
         self.connect
             .attempt(&self.owner)
-            .map_err(|wait| ErrorKind::TooManyRequests { retry_after: Some(wait.as_secs().max(1)) }.into())
+            .map_err(|wait| ErrorKind::TooManyRequests { retry_after: Some(seconds(wait)) }.into())
     }
 
     pub(super) fn shell(&self, section: Option<Section>) -> Shell {

@@ -4,7 +4,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 
-use super::answer::{error_page, redirect, with_cookie};
+use super::answer::{error_page, is_ahead, not_yet, redirect, with_cookie};
 use super::session::{PageSession, Sent};
 use crate::connect::claims::{Claims, Purpose, random_text};
 use crate::connect::connect::Connect;
@@ -21,6 +21,9 @@ pub(super) async fn index(session: PageSession) -> Response {
 
 /// `GET /start?session=…`
 pub(super) async fn by_link(State(connect): State<Connect>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    if is_ahead(&headers) {
+        return not_yet();
+    }
     let token = query.as_deref().and_then(|query| parameter(query, "session"));
     begin(&connect, &headers, token.as_deref().unwrap_or_default())
 }

@@ -2,6 +2,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use http::StatusCode;
 use tower_auth_core::{FieldType, TokenError};
+use zeroize::Zeroizing;
 
 use super::answer::{PageError, with_cookie};
 use super::callback::{LoginCookie, LoginNote};
@@ -16,6 +17,7 @@ use crate::store::{NewConnection, NewLogin};
 
 /// `POST /connectors/{connector}`
 pub(super) async fn connect(session: PageSession, Path(id): Path<String>, body: String) -> Response {
+    let body = Zeroizing::new(body);
     let outcome = async {
         let sent = Sent::of(&session, &body)?;
         let connector = session.connector(&id)?;
@@ -26,6 +28,7 @@ pub(super) async fn connect(session: PageSession, Path(id): Path<String>, body: 
 
 /// `POST /connections/{id}/reconnect`
 pub(super) async fn reconnect(session: PageSession, Path(id): Path<String>, body: String) -> Response {
+    let body = Zeroizing::new(body);
     let outcome = async {
         let sent = Sent::of(&session, &body)?;
         let (_, info) = session.credential(&id).await?;
@@ -114,7 +117,8 @@ async fn begin(
         Aim::Connect => connect.paths().connector(connector.id()),
         Aim::Reconnect(info) => connect.paths().action(&info.id.to_string(), "reconnect"),
     };
-    let note = LoginNote { flow: flow.to_owned(), is_popup, claims: session.claims.clone(), back };
+    let is_reconnect = matches!(aim, Aim::Reconnect(_));
+    let note = LoginNote { flow: flow.to_owned(), is_popup, claims: session.claims.clone(), back, is_reconnect };
     let callback = connect.callback_url(connector.id());
     let login = NewLogin::new(new, &callback, &callback, cookie.browser().clone()).note(note.to_text()).ends_here();
     let login = match aim {
