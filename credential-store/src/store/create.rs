@@ -108,8 +108,13 @@ impl CredentialStore {
     /// [`TooMany`](StoreErrorKind::TooMany), and when provider or database cannot be asked.
     ///
     /// # Cancel safety
-    /// Dropping the future may leave the credential kept or not.
+    /// What was begun goes on to its end in a task of its own: a code is spent, and what it brings is kept.
     pub async fn create(&self, owner: &Owner, new: NewConnection) -> Result<CredentialInfo, StoreError> {
+        let (own, owner) = (self.clone(), owner.clone());
+        self.to_the_end(async move { own.create_whole(&owner, new).await }).await
+    }
+
+    async fn create_whole(&self, owner: &Owner, new: NewConnection) -> Result<CredentialInfo, StoreError> {
         let inner = &*self.0;
         inner.check_open()?;
         let digest = inner.vault.digest(owner);
@@ -182,7 +187,20 @@ impl CredentialStore {
     ///
     /// # Errors
     /// As [`create`](Self::create), and [`NotFound`](StoreErrorKind::NotFound).
+    ///
+    /// # Cancel safety
+    /// As [`create`](Self::create).
     pub async fn reconnect(
+        &self,
+        owner: &Owner,
+        id: CredentialId,
+        new: NewConnection,
+    ) -> Result<CredentialInfo, StoreError> {
+        let (own, owner) = (self.clone(), owner.clone());
+        self.to_the_end(async move { own.reconnect_whole(&owner, id, new).await }).await
+    }
+
+    async fn reconnect_whole(
         &self,
         owner: &Owner,
         id: CredentialId,
@@ -357,7 +375,15 @@ impl Inner {
     ) -> Option<Tokens> {
         let response = proven.response.as_ref()?;
         let sealed = seal_tokens(&opened.sealer, &opened.owner, connector, id, generation, response, proven.received);
-        Some(self.timed(sealed, response, proven.renews))
+        let mut tokens = self.timed(sealed, response, proven.renews);
+        // The database counts from now on, and they may have come some time ago.
+        let age = self.clock.wall().duration_since(proven.received).unwrap_or_default();
+        for left in
+            [&mut tokens.expires_in, &mut tokens.refresh_in, &mut tokens.refresh_expires_in].into_iter().flatten()
+        {
+            *left = left.saturating_sub(age);
+        }
+        Some(tokens)
     }
 
     /// Sealed tokens with their times.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower_auth_core::{RefreshCause, SourceRequest, Token, TokenResponse};
+use tower_auth_core::{Lifetime, RefreshCause, SourceRequest, Token, TokenResponse};
 
 use super::exchange::Ended;
 use super::live::{Live, Slot};
@@ -101,7 +101,12 @@ impl Inner {
         let is_due = request.cause() == RefreshCause::Ahead && !is_news;
         if !wants_other && !is_due && lives(row) {
             let kept = open_tokens(&live.opened.sealer, &live.opened.owner, row, self.clock.wall())?;
-            if let Some(kept) = kept {
+            // The row's time begins when it was written, which may have been long after the token was issued.
+            let is_usable = |kept: &TokenResponse| match kept.lifetime() {
+                Lifetime::For(left) => lasts(row, left),
+                _ => true,
+            };
+            if let Some(kept) = kept.filter(is_usable) {
                 // Once is enough to learn that it cannot be renewed; its end is known.
                 if row.status != CredentialStatus::NeedsReauth && row.status != CredentialStatus::Revoked {
                     return Ok(Some(kept));
@@ -140,11 +145,11 @@ impl Inner {
 
 /// Whether the kept token can still be used: not within a tenth of its life, or 30 seconds, of its end.
 pub(super) fn lives(row: &CredentialRow) -> bool {
-    if row.tokens.is_none() {
-        return false;
-    }
-    let Some(end) = row.expires_at else { return true };
-    let left = end.since(row.now);
-    let length = row.last_success_at.map_or(left, |from| end.since(from));
-    left > (length / 10).min(Duration::from_secs(30)) && !left.is_zero()
+    row.tokens.is_some() && row.expires_at.is_none_or(|end| lasts(row, end.since(row.now)))
+}
+
+/// The same of a token that has `left` to live.
+fn lasts(row: &CredentialRow, left: Duration) -> bool {
+    let length = row.expires_at.zip(row.last_success_at).map_or(left, |(end, from)| end.since(from));
+    left > (length / 10).min(Duration::from_secs(30))
 }

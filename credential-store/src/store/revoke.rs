@@ -38,7 +38,15 @@ impl CredentialStore {
     ///
     /// # Errors
     /// [`NotFound`](StoreErrorKind::NotFound), and when the database or whoever holds the keys cannot be asked.
+    ///
+    /// # Cancel safety
+    /// What was begun goes on to its end in a task of its own.
     pub async fn revoke(&self, owner: &Owner, id: CredentialId) -> Result<CredentialInfo, StoreError> {
+        let (own, owner) = (self.clone(), owner.clone());
+        self.to_the_end(async move { own.revoke_whole(&owner, id).await }).await
+    }
+
+    async fn revoke_whole(&self, owner: &Owner, id: CredentialId) -> Result<CredentialInfo, StoreError> {
         let inner = &*self.0;
         inner.check_open()?;
         let mut row = inner.row(owner, id, "revoke").await?;
@@ -64,7 +72,15 @@ impl CredentialStore {
     ///
     /// # Errors
     /// [`NotFound`](StoreErrorKind::NotFound), and when the database or whoever holds the keys cannot be asked: the provider could not be told then.
+    ///
+    /// # Cancel safety
+    /// What was begun goes on to its end in a task of its own.
     pub async fn delete(&self, owner: &Owner, id: CredentialId) -> Result<(), StoreError> {
+        let (own, owner) = (self.clone(), owner.clone());
+        self.to_the_end(async move { own.delete_whole(&owner, id).await }).await
+    }
+
+    async fn delete_whole(&self, owner: &Owner, id: CredentialId) -> Result<(), StoreError> {
         let inner = &*self.0;
         inner.check_open()?;
         let mut row = inner.row(owner, id, "delete").await?;

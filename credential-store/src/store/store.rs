@@ -78,6 +78,15 @@ impl CredentialStore {
         self.0.connectors.get(id)
     }
 
+    /// Does `work` to its end, whoever waits: a request that was given up cuts nothing off between its steps.
+    pub(super) async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let ended = || StoreError::new(StoreErrorKind::Unavailable, "the runtime ended before the work did");
+        self.0.tasks.run(work).await.unwrap_or_else(|| Err(ended()))
+    }
+
     /// Ends it: nothing new is begun, rotations in flight come to their end and are made durable, connections are closed. Tokens in memory go on serving until
     /// they end.
     pub async fn close(&self) {
@@ -244,6 +253,13 @@ impl Inner {
                 });
             }
         })
+    }
+}
+
+impl Drop for Inner {
+    /// Ends the store's own work, which holds it only while it does something.
+    fn drop(&mut self) {
+        self.tasks.close();
     }
 }
 

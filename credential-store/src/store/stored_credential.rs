@@ -2,7 +2,8 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use tower_auth_core::{
-    Connection, Credential, SourceRequest, TokenCache, TokenError, TokenErrorKind, TokenResponse, TokenSource,
+    Connection, Credential, SourceRequest, TokenCache, TokenCacheBuilder, TokenError, TokenErrorKind, TokenResponse,
+    TokenSource,
 };
 
 use super::CredentialStore;
@@ -68,7 +69,10 @@ impl StoredCredential {
         }
     }
 
-    pub(super) fn cache_builder(&self) -> tower_auth_core::TokenCacheBuilder {
+    /// A cache of its tokens, to be configured, that puts them on requests as the description of its connector says.
+    ///
+    /// A cache that was made of the source alone has the tokens, and nothing for requests: of a credential that never changes it has a mere stand-in.
+    pub fn cache_builder(&self) -> TokenCacheBuilder {
         let presenter = self.clone();
         TokenCache::builder(self.clone()).present(move |response| presenter.present(response))
     }
@@ -80,6 +84,10 @@ impl TokenSource for StoredCredential {
             return Err(TokenError::new(TokenErrorKind::Closed, "the credential store is gone"));
         };
         let outcome = store.obtain(&self.key, &self.slot, &request).await;
+        if outcome.as_ref().is_err_and(ends) {
+            // Asked ahead of time the cache would go on with what it has, and a key that never ends for ever.
+            store.forget(&self.key.owner, self.key.id);
+        }
         // Of a store that was closed the database says only that it cannot be asked.
         let is_lost = |error: &StoreError| matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Broken);
         let named = |error| if store.tasks.is_closed() && is_lost(&error) { StoreError::closed() } else { error };
@@ -110,11 +118,25 @@ impl CredentialStore {
         })
     }
 
-    /// A source of the credential's tokens, for a cache of one's own.
+    /// A source of the credential's tokens, for a cache of one's own: see [`StoredCredential::cache_builder`]. News of other processes reach the
+    /// [store's own](Self::tokens) cache alone; this one asks when its token is due.
     #[must_use]
     pub fn stored(&self, owner: &Owner, id: CredentialId) -> StoredCredential {
         StoredCredential::new(Arc::downgrade(&self.0), CredentialKey::new(owner.clone(), id))
     }
+}
+
+/// Whether nothing of the credential serves any more, which the database said.
+fn ends(error: &StoreError) -> bool {
+    matches!(
+        error.kind(),
+        StoreErrorKind::NotFound
+            | StoreErrorKind::Revoked
+            | StoreErrorKind::NeedsReauth
+            | StoreErrorKind::ExpiredManual
+            | StoreErrorKind::Pending
+            | StoreErrorKind::Damaged
+    )
 }
 
 impl fmt::Debug for StoredCredential {

@@ -99,6 +99,10 @@ impl Vault {
     }
 
     /// A key for a purpose of its own.
+    #[cfg_attr(
+        not(feature = "connect"),
+        allow(dead_code, reason = "the router of the feature `connect` signs with it")
+    )]
     pub(crate) fn derive(&self, label: &str) -> Zeroizing<[u8; 32]> {
         self.store_key.derive(label)
     }

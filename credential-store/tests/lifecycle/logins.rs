@@ -211,7 +211,10 @@ async fn a_reconnection_keeps_the_id_the_label_and_the_environment_and_tells_ano
 // SYS-U4
 #[tokio::test]
 async fn a_typed_in_code_is_exchanged_once_and_not_kept() {
-    let (database, provider) = (Database::sqlite(), provider(|builder| builder.account("alice")).await);
+    let (database, provider) = (
+        Database::sqlite(),
+        provider(|builder| builder.account("alice").configure_client(|client| client.pkce_optional())).await,
+    );
     let toml = provider
         .provider_toml("acme")
         .replace("oauth2_code\"", &format!("oauth2_static_code\"\ntoken_params = {{ redirect_uri = \"{CALLBACK}\" }}"))

@@ -1,31 +1,38 @@
 //! The end of credentials, here and at their providers.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_auth_store::{CredentialStatus, EventKind, NewConnection, StoreErrorKind};
-use tower_auth_testing::{ApiKeyProvider, Endpoint, Fault};
+use tower_auth_store::{CredentialId, CredentialStatus, EventKind, KeyRing, NewConnection, StoreErrorKind};
+use tower_auth_testing::{ApiKeyProvider, Endpoint, Fault, OAuthProvider};
 
 use crate::support::*;
 
-/// Polls `future` so often at the most, and drops it then: as if the process had died at that point.
-async fn cut<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending => Poll::Pending,
-        }
+/// Ends a credential in a process of its own that dies after so long: whatever it was about to do it does not do.
+fn die(
+    database: &Database,
+    keys: &KeyRing,
+    provider: &OAuthProvider,
+    id: CredentialId,
+    is_deleted: bool,
+    after: Duration,
+) -> bool {
+    tokio::task::block_in_place(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let is_done = runtime.block_on(async {
+            let store = store(database, keys, provider).await;
+            let alice = owner("alice");
+            let work = async {
+                match is_deleted {
+                    true => store.delete(&alice, id).await.unwrap(),
+                    false => drop(store.revoke(&alice, id).await.unwrap()),
+                }
+            };
+            tokio::time::timeout(after, work).await.is_ok()
+        });
+        runtime.shutdown_background();
+        is_done
     })
-    .await
 }
 
 // SYS-C21, THREAT-S12
@@ -79,21 +86,16 @@ async fn a_crash_between_the_steps_leaves_the_credential_or_the_order() {
         let store = store(&database, &keys, &provider).await;
         let alice = owner("alice");
         let (mut finished, mut cut_off) = (0, 0);
-        for polls in 0..26 {
+        for micros in (0..24).map(|step| 120 * step * step) {
             for is_deleted in [false, true] {
                 let id = import(&store, &provider, &alice, "alice").await.id;
-                let orders = database.number(&format!("SELECT COUNT(*) FROM {{jobs}} WHERE credential = '{id}'")).await;
-                assert_eq!(orders, 0);
-                let done = match is_deleted {
-                    true => cut(async { store.delete(&alice, id).await.unwrap() }, polls).await,
-                    false => cut(async { drop(store.revoke(&alice, id).await.unwrap()) }, polls).await,
-                };
+                let done = die(&database, &keys, &provider, id, is_deleted, Duration::from_micros(micros));
                 match done {
-                    Some(()) => finished += 1,
-                    None => cut_off += 1,
+                    true => finished += 1,
+                    false => cut_off += 1,
                 }
                 // What was sent to the database may still arrive.
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
                 let orders = database.number(&format!("SELECT COUNT(*) FROM {{jobs}} WHERE credential = '{id}'")).await;
                 let lives = match store.get(&alice, id).await {
                     Ok(info) => info.status == CredentialStatus::Valid,
@@ -102,15 +104,15 @@ async fn a_crash_between_the_steps_leaves_the_credential_or_the_order() {
                         false
                     }
                 };
-                assert!(lives || orders >= 1, "{polls} {is_deleted}: neither the credential nor an order is there");
-                assert!(done.is_none() || (!lives && orders == 1), "{polls} {is_deleted}");
-                // And it can be done again.
+                assert!(lives || orders >= 1, "{micros} {is_deleted}: neither the credential nor an order is there");
+                assert!(!done || (!lives && orders == 1), "{micros} {is_deleted}");
+                // And it can be done again, once the lease of the dead is over.
                 database.run(&format!("UPDATE {{credentials}} SET lease_until = NULL WHERE id = '{id}'")).await;
                 let again = store.delete(&alice, id).await;
                 assert!(again.is_ok() || !lives, "{again:?}");
             }
         }
-        assert!(cut_off > 4, "{finished} {cut_off}");
+        assert!(cut_off > 4 && finished > 4, "{finished} {cut_off}");
         // What is in an order is sealed.
         let payloads = database.texts(match database.file() {
             Some(_) => "SELECT hex(payload) FROM {jobs}",
@@ -234,5 +236,24 @@ async fn a_revoked_credential_is_connected_again_and_its_events_are_told() {
         store.audit_trail_all(Some(id), 0, 100).await.unwrap().into_iter().map(|entry| entry.action).collect();
     for action in ["create", "revoke", "reconnect", "delete"] {
         assert!(actions.iter().any(|own| own == action), "{action} {actions:?}");
+    }
+}
+
+// THREAT-S12: whoever goes away cuts nothing off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_nobody_waits_for_any_more_goes_on_to_its_end() {
+    for database in Database::all().await {
+        let provider = provider(|builder| builder).await;
+        let store = store(&database, &ring(), &provider).await;
+        let alice = owner("alice");
+        for micros in [0, 200, 1_000, 3_000, 6_000] {
+            let id = import(&store, &provider, &alice, "alice").await.id;
+            let _ = tokio::time::timeout(Duration::from_micros(micros), store.delete(&alice, id)).await;
+            eventually(Duration::from_secs(5), "it was not deleted", || async { store.get(&alice, id).await.is_err() })
+                .await;
+        }
+        assert_eq!(store.status().await.unwrap().revocations_waiting, 5);
+        store.close().await;
+        database.end().await;
     }
 }

@@ -265,6 +265,26 @@ async fn a_token_that_waited_for_the_database_is_not_used_longer_than_it_lives()
     world.end().await;
 }
 
+// SYS-C16
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_written_late_is_served_to_its_end_and_not_longer() {
+    let Some(world) = World::new("sqlite", 1, |provider| provider).await else { return };
+    let slow: Hook = Arc::new(|call, when| {
+        let waits = (call, when) == ("finish_exchange", When::Before);
+        Box::pin(async move {
+            if waits {
+                tokio::time::sleep(Duration::from_millis(1_500)).await;
+            }
+            Ok(())
+        })
+    });
+    token(&world.faulty_store(slow).await, &world.access, 0).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    let second = token(&world.store().await, &world.access, 0).await.unwrap();
+    assert_eq!(lives(&http(), &world.access.api, &second).await, Some(true));
+    world.end().await;
+}
+
 // SYS-C16: whoever cannot give the lease back has a token all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_that_cannot_be_given_back_holds_no_token_back() {
@@ -376,7 +396,7 @@ async fn a_doubt_about_a_refresh_token_does_not_matter_to_whoever_can_log_in_aga
     assert!(backend.find(id).await.unwrap().unwrap().intent.unwrap().is_replay);
     tokio::time::sleep(Duration::from_millis(2_200)).await;
     assert_eq!(cache.token().await.unwrap().secret().expose_secret(), "at-3");
-    let seen = seen.lock().unwrap();
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
     assert!(seen.len() == 3 && seen[1..].iter().all(|sent| sent.contains("grant_type=password")), "{seen:?}");
     assert_eq!(backend.find(id).await.unwrap().unwrap().intent, None);
 }

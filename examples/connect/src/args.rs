@@ -42,6 +42,8 @@ pub enum Command {
 pub struct Args {
     pub command: Command,
     pub database: PathBuf,
+    /// In place of the file; from the environment.
+    pub database_url: Option<String>,
     pub listen: SocketAddr,
     pub public_url: Option<String>,
     pub providers: u16,
@@ -57,6 +59,7 @@ impl Args {
         let mut parsed = Self {
             command: Command::Serve,
             database: PathBuf::from("connect.db"),
+            database_url: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 4800)),
             public_url: None,
             providers: 4810,

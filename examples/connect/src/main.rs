@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
     tracing_subscriber::registry().with(lines.with_filter(levels)).init();
     let args = match Args::parse(std::env::args_os().skip(1)) {
-        Ok(Some(args)) => args,
+        Ok(Some(args)) => Args { database_url: std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()), ..args },
         Ok(None) => return say(USAGE).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         Err(error) => {
             let _ = writeln!(io::stderr(), "connect: {error}\n\n{USAGE}");

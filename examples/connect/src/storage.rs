@@ -16,9 +16,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// When the database or the keys cannot be used.
 pub async fn open(args: &Args, connectors: Vec<Connector>, redirects: &[String]) -> Result<CredentialStore, Failure> {
     let keys = keys(&args.database)?;
-    let builder = match std::env::var("DATABASE_URL") {
-        Ok(url) if !url.is_empty() => CredentialStore::builder(PostgresOptions::url(&url)?.open().await?, keys),
-        _ => CredentialStore::builder(SqliteOptions::file(&args.database).open().await?, keys),
+    let builder = match &args.database_url {
+        Some(url) => CredentialStore::builder(PostgresOptions::url(url)?.open().await?, keys),
+        None => CredentialStore::builder(SqliteOptions::file(&args.database).open().await?, keys),
     };
     let builder = connectors.into_iter().fold(builder, |builder, connector| builder.connector(connector));
     let builder = redirects.iter().fold(builder, |builder, uri| builder.allow_redirect(uri));
