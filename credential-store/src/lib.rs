@@ -48,6 +48,7 @@
 //! | `sqlite` | yes | [`SqliteOptions`]: one file, no set-up |
 //! | `postgres` | no | [`PostgresOptions`]: for several processes and machines |
 //! | `connect` | no | a web page and an HTTP API by which users connect their accounts |
+//! | `dpop` | no | [`Connector::bind_tokens`]: tokens that are bound to a key of each credential |
 //! | `conformance` | no | the suite that backends of other crates run |
 //! | `metrics` | no | counters and gauges of the caches |
 #![forbid(unsafe_code)]

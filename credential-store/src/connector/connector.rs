@@ -8,7 +8,7 @@ use tower_auth_core::{
     ProviderSpec, ProviderValues, Secret,
 };
 
-use super::{Limits, MethodFields};
+use super::{Limits, MethodFields, binding};
 use crate::error::{FieldError, StoreError, StoreErrorKind};
 use crate::vault::Values;
 
@@ -32,6 +32,8 @@ pub struct Connector {
     pace: Duration,
     http: Option<HttpClient>,
     change: Option<Arc<Change>>,
+    #[cfg(feature = "dpop")]
+    pub(super) binds: bool,
 }
 
 type Change = dyn Fn(ConnectionBuilder) -> ConnectionBuilder + Send + Sync;
@@ -47,6 +49,8 @@ impl Connector {
             pace: Duration::from_millis(50),
             http: None,
             change: None,
+            #[cfg(feature = "dpop")]
+            binds: false,
         }
     }
 
@@ -192,7 +196,7 @@ impl Connector {
             mistakes.extend(FieldError::of(&errors));
         }
         match mistakes.is_empty() {
-            true => Ok(values),
+            true => self.with_key(values),
             false => Err(StoreError::invalid(mistakes)),
         }
     }
@@ -238,7 +242,7 @@ impl Connector {
         if let Some(environment) = environment {
             values = values.value("environment", environment);
         }
-        for (name, value) in &given.0 {
+        for (name, value) in given.0.iter().filter(|(name, _)| !binding::is_own(name)) {
             values = values.value(name.clone(), value.clone());
         }
         if resumed {
@@ -247,9 +251,10 @@ impl Connector {
         self.spec.fill(&values)
     }
 
-    /// A connection to be, with what the operator chose.
-    pub(crate) fn connect(&self, filled: FilledProvider) -> ConnectionBuilder {
-        let builder = filled.connect().scopes(self.scopes.iter().cloned());
+    /// A connection to be, with what the operator chose. `timeout` is for descriptions that say nothing.
+    pub(crate) fn connect(&self, filled: FilledProvider, timeout: Duration) -> ConnectionBuilder {
+        let timeout = filled.method().timeout().unwrap_or(timeout);
+        let builder = filled.connect().scopes(self.scopes.iter().cloned()).timeout(timeout);
         match &self.change {
             Some(change) => change(builder),
             None => builder,

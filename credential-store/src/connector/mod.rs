@@ -1,5 +1,6 @@
 //! What credentials are for: a described provider with what its operator chose.
 
+mod binding;
 #[allow(clippy::module_inception, reason = "the noun of the room")]
 mod connector;
 mod fields;

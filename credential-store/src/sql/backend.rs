@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::pool::{Connections, Pool};
 use crate::backend::{
-    AuditEntry, AuditRow, Backend, BackendFuture, Changes, Claim, ConnectorFault, CredentialRow, Exchanged, Failed,
-    Intent, Job, JobKind, ListFilter, LogRow, LoginRow, NewCredential, NewJob, PageKey, SecretsChange, StatusChange,
-    StoreKeyRow, Touched,
+    AuditEntry, AuditRow, Backend, BackendError, BackendErrorKind, BackendFuture, Changes, Claim, ConnectorFault,
+    CredentialRow, Exchanged, Failed, Intent, Job, JobKind, ListFilter, LogRow, LoginRow, NewCredential, NewJob,
+    PageKey, SecretsChange, StatusChange, StoreKeyRow, Touched,
 };
 use crate::model::{CredentialId, OwnerDigest, Timestamp};
 
@@ -31,6 +31,23 @@ impl SqlBackend {
     #[cfg(feature = "postgres")]
     pub(super) fn listening(self, listens: bool) -> Self {
         Self { listens, ..self }
+    }
+}
+
+impl SqlBackend {
+    /// Runs a transaction to its end, though whoever waits may go away: a connection that is given back in the middle of one keeps its locks, and whoever gets it next
+    /// works inside of it.
+    fn whole<T, Work>(&self, work: impl FnOnce(Pool) -> Work + Send + 'static) -> BackendFuture<'_, T>
+    where
+        T: Send + 'static,
+        Work: Future<Output = Result<T, BackendError>> + Send + 'static,
+    {
+        let pool = self.pool.clone();
+        Box::pin(async move {
+            let ended =
+                |_| BackendError::new(BackendErrorKind::Unavailable, "the runtime ended before the transaction did");
+            tokio::spawn(work(pool)).await.unwrap_or_else(|error| Err(ended(error)))
+        })
     }
 }
 
@@ -97,11 +114,11 @@ impl Backend for SqlBackend {
     }
 
     fn delete(&self, owner: OwnerDigest, id: CredentialId, jobs: Vec<NewJob>) -> BackendFuture<'_, bool> {
-        Box::pin(self.pool.delete(owner, id, jobs))
+        self.whole(move |pool| async move { pool.delete(owner, id, jobs).await })
     }
 
     fn touch(&self, ids: Vec<CredentialId>) -> BackendFuture<'_, ()> {
-        Box::pin(self.pool.touch(ids))
+        self.whole(move |pool| async move { pool.touch(ids).await })
     }
 
     fn claim(&self, id: CredentialId, ttl: Duration) -> BackendFuture<'_, Claim> {
@@ -180,7 +197,7 @@ impl Backend for SqlBackend {
     }
 
     fn add_jobs(&self, jobs: Vec<NewJob>) -> BackendFuture<'_, ()> {
-        Box::pin(self.pool.add_jobs(jobs))
+        self.whole(move |pool| async move { pool.add_jobs(jobs).await })
     }
 
     fn claim_jobs(&self, kind: JobKind, limit: u32, ttl: Duration) -> BackendFuture<'_, Vec<Job>> {
@@ -213,7 +230,7 @@ impl Backend for SqlBackend {
     }
 
     fn log(&self, id: CredentialId, sealed: Vec<u8>, keep: u32) -> BackendFuture<'_, ()> {
-        Box::pin(self.pool.log(id, sealed, keep))
+        self.whole(move |pool| async move { pool.log(id, sealed, keep).await })
     }
 
     fn logged(&self, owner: OwnerDigest, id: CredentialId, limit: u32) -> BackendFuture<'_, Vec<LogRow>> {

@@ -301,7 +301,7 @@ impl Inner {
         let environment = new.environment.as_deref();
         let values = connector.accept(method, environment, new.values.clone())?;
         let filled = connector.fill(method.key(), environment, &values)?;
-        let connection = self.connect(connector, &filled, |builder| builder)?;
+        let connection = self.connect(connector, &filled, &values, |builder| builder)?;
         // A code that is good once is of no use later.
         let has_code = method.fields().iter().any(|field| field.scope() == FieldScope::Once);
         let mut proven = self.ask(&connection, new.is_verified, new.is_verified || has_code).await?;

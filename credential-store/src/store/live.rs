@@ -100,7 +100,7 @@ impl Inner {
         let connector = self.connectors.get(&row.connector)?;
         let environment = row.environment.as_deref();
         let filled = connector.refill(&row.method, environment, &opened.values)?;
-        self.connect(connector, &filled, |builder| match row.logs_requests {
+        self.connect(connector, &filled, &opened.values, |builder| match row.logs_requests {
             true => builder.request_log(self.request_log(row, opened)),
             false => builder,
         })

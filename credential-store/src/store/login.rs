@@ -332,7 +332,7 @@ impl Inner {
         values: &Values,
     ) -> Result<Connection, StoreError> {
         let filled = connector.fill(method, environment, values)?;
-        self.connect(connector, &filled, |builder| builder)
+        self.connect(connector, &filled, values, |builder| builder)
     }
 
     fn waiting(&self, state: &str, sealed: &[u8]) -> Result<Waiting, StoreError> {

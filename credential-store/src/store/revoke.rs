@@ -276,7 +276,7 @@ impl Inner {
         let filled = connector.refill(&order.method, order.environment.as_deref(), &values)?;
         let read = |tokens: &String| TokenResponse::from_secret_json(&Secret::from(tokens.as_str()), self.clock.wall());
         let tokens = order.tokens.as_ref().map(read).transpose().map_err(|_| damaged())?;
-        self.connect(connector, &filled, |builder| match &tokens {
+        self.connect(connector, &filled, &values, |builder| match &tokens {
             Some(tokens) => builder.resume(tokens.clone()),
             None => builder,
         })

@@ -15,7 +15,7 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::event::Hub;
 use crate::keys::Keys;
 use crate::model::{CredentialId, Owner};
-use crate::vault::{Opened, Vault, seal_log};
+use crate::vault::{Opened, Values, Vault, seal_log};
 
 /// Credentials of many users, encrypted in a database, and renewed safely by however many processes share it.
 ///
@@ -145,10 +145,12 @@ impl Inner {
         &self,
         connector: &Connector,
         filled: &FilledProvider,
+        values: &Values,
         change: impl Fn(ConnectionBuilder) -> ConnectionBuilder,
     ) -> Result<Connection, StoreError> {
         let build = |http: &HttpClient| {
-            let builder = connector.connect(filled.clone()).http_client(http.clone()).clock(self.clock.clone());
+            let builder = connector.connect(filled.clone(), self.settings.timeout);
+            let builder = connector.bind(builder.http_client(http.clone()).clock(self.clock.clone()), values)?;
             change(builder).build().map_err(|error| {
                 StoreError::new(StoreErrorKind::Broken, "the connector cannot be used with these values")
                     .with_source(error)

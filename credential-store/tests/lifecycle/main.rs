@@ -5,6 +5,8 @@
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "http"))]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it skips")]
 
+#[cfg(feature = "dpop")]
+mod bound;
 mod fleet;
 mod keys;
 mod logins;

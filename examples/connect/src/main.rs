@@ -23,7 +23,9 @@ async fn main() -> ExitCode {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
     tracing_subscriber::registry().with(lines.with_filter(levels)).init();
     let args = match Args::parse(std::env::args_os().skip(1)) {
-        Ok(Some(args)) => Args { database_url: std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()), ..args },
+        Ok(Some(args)) => {
+            Args { database_url: std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()), ..args }
+        }
         Ok(None) => return say(USAGE).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         Err(error) => {
             let _ = writeln!(io::stderr(), "connect: {error}\n\n{USAGE}");
@@ -60,7 +62,11 @@ async fn serve(
     emulated: &Emulated,
     store: tower_auth_store::CredentialStore,
 ) -> Result<(), Failure> {
-    let connect = Connect::builder(store.clone(), page).application("Example application").build()?;
+    let connect = Connect::builder(store.clone(), page)
+        .application("Example application")
+        // Providers on https need no leave.
+        .allow_form_target(&emulated.sign_in)
+        .build()?;
     emulated.allow(&connect);
     let listener = TcpListener::bind(args.listen).await?;
     tokio::spawn(store.run());

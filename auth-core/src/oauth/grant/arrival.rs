@@ -18,7 +18,7 @@ impl Arrival {
             return match status {
                 // A success that could not be read is one all the same. What a gateway gave up waiting for may still have happened.
                 200..=299 if error.oauth_error().is_none() => Self::Unknown,
-                504 => Self::Unknown,
+                502 | 504 | 520..=527 if error.oauth_error().is_none() => Self::Unknown,
                 _ => Self::Denied,
             };
         }
@@ -58,7 +58,10 @@ mod tests {
             (error(TokenErrorKind::Refused).with_status(200).with_oauth_error("invalid_grant"), Arrival::Denied),
             (error(TokenErrorKind::Refused).with_status(400), Arrival::Denied),
             (error(TokenErrorKind::ServerError).with_status(503), Arrival::Denied),
+            (error(TokenErrorKind::ServerError).with_status(502), Arrival::Unknown),
+            (error(TokenErrorKind::ServerError).with_status(502).with_oauth_error("server_error"), Arrival::Denied),
             (error(TokenErrorKind::ServerError).with_status(504), Arrival::Unknown),
+            (error(TokenErrorKind::ServerError).with_status(522), Arrival::Unknown),
         ] {
             assert_eq!(Arrival::of(&error), expected, "{error:?}");
         }
