@@ -99,7 +99,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Credentials whose token has ended and that do not renew themselves: they are `expired_manual` from now on. Each is returned once.
     fn expire(&self, limit: u32) -> BackendFuture<'_, Vec<CredentialRow>>;
 
-    /// Credentials that end within `lead` and need a person then. Each is returned once until its tokens are replaced.
+    /// Credentials that end within `lead` and need a person then. Each is returned once until its end is another: more than a minute later, if it is the
+    /// refresh token's.
     fn warn(&self, lead: Duration, limit: u32) -> BackendFuture<'_, Vec<CredentialRow>>;
 
     /// Credentials whose data key is wrapped with another key than `key_id`, in the order of their names, after `after`.

@@ -46,7 +46,7 @@ impl Webhook {
         Ok(Self { url, key: key_of(secret)?, kinds: None })
     }
 
-    /// Tells these events alone. If not set, all but [`Refreshed`](EventKind::Refreshed), which there are very many of.
+    /// Tells these events alone. If not set, all but [`Refreshed`](EventKind::Refreshed) and [`KeyRotated`](EventKind::KeyRotated), which there are very many of.
     #[must_use]
     pub fn only(mut self, kinds: impl IntoIterator<Item = EventKind>) -> Self {
         self.kinds = Some(kinds.into_iter().collect());
@@ -54,7 +54,9 @@ impl Webhook {
     }
 
     pub(crate) fn wants(&self, kind: EventKind) -> bool {
-        self.kinds.as_ref().map_or(kind != EventKind::Refreshed, |kinds| kinds.contains(&kind))
+        self.kinds
+            .as_ref()
+            .map_or(!matches!(kind, EventKind::Refreshed | EventKind::KeyRotated), |kinds| kinds.contains(&kind))
     }
 
     /// The signature of a message.
@@ -114,7 +116,9 @@ fn message(id: &str, timestamp: u64, body: &[u8]) -> Vec<u8> {
 
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Webhook").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Webhook")
+            .field("host", &self.url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)))
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CredentialStatus {
-    /// Somebody began to connect, and has not finished.
+    /// Somebody began to connect, and has not finished. Logins that wait are no credentials yet, so that this store makes none; other programs
+    /// on the same tables may.
     Pending,
     /// It works, as far as is known.
     Valid,

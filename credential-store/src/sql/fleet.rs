@@ -90,7 +90,8 @@ impl Pool {
                 reason = CASE WHEN status = 'revoked' THEN reason END, provider_error = NULL, \
                 status_since = CASE WHEN status IN ('valid', 'revoked') THEN status_since ELSE {now} END, \
                 status = CASE WHEN status = 'revoked' THEN status ELSE 'valid' END, \
-                attempts = 0, next_attempt_at = NULL, last_success_at = {now}, updated_at = {now}, warned_at = NULL, \
+                attempts = 0, next_attempt_at = NULL, last_success_at = {now}, updated_at = {now}, \
+                warned_at = CASE WHEN CAST($5 AS BIGINT) = 1 AND ($8 IS NULL OR {now} + $8 <= COALESCE(refresh_expires_at, 0) + 60000) THEN warned_at END, \
                 intent_id = NULL, intent_spends = NULL, intent_at = NULL, intent_is_replay = 0, \
                 lease_until = CASE WHEN fence = $2 THEN NULL ELSE lease_until END \
             WHERE id = $1 AND generation = $3 AND deleted_at IS NULL";

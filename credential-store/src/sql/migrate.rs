@@ -1,4 +1,4 @@
-use super::pool::{Bind, Pool};
+use super::pool::{Bind, Pool, Transaction};
 #[cfg(feature = "postgres")]
 use super::text::Flavor;
 use crate::backend::{BackendError, BackendErrorKind};
@@ -13,6 +13,18 @@ pub(super) const NEWEST: i64 = STEPS.len() as i64;
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS {migrations} (version {integer} PRIMARY KEY, applied_at {integer} NOT NULL, \
      breaks_before {integer} NOT NULL DEFAULT 0) {strict}";
 
+/// Whether there is a table of migrations. Asked first, since PostgreSQL wants the right to create also for what is there already.
+#[cfg_attr(not(feature = "postgres"), allow(unused_variables, clippy::unused_async, reason = "SQLite is not asked"))]
+async fn is_there(pool: &Pool, transaction: &mut Transaction) -> Result<bool, BackendError> {
+    #[cfg(feature = "postgres")]
+    if pool.texts.flavor() == Flavor::Postgres {
+        let sql = "SELECT COUNT(*), 1 FROM pg_catalog.pg_class WHERE oid = to_regclass('{migrations}')";
+        let rows = transaction.rows("look for the table of migrations", sql, Vec::new()).await?;
+        return Ok(rows.first().map(|row| row.int(0)).transpose()? == Some(1));
+    }
+    Ok(false)
+}
+
 /// Brings the schema up to date, one process at a time. A schema that is newer is left as it is, if its steps did not break this version.
 pub(super) async fn migrate(pool: &Pool) -> Result<(), BackendError> {
     let mut transaction = pool.begin().await?;
@@ -23,7 +35,9 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), BackendError> {
             .rows("lock the migrations", "SELECT pg_advisory_xact_lock(hashtextextended($1, 7)), 1", lock)
             .await?;
     }
-    transaction.script("create the table of migrations", TABLE).await?;
+    if !is_there(pool, &mut transaction).await? {
+        transaction.script("create the table of migrations", TABLE).await?;
+    }
     let state = "SELECT COALESCE(MAX(version), 0), COALESCE(MAX(breaks_before), 0) FROM {migrations}";
     let rows = transaction.rows("read the migrations", state, Vec::new()).await?;
     let (present, breaks_before) = match rows.first() {

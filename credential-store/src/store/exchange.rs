@@ -89,7 +89,7 @@ impl Inner {
     }
 
     /// Ends a lease under which nothing was sent. If that fails it ends by itself, and nobody's token is held back for it.
-    async fn give_back(&self, id: CredentialId, fence: i64) {
+    pub(super) async fn give_back(&self, id: CredentialId, fence: i64) {
         if let Err(error) = self.backend.release(id, fence).await {
             tracing::warn!(credential = %id, error = %error, "a lease could not be ended, and runs out by itself");
         }
@@ -226,7 +226,10 @@ impl Renewal {
         let intent = self.intent(doubt.is_some());
         match store.backend.begin_exchange(row.id, row.fence, row.generation, intent).await {
             Ok(true) => {}
-            Ok(false) => return Ok(Attempt::Done(Ended::Again)),
+            Ok(false) => {
+                store.give_back(row.id, row.fence).await;
+                return Ok(Attempt::Done(Ended::Again));
+            }
             Err(error) => {
                 // THREAT-S6: it may stand there all the same, and nothing was sent.
                 self.note(doubt, self.failed()).later();
@@ -314,10 +317,16 @@ impl Renewal {
         if !kept {
             // An attempt whose answer was lost may have been kept all the same.
             let now = store.backend.find(row.id).await?;
+            let is_gone = now.as_ref().is_none_or(|now| now.status == CredentialStatus::Revoked);
             let own = now.filter(|now| now.generation == generation);
             let own =
                 own.and_then(|now| open_tokens(&self.live.opened.sealer, &self.owner, &now, sent.1).ok().flatten());
             if own.is_none_or(|own| own.token().secret() != response.token().secret()) {
+                if is_gone {
+                    // Somebody ended it meanwhile, and the provider was told to end what it had before.
+                    store.end_at_provider(row, &self.live, &response).await?;
+                }
+                store.give_back(row.id, row.fence).await;
                 return Ok(Ended::Again);
             }
         }
@@ -357,9 +366,21 @@ impl Renewal {
                 failed.status = Some(CredentialStatus::Degraded);
                 // While the grace lasts, so that the second time is not missed.
                 let longest = left.flatten().map_or(Duration::MAX, |left| left / 2);
-                failed.retry_in = Some(back_off(row.attempts, longest, error.retry_after()));
+                let mut wait = back_off(row.attempts, longest, error.retry_after());
+                if self.cause == RefreshCause::Ahead && !lives(row) && left.is_none() {
+                    // Nobody waits: those that may work come first.
+                    wait = wait.max(Duration::from_secs(60 << row.attempts.clamp(0, 6)));
+                }
+                failed.retry_in = Some(wait);
             }
             (FailureClass::Refused, _) => failed.status = Some(CredentialStatus::NeedsReauth),
+            (_, _) if self.live.is_own_client() => match error.oauth_error() {
+                Some("invalid_client" | "unauthorized_client") => failed.status = Some(CredentialStatus::NeedsReauth),
+                _ => {
+                    failed.status = Some(CredentialStatus::Degraded);
+                    failed.retry_in = Some(Duration::from_secs(60 << row.attempts.clamp(0, 6)));
+                }
+            },
             // Nothing is known against the credential: an operator mends the connector.
             _ => failed.retry_in = Some(Duration::from_secs(60)),
         }
@@ -397,14 +418,17 @@ impl Renewal {
         // The row as it was is what the failure is about: if it was changed meanwhile, that is no failure of what stands there now.
         match note.write().await {
             Ok(true) => {}
-            Ok(false) => return Ok(Ended::Again),
+            Ok(false) => {
+                store.give_back(row.id, row.fence).await;
+                return Ok(Ended::Again);
+            }
             Err(own) => {
                 // THREAT-S6: without the note what was not spent would look as if it might be.
                 note.later();
                 return Err(own.into());
             }
         }
-        store.failed(row, status, &error).await;
+        store.failed(row, status, &error, self.live.is_own_client()).await;
         let row = CredentialRow {
             status: status.unwrap_or(row.status),
             reason: error.oauth_error().map(str::to_owned).or_else(|| Some(error.code().to_owned())),

@@ -57,6 +57,12 @@ impl Slot {
 }
 
 impl Live {
+    /// Whether the client, or the host, is the user's own: what the provider holds against it is no fault of the connector.
+    pub(crate) fn is_own_client(&self) -> bool {
+        let own = |name: &String| matches!(name.as_str(), "client_id" | "client_secret");
+        self.opened.values.0.keys().any(own) || self.connection.provider().is_host_chosen_by_user()
+    }
+
     /// The response with the time when the cache is to ask for the next one, where the description has a margin of its own.
     pub(crate) fn due(&self, response: TokenResponse) -> TokenResponse {
         match (response.lifetime(), self.connection.provider().method().refresh_margin()) {

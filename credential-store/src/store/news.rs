@@ -30,13 +30,20 @@ impl Inner {
     }
 
     /// Renewing `row` failed; `status` is what it is from now on, if that changed.
-    pub(super) async fn failed(&self, row: &CredentialRow, status: Option<CredentialStatus>, error: &TokenError) {
+    /// With a client of the user's own it is no fault of the connector.
+    pub(super) async fn failed(
+        &self,
+        row: &CredentialRow,
+        status: Option<CredentialStatus>,
+        error: &TokenError,
+        is_own_client: bool,
+    ) {
         tracing::warn!(
             credential = %row.id, connector = %row.connector, code = error.code(), provider_error = error.oauth_error(),
             status = status.map(CredentialStatus::as_str), "a credential could not be renewed"
         );
         let reason = error.oauth_error().unwrap_or(error.code());
-        if error.class() == FailureClass::Misconfigured {
+        if error.class() == FailureClass::Misconfigured && !is_own_client {
             // It is the connector's, and told once: not by each of its credentials.
             let raised = self.backend.set_connector_fault(row.connector.clone(), Some(reason.to_owned())).await;
             if matches!(raised, Ok(true)) {

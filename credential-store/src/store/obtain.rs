@@ -21,6 +21,9 @@ const LAST_LOOK: Duration = Duration::from_millis(400);
 /// So many refusals by the API within ten minutes, renewals notwithstanding, mean that a person must look.
 const REFUSALS: usize = 4;
 
+/// How soon after a renewal a refusal says something about more than the token.
+const SOON: Duration = Duration::from_secs(60);
+
 impl Inner {
     /// A token for `key`, as its cache asks for it.
     pub(crate) async fn obtain(
@@ -68,7 +71,9 @@ impl Inner {
 
     /// An API that refuses a credential again and again does so for a reason that no renewal mends.
     async fn count_refusal(&self, row: &CredentialRow, slot: &Slot) -> Result<(), StoreError> {
-        if slot.count_refusal(self.clock.now()) < REFUSALS || StoreError::of_status(row).is_some() {
+        // A token that served for a while has ended early, and the next one will do: what counts is that a new one is refused.
+        let is_old = row.tokens.is_some() && row.last_success_at.is_some_and(|at| row.now.since(at) > SOON);
+        if is_old || slot.count_refusal(self.clock.now()) < REFUSALS || StoreError::of_status(row).is_some() {
             return Ok(());
         }
         let change = StatusChange {
@@ -79,7 +84,8 @@ impl Inner {
             is_success: false,
         };
         if self.backend.set_status(row.id, change).await? {
-            self.told(row, EventKind::NeedsReauth, Some("api_refused")).await;
+            let now = CredentialRow { status: CredentialStatus::NeedsReauth, ..row.clone() };
+            self.told(&now, EventKind::NeedsReauth, Some("api_refused")).await;
         }
         let text = "the API refuses the credential again and again";
         Err(StoreError::new(StoreErrorKind::NeedsReauth, text).because(Some("api_refused".to_owned())))
@@ -98,7 +104,8 @@ impl Inner {
         let known = request.previous().and_then(TokenResponse::sequence);
         let is_news = known.is_none_or(|known| u64::try_from(row.generation).is_ok_and(|own| own > known));
         let wants_other = request.cause() == RefreshCause::Refused && !is_news;
-        let is_due = request.cause() == RefreshCause::Ahead && !is_news;
+        // What nobody renews serves to its end.
+        let is_due = request.cause() == RefreshCause::Ahead && !is_news && row.renews;
         if !wants_other && !is_due && lives(row) {
             let kept = open_tokens(&live.opened.sealer, &live.opened.owner, row, self.clock.wall())?;
             // The row's time begins when it was written, which may have been long after the token was issued.
@@ -115,6 +122,10 @@ impl Inner {
         }
         if let Some(error) = StoreError::of_status(row) {
             return Err(error);
+        }
+        if !row.renews && row.tokens.is_some() && request.cause() != RefreshCause::Refused {
+            let ended = CredentialRow { status: CredentialStatus::ExpiredManual, ..row.clone() };
+            return StoreError::of_status(&ended).map_or(Ok(None), Err);
         }
         if let Some(at) = row.next_attempt_at.filter(|at| *at > row.now) {
             let text = "the last attempt to renew the credential failed, and the provider is left alone for a while";

@@ -6,7 +6,7 @@ use super::info::{CredentialInfo, ListQuery};
 use super::store::CredentialStore;
 use crate::backend::{AuditRow, ConnectorFault, JobKind};
 use crate::error::StoreError;
-use crate::model::{CredentialId, Owner, Timestamp};
+use crate::model::{CredentialId, Owner, OwnerDigest, Timestamp};
 
 /// How the store is doing, for a readiness probe and for operators.
 #[derive(Clone, Debug)]
@@ -57,6 +57,9 @@ pub struct AuditRecord {
     pub at: Timestamp,
     /// Who did it: `owner`, or `store` for what nobody asked for.
     pub actor: String,
+    /// Who asked, as [`CredentialStore::digest_of`] has it.
+    #[serde(skip)]
+    pub owner: Option<OwnerDigest>,
     /// The credential, as it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialId>,
@@ -114,6 +117,12 @@ impl CredentialStore {
         Ok(OwnedPage { credentials: rows.iter().map(owned).collect(), next })
     }
 
+    /// What stands for an owner on the audit trail: to find out who tried something, compare it with those of suspects.
+    #[must_use]
+    pub fn digest_of(&self, owner: &Owner) -> OwnerDigest {
+        self.0.vault.digest(owner)
+    }
+
     /// What was done with a credential, the oldest first, after the entry numbered `after`: who asked for it, what became of that, and what the store did by itself.
     ///
     /// # Errors
@@ -148,7 +157,7 @@ impl CredentialStore {
 
 impl AuditRecord {
     fn of(row: AuditRow) -> Self {
-        let AuditRow { id, at, actor, credential, connector, action, result, detail, .. } = row;
-        Self { id, at, actor, credential, connector, action, result, detail }
+        let AuditRow { id, at, actor, owner, credential, connector, action, result, detail } = row;
+        Self { id, at, actor, owner, credential, connector, action, result, detail }
     }
 }

@@ -6,12 +6,13 @@ use tower_auth_core::{Connection, FailureClass, Secret, TokenResponse};
 use zeroize::Zeroize;
 
 use super::info::CredentialInfo;
+use super::live::Live;
 use super::store::{CredentialStore, Inner};
 use crate::backend::{Claim, CredentialRow, Job, JobKind, NewJob, SecretsChange, StatusChange};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::event::EventKind;
 use crate::model::{CredentialId, CredentialStatus, Owner};
-use crate::vault::{Values, open_tokens, seal_values, secret_json};
+use crate::vault::{Opened, Values, open_tokens, seal_values, secret_json};
 
 /// What it takes to end a credential at its provider, sealed: the credential itself may be gone by then.
 #[derive(Serialize, Deserialize)]
@@ -53,6 +54,11 @@ impl CredentialStore {
         let mut tries = 0;
         while row.status != CredentialStatus::Revoked {
             row = inner.hold(owner, row).await?;
+            if row.status == CredentialStatus::Revoked {
+                // Somebody else was faster.
+                inner.backend.release(id, row.fence).await?;
+                break;
+            }
             if inner.end(owner, &row).await? {
                 inner.forget(owner, id);
                 inner.audit("owner", &row, "revoke", "ok", None).await?;
@@ -88,6 +94,8 @@ impl CredentialStore {
         // What was revoked has its order already.
         if row.status != CredentialStatus::Revoked {
             row = inner.hold(owner, row).await?;
+        }
+        if row.status != CredentialStatus::Revoked {
             match inner.order(owner, &row).await {
                 Ok(order) => jobs.extend(order),
                 Err(error) if error.is_transient() => {
@@ -100,7 +108,6 @@ impl CredentialStore {
                 }
             }
         }
-        inner.audit("owner", &row, "delete", "ok", None).await?;
         let gone = CredentialRow { status: CredentialStatus::Revoked, ..row };
         // Whoever is to be told is told if it is gone, and only then.
         let event = inner.event(&gone, EventKind::Deleted, None);
@@ -108,6 +115,7 @@ impl CredentialStore {
         if !inner.backend.delete(gone.owner, id, jobs).await? {
             return Err(StoreError::not_found());
         }
+        inner.audit("owner", &gone, "delete", "ok", None).await?;
         inner.drop_from_memory(owner, id);
         if let Some(event) = event {
             inner.hub.tell(event);
@@ -194,8 +202,26 @@ impl Inner {
         if !filled.can_revoke() {
             return Ok(None);
         }
+        let tokens = open_tokens(&opened.sealer, owner, row, self.clock.wall())?;
+        Ok(Some(self.sealed_order(row, &opened, tokens.as_ref())))
+    }
+
+    /// Orders the end of tokens that came when their credential was gone already.
+    pub(super) async fn end_at_provider(
+        &self,
+        row: &CredentialRow,
+        live: &Live,
+        tokens: &TokenResponse,
+    ) -> Result<(), StoreError> {
+        if live.connection.provider().can_revoke() {
+            let order = self.sealed_order(row, &live.opened, Some(tokens));
+            self.backend.add_jobs(vec![order]).await?;
+        }
+        Ok(())
+    }
+
+    fn sealed_order(&self, row: &CredentialRow, opened: &Opened, tokens: Option<&TokenResponse>) -> NewJob {
         let now = self.clock.wall();
-        let tokens = open_tokens(&opened.sealer, owner, row, now)?;
         let order = Order {
             connector: row.connector.clone(),
             method: row.method.clone(),
@@ -206,7 +232,7 @@ impl Inner {
         let length = order.values.len() + order.tokens.as_ref().map_or(0, String::len);
         let text = secret_json(&order, 2 * length + 2 * 1024);
         let payload = self.vault.seal_note("jobs.revoke", &row.id.to_string(), &text);
-        Ok(Some(NewJob { kind: JobKind::Revoke, credential: row.id, payload }))
+        NewJob { kind: JobKind::Revoke, credential: row.id, payload }
     }
 
     /// Carries out orders that are due, all at once: one provider that does not answer holds no other up. How many there were.

@@ -1,5 +1,6 @@
 use super::store::CredentialStore;
 use crate::error::StoreError;
+use crate::event::EventKind;
 
 /// How far the rotation of keys has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +43,7 @@ impl CredentialStore {
                             inner.backend.replace_data_key(row.id, row.data_key.clone(), key_id, wrapped).await?;
                         if replaced {
                             state.rotated += 1;
+                            inner.tell(row, EventKind::KeyRotated, None).await;
                         } else {
                             state.left += 1;
                         }

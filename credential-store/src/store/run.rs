@@ -9,7 +9,7 @@ use super::live::Slot;
 use super::obtain::lives;
 use super::store::{CredentialStore, Inner};
 use super::stored_credential::CredentialKey;
-use crate::backend::{CredentialRow, PageKey, Touched};
+use crate::backend::{Changes, CredentialRow, PageKey, Touched};
 use crate::error::StoreError;
 use crate::event::EventKind;
 use crate::model::Timestamp;
@@ -119,32 +119,35 @@ async fn repeat(store: Weak<Inner>, work: Work) {
 
 /// Takes in what other processes change.
 async fn follow(store: Weak<Inner>) {
-    let mut since: Option<Timestamp> = None;
+    let (mut since, mut announced): (Option<Timestamp>, Option<Box<dyn Changes>>) = (None, None);
+    let mut has_failed = false;
     loop {
         let Some(own) = store.upgrade() else { return };
-        let announced = match own.backend.listen().await {
-            Ok(announced) => announced,
-            Err(error) => {
-                tracing::warn!(error = %error, "changes are not announced at the moment; they are looked for");
-                None
+        if announced.is_none() {
+            match own.backend.listen().await {
+                Ok(listening) => (announced, has_failed) = (listening, false),
+                Err(error) if !has_failed => {
+                    has_failed = true;
+                    tracing::warn!(error = %error, "changes are not announced at the moment; they are looked for");
+                }
+                Err(_) => {}
             }
-        };
-        let pause = if announced.is_some() { POLL_BESIDE } else { POLL };
-        // Whatever was missed while nobody listened.
+        }
+        // Whatever was missed while nobody listened, or was not announced.
         match own.look_for_changes(since).await {
             Ok(now) => since = Some(now),
             Err(error) => tracing::debug!(error = %error, "changes cannot be looked for at the moment"),
         }
         let clock = own.clock.clone();
         drop(own);
-        let Some(mut announced) = announced else {
-            clock.sleep(pause).await;
+        let Some(changes) = &mut announced else {
+            clock.sleep(POLL).await;
             continue;
         };
-        let until = clock.now() + pause;
+        let until = clock.now() + POLL_BESIDE;
         loop {
             let next = tokio::select! {
-                next = announced.next() => next,
+                next = changes.next() => next,
                 () = clock.sleep_until(until) => break,
             };
             let Some(own) = store.upgrade() else { return };
@@ -152,6 +155,7 @@ async fn follow(store: Weak<Inner>) {
                 Ok(id) => own.take_in(id).await,
                 Err(error) => {
                     tracing::warn!(error = %error, "the connection that listens was lost");
+                    announced = None;
                     drop(own);
                     clock.sleep(Duration::from_millis(500)).await;
                     break;

@@ -12,7 +12,7 @@ use super::{StoreBuilder, info};
 use crate::backend::{AuditEntry, Backend, CredentialRow};
 use crate::connector::{Connector, Connectors};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::event::Hub;
+use crate::event::{EventKind, Hub};
 use crate::keys::Keys;
 use crate::model::{CredentialId, Owner};
 use crate::vault::{Opened, Values, Vault, seal_log};
@@ -182,17 +182,20 @@ impl Inner {
             return Ok(row);
         }
         // Asked for either way, so that the two take the same time.
-        let is_foreign = self.backend.find(id).await?.is_some();
+        let foreign = self.backend.find(id).await?;
         let entry = AuditEntry {
             actor: "owner".to_owned(),
             owner: Some(digest),
             credential: Some(id),
             connector: None,
             action,
-            result: if is_foreign { "ownership_denied" } else { "not_found" },
+            result: if foreign.is_some() { "ownership_denied" } else { "not_found" },
             detail: None,
         };
         self.backend.audit(entry).await?;
+        if let Some(row) = &foreign {
+            self.tell(row, EventKind::OwnershipDenied, Some(action)).await;
+        }
         Err(StoreError::not_found())
     }
 

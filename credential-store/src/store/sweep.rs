@@ -10,7 +10,7 @@ use super::run::Next;
 use super::store::Inner;
 use super::stored_credential::CredentialKey;
 use crate::backend::{CredentialRow, Failed};
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::vault::open_tokens;
 
 /// How far apart attempts are for a connector that has a fault.
@@ -56,6 +56,9 @@ impl Inner {
         let (id, fence, generation, attempts) = (row.id, row.fence, row.generation, row.attempts);
         let Err(error) = self.try_renew_due(row).await else { return };
         tracing::debug!(credential = %id, error = %error, "a credential was not renewed by the sweep");
+        if error.kind() == StoreErrorKind::Closed {
+            return self.give_back(id, fence).await;
+        }
         // What did not come as far as the provider is due again at once, and again: a row that cannot be opened, a connector that is not set up. What did has
         // been noted, and this finds another lease or changes nothing that matters.
         let row = match self.backend.find(id).await {

@@ -81,8 +81,13 @@ impl Inner {
             }
         };
         let Some(webhook) = self.settings.webhooks.iter().find(|webhook| webhook.url == message.url) else {
-            tracing::warn!(url = message.url, "a webhook is not configured any more; its messages are dropped");
-            self.backend.finish_job(job.id, job.fence).await?;
+            // Another process may know it: one of another version, while they are replaced one by one.
+            if self.backend.now().await?.since(job.created_at) < GIVE_UP_AFTER {
+                self.backend.retry_job(job.id, job.fence, Duration::from_secs(60)).await?;
+            } else {
+                tracing::warn!(to = site(&message.url), "nobody knows a webhook any more; a message is dropped");
+                self.backend.finish_job(job.id, job.fence).await?;
+            }
             return Ok(());
         };
         let now = self.backend.now().await?;
@@ -93,7 +98,7 @@ impl Inner {
             self.backend.retry_job(job.id, job.fence, wait).await?;
         } else {
             tracing::error!(
-                url = message.url,
+                to = site(&message.url),
                 id = message.id,
                 "a webhook has not answered for three days; the message is dropped"
             );
@@ -120,11 +125,11 @@ impl Inner {
             answer = sent => match answer {
                 Ok(response) if response.status().is_success() => true,
                 Ok(response) => {
-                    tracing::warn!(url = message.url, status = response.status().as_u16(), "a webhook did not take an event");
+                    tracing::warn!(to = site(&message.url), status = response.status().as_u16(), "a webhook did not take an event");
                     false
                 }
                 Err(error) => {
-                    tracing::warn!(url = message.url, error = %error, "a webhook was not reached");
+                    tracing::warn!(to = site(&message.url), error = %error, "a webhook was not reached");
                     false
                 }
             },
@@ -136,4 +141,10 @@ impl Inner {
         let text = self.vault.open_note("jobs.webhook", &job.credential.to_string(), &job.payload)?;
         serde_json::from_slice(&text).map_err(|_| StoreError::new(StoreErrorKind::Damaged, "a message cannot be read"))
     }
+}
+
+/// Whose address it is: path and query may hold a secret.
+fn site(url: &str) -> &str {
+    let end = url.find("://").map_or(0, |at| at + 3);
+    url[end..].find(['/', '?', '#']).map_or(url, |length| &url[..end + length])
 }

@@ -37,7 +37,9 @@ impl Values {
         if sheet.version != VERSION {
             return Err(StoreError::new(StoreErrorKind::Damaged, "the stored values were written by a newer version"));
         }
-        Ok(Self(sheet.values.into_iter().map(|(name, value)| (name.to_owned(), Secret::from(&*value))).collect()))
+        Ok(Self(
+            sheet.values.into_iter().map(|(name, value)| (name.to_owned(), Secret::new(value.into_owned()))).collect(),
+        ))
     }
 }
 

@@ -44,6 +44,11 @@ impl Vault {
     pub(crate) async fn open(backend: &dyn Backend, keys: Keys) -> Result<Self, StoreError> {
         let place = Place::new("store_key", "wrapped");
         if backend.store_key().await?.is_none() {
+            if !backend.keys_in_use().await?.is_empty() {
+                let text =
+                    "there are credentials, and the store's own key is gone: restore its table from the same backup";
+                return Err(StoreError::new(StoreErrorKind::Broken, text));
+            }
             let wrapped = wrap_data_key(&keys, &Sealer::generate(), &place).await?;
             let row = StoreKeyRow { key_id: key_id_of(&wrapped)?.to_owned(), wrapped };
             // Another process may have been faster: its key is the one.

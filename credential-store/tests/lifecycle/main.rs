@@ -7,6 +7,7 @@
 
 #[cfg(feature = "dpop")]
 mod bound;
+mod edges;
 mod fleet;
 mod keys;
 mod logins;

@@ -14,8 +14,6 @@ pub struct Emulated {
     running: Option<(OAuthProvider, ApiKeyProvider)>,
     /// An API key that works, if this process made it.
     pub api_key: Option<String>,
-    /// Where people sign in.
-    pub sign_in: String,
     descriptions: [String; 2],
     client: (String, String),
 }
@@ -32,7 +30,6 @@ impl Emulated {
     /// When a port is taken by something else.
     pub async fn start(port: u16, page: &str) -> io::Result<Self> {
         let client = (CLIENT.0.to_owned(), CLIENT.1.to_owned());
-        let sign_in = format!("http://127.0.0.1:{port}");
         let kept = |name: &str| folder(port).join(format!("{name}.toml"));
         let mut builder = OAuthProvider::builder()
             .client(CLIENT.0, CLIENT.1)
@@ -49,7 +46,7 @@ impl Emulated {
             Ok(drive) => drive,
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
                 let descriptions = [std::fs::read_to_string(kept("drive"))?, std::fs::read_to_string(kept("weather"))?];
-                return Ok(Self { running: None, api_key: None, sign_in, descriptions, client });
+                return Ok(Self { running: None, api_key: None, descriptions, client });
             }
             Err(error) => return Err(error),
         };
@@ -60,7 +57,7 @@ impl Emulated {
         for (name, text) in ["drive", "weather"].iter().zip(&descriptions) {
             std::fs::write(kept(name), text)?;
         }
-        Ok(Self { running: Some((drive, weather)), api_key: Some(api_key), sign_in, descriptions, client })
+        Ok(Self { running: Some((drive, weather)), api_key: Some(api_key), descriptions, client })
     }
 
     /// What it takes to connect to both.

@@ -62,11 +62,7 @@ async fn serve(
     emulated: &Emulated,
     store: tower_auth_store::CredentialStore,
 ) -> Result<(), Failure> {
-    let connect = Connect::builder(store.clone(), page)
-        .application("Example application")
-        // Providers on https need no leave.
-        .allow_form_target(&emulated.sign_in)
-        .build()?;
+    let connect = Connect::builder(store.clone(), page).application("Example application").build()?;
     emulated.allow(&connect);
     let listener = TcpListener::bind(args.listen).await?;
     tokio::spawn(store.run());

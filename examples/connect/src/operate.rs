@@ -1,9 +1,10 @@
 //! For whoever operates the store: what is in it, whether it works, its keys, and what was done.
 
 use std::io::Write;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tower_auth_store::core::Clock;
 use tower_auth_store::{CredentialStore, ListQuery, Owner, Timestamp};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -129,7 +130,7 @@ fn bar(quiet: bool, what: &'static str) -> ProgressBar {
 
 /// How long ago it was, roughly.
 fn ago(at: Timestamp) -> String {
-    let passed = SystemTime::now().duration_since(at.to_system_time()).unwrap_or(Duration::ZERO).as_secs();
+    let passed = Clock::system().wall().duration_since(at.to_system_time()).unwrap_or(Duration::ZERO).as_secs();
     match passed {
         0..=89 => format!("{passed} s ago"),
         90..=5399 => format!("{} min ago", passed / 60),

@@ -40,8 +40,7 @@ async fn people_connect_test_reconnect_and_end_their_accounts_in_a_browser() {
     let args = Args::parse(["--database".into(), database.into_os_string()]).unwrap().unwrap();
     let connectors = emulated.connectors().unwrap();
     let store = storage::open(&args, connectors, &[format!("{url}/connected")]).await.unwrap();
-    let connect = Connect::builder(store.clone(), &page).application("Example application");
-    let connect = connect.allow_form_target(&emulated.sign_in).build().unwrap();
+    let connect = Connect::builder(store.clone(), &page).application("Example application").build().unwrap();
     emulated.allow(&connect);
     let running = tokio::spawn(store.run());
     let router = app::router(store.clone(), connect, &url);
