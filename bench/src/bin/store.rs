@@ -3,7 +3,13 @@
 //!
 //! `cargo run --release -p bench --bin store [ROWS]`
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures and prints")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program that measures and prints"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,6 @@
 //! `connect [COMMAND] [OPTIONS]`; see `--help`.
 #![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "a program reads its environment, as its usage says")]
 
 use std::io::{self, Write};
 use std::process::ExitCode;
