@@ -4,6 +4,11 @@
 //! `interop/services.sh start` prints it.
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "http"))]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it skips")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "databases have clocks of their own, and real processes an environment"
+)]
 
 #[cfg(feature = "dpop")]
 mod bound;

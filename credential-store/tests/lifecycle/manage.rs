@@ -81,7 +81,9 @@ async fn tests_of_a_token_near_its_end_spend_no_refresh_token_twice() {
     let until = std::time::Instant::now() + Duration::from_secs(7);
     while std::time::Instant::now() < until {
         let (a, b, c) = tokio::join!(one.test(&alice, id), two.test(&alice, id), token(&one, &alice, id));
-        (a.unwrap(), b.unwrap(), c.unwrap());
+        a.unwrap();
+        b.unwrap();
+        c.unwrap();
         tokio::time::sleep(Duration::from_millis(150)).await;
     }
     let report = provider.report();

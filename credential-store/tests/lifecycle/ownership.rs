@@ -97,7 +97,7 @@ async fn what_may_be_told_is_read_without_whoever_holds_the_keys() {
     let asked = keys.count();
     keys.away.store(true, std::sync::atomic::Ordering::SeqCst);
     let info = store.get(&alice, id).await.unwrap();
-    assert_eq!(store.list(&alice, ListQuery::new()).await.unwrap().credentials, [info.clone()]);
+    assert_eq!(store.list(&alice, ListQuery::new()).await.unwrap().credentials, std::slice::from_ref(&info));
     assert_eq!((info.connector.as_str(), info.method.as_str()), ("acme", "oauth2_code"));
     store.rename(&alice, id, "Another name").await.unwrap();
     store.list_all(ListQuery::new()).await.unwrap();

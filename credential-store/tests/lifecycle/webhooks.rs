@@ -15,12 +15,15 @@ use crate::support::*;
 
 const SECRET: &str = "a secret of the webhook, long enough";
 
+/// What came.
+type Message = (HeaderMap, Vec<u8>);
+
 /// The application's side.
 #[derive(Clone, Default)]
 struct Receiver {
     /// Statuses for the next messages; then success.
     statuses: Arc<Mutex<Vec<StatusCode>>>,
-    got: Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>,
+    got: Arc<Mutex<Vec<Message>>>,
 }
 
 impl Receiver {
