@@ -27,6 +27,12 @@ pub(crate) fn expected(way: Way, answer: &Answer) -> Expected {
     // A refresh token that may be spent needs somebody to look, since it must not be sent again.
     if way == Way::Refresh && may_be_spent(answer) {
         return match base {
+            // Whether there is a code in it nobody knows.
+            Failure(_)
+                if answer.meaning == Meaning::Anything && matches!(answer.status.as_u16(), 502 | 504 | 520..=527) =>
+            {
+                Open
+            }
             Failure(_) => Failure(Unconfirmed),
             Open => Open,
             Success => Success,
@@ -50,7 +56,8 @@ fn may_be_spent(answer: &Answer) -> bool {
         // What says no did not grant. A gateway that gave up waiting does not know.
         None => match answer.status.as_u16() {
             200..=299 => !matches!(answer.meaning, Meaning::Error(_)),
-            504 => true,
+            // With a code of its own it is no gateway's answer.
+            502 | 504 | 520..=527 => !matches!(answer.meaning, Meaning::Error(_)),
             _ => false,
         },
     }

@@ -18,6 +18,7 @@ mod keys;
 mod logins;
 mod manage;
 mod ownership;
+mod released;
 mod revoking;
 mod rows;
 mod sentinels;

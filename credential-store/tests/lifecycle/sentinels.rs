@@ -96,7 +96,7 @@ fn shows(text: &[u8], secret: &str) -> bool {
     [secret, &hex, &hex.to_uppercase(), &base64[..base64.len() - 1]].iter().any(|form| contains(text, form.as_bytes()))
 }
 
-// THREAT-S4, THREAT-L1, THREAT-L3, SYS-C5, SYS-V12
+// THREAT-S4, THREAT-L1, THREAT-L3, SYS-C5, SYS-V12, R6749-10a
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn neither_the_database_nor_its_files_nor_a_log_shows_a_secret_or_a_name() {
     Captured::begin();
