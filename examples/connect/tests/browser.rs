@@ -1,7 +1,8 @@
 //! The page in a browser, as a person uses it: `interop/browser/connect.mjs` has the steps.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::net::TcpListener;
+mod ports;
+
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -10,17 +11,6 @@ use connect::emulated::Emulated;
 use connect::{app, storage};
 use tokio::process::Command;
 use tower_auth_store::Connect;
-
-/// Of two ports next to each other, the first.
-fn free_ports() -> u16 {
-    loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = first.local_addr().unwrap().port();
-        if TcpListener::bind(("127.0.0.1", port.wrapping_add(1))).is_ok() {
-            return port;
-        }
-    }
-}
 
 // SYS-U2, SYS-V12, SYS-C10, SYS-C11, SYS-C12, SYS-C14, SYS-C24
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,7 +25,7 @@ async fn people_connect_test_reconnect_and_end_their_accounts_in_a_browser() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let page = format!("{url}/connect");
-    let emulated = Emulated::start(free_ports(), &page).await.unwrap();
+    let emulated = Emulated::start(ports::free_ports(), &page).await.unwrap();
     let database = folder.join("connect.db");
     let args = Args::parse(["--database".into(), database.into_os_string()]).unwrap().unwrap();
     let connectors = emulated.connectors().unwrap();

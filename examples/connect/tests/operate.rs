@@ -1,6 +1,8 @@
 //! The command line's work, on a store with credentials of two users.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod ports;
+
 use std::path::PathBuf;
 
 use connect::args::Args;
@@ -14,17 +16,6 @@ struct Folder(PathBuf);
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Of two ports next to each other, the first.
-fn free_ports() -> u16 {
-    loop {
-        let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = first.local_addr().unwrap().port();
-        if std::net::TcpListener::bind(("127.0.0.1", port.wrapping_add(1))).is_ok() {
-            return port;
-        }
     }
 }
 
@@ -45,7 +36,7 @@ fn text(out: Vec<u8>) -> String {
 async fn an_operator_lists_tests_rotates_and_reads_what_was_done() {
     let folder = Folder(std::env::temp_dir().join(format!("tower-auth-operate-{}", std::process::id())));
     std::fs::create_dir_all(&folder.0).unwrap();
-    let emulated = Emulated::start(free_ports(), "http://127.0.0.1:1/connect").await.unwrap();
+    let emulated = Emulated::start(ports::free_ports(), "http://127.0.0.1:1/connect").await.unwrap();
     let key = emulated.api_key.clone().unwrap();
     let store = open(&folder, &emulated).await;
     let (alice, bob) = (Owner::user("alice").unwrap(), Owner::user("bob").unwrap());
