@@ -54,10 +54,6 @@ pub(crate) enum Outcome {
     },
     /// The person said no.
     Denied,
-    /// The browser let no pop-up open.
-    Blocked,
-    /// The pop-up was closed before the end.
-    ClosedEarly,
     StateExpired,
     /// The answer does not belong to this browser.
     StateMismatch,
@@ -70,10 +66,6 @@ pub(crate) enum Outcome {
     ExchangeFailed {
         status: Option<u16>,
         code: Option<String>,
-    },
-    /// The person left out permissions that are needed.
-    ScopesMissing {
-        missing: Vec<String>,
     },
     /// The provider did not accept the new token.
     CheckFailed {
@@ -106,13 +98,10 @@ impl Outcome {
             Self::Connected { .. } => "connected",
             Self::OtherAccount { .. } => "other_account",
             Self::Denied => "denied",
-            Self::Blocked => "blocked",
-            Self::ClosedEarly => "closed_early",
             Self::StateExpired => "state_expired",
             Self::StateMismatch => "state_mismatch",
             Self::ProviderError { .. } => "provider_error",
             Self::ExchangeFailed { .. } => "exchange_failed",
-            Self::ScopesMissing { .. } => "scopes_missing",
             Self::CheckFailed { .. } => "check_failed",
         }
     }
@@ -130,7 +119,7 @@ impl Outcome {
     pub(super) fn class(&self) -> &'static str {
         match self {
             Self::Connected { .. } => "good",
-            Self::OtherAccount { .. } | Self::Denied | Self::ClosedEarly | Self::Blocked => "warn",
+            Self::OtherAccount { .. } | Self::Denied => "warn",
             _ => "bad",
         }
     }

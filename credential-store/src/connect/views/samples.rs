@@ -363,8 +363,6 @@ impl Samples {
                 Outcome::OtherAccount { before: self.text("mia-northwind"), now: self.text("mia-private") },
             ),
             ("done-denied", Outcome::Denied),
-            ("done-blocked", Outcome::Blocked),
-            ("done-closed", Outcome::ClosedEarly),
             ("done-state-expired", Outcome::StateExpired),
             ("done-state-mismatch", Outcome::StateMismatch),
             (
@@ -375,7 +373,6 @@ impl Samples {
                 },
             ),
             ("done-exchange-failed", Outcome::ExchangeFailed { status: Some(401), code: code() }),
-            ("done-scopes-missing", Outcome::ScopesMissing { missing: vec![self.text("repo"), self.text("read:org")] }),
             ("done-check-failed", Outcome::CheckFailed { status: Some(403), code: code() }),
         ];
         let mut pages: Vec<_> = outcomes
