@@ -65,7 +65,7 @@ mod event;
 mod keys;
 mod model;
 mod seal;
-#[cfg(feature = "sql")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 mod store;
 mod vault;
@@ -78,7 +78,7 @@ pub use self::error::{FieldError, StoreError, StoreErrorKind};
 pub use self::event::{CredentialEvent, CredentialEvents, EventKind, Webhook};
 pub use self::keys::{DataKey, FnKeys, KeyError, KeyErrorKind, KeyProvider, KeyRing, Keys};
 pub use self::model::*;
-#[cfg(feature = "sql")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::sql::*;
 pub use self::store::*;
 

@@ -56,6 +56,7 @@ pub struct FinishedLogin {
     /// Scopes that were granted, where the provider said so or gave all.
     pub scopes: Vec<String>,
     /// What whoever began it wanted to know again.
+    #[cfg_attr(not(feature = "connect"), allow(dead_code, reason = "the page asks for it"))]
     pub(crate) note: Option<Secret>,
 }
 
