@@ -5,7 +5,22 @@ use tower_auth_store::{ConnectSession, NewConnection};
 use tower_auth_testing::{Consent, Endpoint};
 
 use crate::browser::{Answer, Browser};
+use crate::database::{Database, on_both};
 use crate::world::{CODE, ORIGIN, RETURN, SECRET, WRONG, World, owner, session};
+
+on_both![
+    metadata_says_what_each_method_needs,
+    a_key_is_connected_in_one_call_and_never_comes_back,
+    what_does_not_fit_is_told_by_field_and_what_is_refused_with_a_reason,
+    a_login_begins_with_one_call_and_needs_no_other,
+    somebody_elses_credential_answers_as_an_unknown_one_byte_for_byte,
+    the_application_names_an_id_and_the_layer_attaches_that_credential,
+    lists_come_in_parts,
+    nobody_calls_without_a_session_and_one_for_a_reconnection_does_little,
+    an_application_mounts_the_api_behind_its_own_authentication,
+    too_many_attempts_and_providers_that_are_away_say_when_to_come_back,
+    a_static_code_is_exchanged_once,
+];
 
 /// A program with the token of a session.
 struct Program {
@@ -44,9 +59,8 @@ fn problem(answer: &Answer, status: u16, code: &str) -> serde_json::Value {
 }
 
 // SYS-C7, SYS-C8, SYS-V11, SYS-A10, SYS-L9
-#[tokio::test]
-async fn metadata_says_what_each_method_needs() {
-    let world = World::new().await;
+async fn metadata_says_what_each_method_needs(database: Database) {
+    let world = World::new(&database).await;
     let program = Program::new(&world, session("alice"));
     let all = program.get("/connectors").await.json();
     let ids: Vec<_> =
@@ -70,9 +84,8 @@ async fn metadata_says_what_each_method_needs() {
 }
 
 // SYS-C14, SYS-C9, SYS-V9, SYS-V12
-#[tokio::test]
-async fn a_key_is_connected_in_one_call_and_never_comes_back() {
-    let world = World::new().await;
+async fn a_key_is_connected_in_one_call_and_never_comes_back(database: Database) {
+    let world = World::new(&database).await;
     let program = Program::new(&world, session("alice"));
     let key = world.keys.issue("alice");
     let body = json!({"connectorId": "keys", "authenticationType": "api_key", "fields": {"api_key": key.expose_secret()}, "label": "Mine"});
@@ -108,9 +121,8 @@ async fn a_key_is_connected_in_one_call_and_never_comes_back() {
 }
 
 // SYS-C9, SYS-V9, SYS-V10
-#[tokio::test]
-async fn what_does_not_fit_is_told_by_field_and_what_is_refused_with_a_reason() {
-    let world = World::new().await;
+async fn what_does_not_fit_is_told_by_field_and_what_is_refused_with_a_reason(database: Database) {
+    let world = World::new(&database).await;
     let program = Program::new(&world, session("alice"));
     let create = async |body| program.post("/credentials", body).await;
     let answer = create(
@@ -159,9 +171,8 @@ async fn what_does_not_fit_is_told_by_field_and_what_is_refused_with_a_reason() 
 }
 
 // SYS-C10, SYS-C11, SYS-C12
-#[tokio::test]
-async fn a_login_begins_with_one_call_and_needs_no_other() {
-    let world = World::new().await;
+async fn a_login_begins_with_one_call_and_needs_no_other(database: Database) {
+    let world = World::new(&database).await;
     let program = Program::new(&world, session("alice"));
     let body = json!({"connectorId": "acme", "authenticationType": "oauth2", "redirectUri": RETURN, "label": "Mine"});
     let answer = program.post("/credentials", body.clone()).await;
@@ -196,9 +207,8 @@ async fn a_login_begins_with_one_call_and_needs_no_other() {
 }
 
 // SYS-C20, THREAT-S5
-#[tokio::test]
-async fn somebody_elses_credential_answers_as_an_unknown_one_byte_for_byte() {
-    let world = World::new().await;
+async fn somebody_elses_credential_answers_as_an_unknown_one_byte_for_byte(database: Database) {
+    let world = World::new(&database).await;
     let key = world.keys.issue("alice");
     let new = NewConnection::new("keys").value("api_key", key.expose_secret());
     let info = world.store.create(&owner("alice"), new).await.unwrap();
@@ -240,9 +250,8 @@ async fn somebody_elses_credential_answers_as_an_unknown_one_byte_for_byte() {
 }
 
 // SYS-C15, SYS-C16, SYS-C3
-#[tokio::test]
-async fn the_application_names_an_id_and_the_layer_attaches_that_credential() {
-    let world = World::new().await;
+async fn the_application_names_an_id_and_the_layer_attaches_that_credential(database: Database) {
+    let world = World::new(&database).await;
     let program = Program::new(&world, session("alice"));
     let keys = [world.keys.issue("alice"), world.keys.issue("alice")];
     for key in &keys {
@@ -256,9 +265,8 @@ async fn the_application_names_an_id_and_the_layer_attaches_that_credential() {
 }
 
 // SYS-C21, SYS-C22
-#[tokio::test]
-async fn lists_come_in_parts() {
-    let world = World::new().await;
+async fn lists_come_in_parts(database: Database) {
+    let world = World::new(&database).await;
     let program = Program::new(&world, session("alice"));
     for _ in 0..5 {
         let key = world.keys.issue("alice");
@@ -282,9 +290,8 @@ async fn lists_come_in_parts() {
     assert!(program.get("/credentials?connector=acme").await.json()["credentials"].as_array().unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn nobody_calls_without_a_session_and_one_for_a_reconnection_does_little() {
-    let world = World::new().await;
+async fn nobody_calls_without_a_session_and_one_for_a_reconnection_does_little(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.browser();
     for token in [None, Some("x"), Some("")] {
         let answer = browser.json(Method::GET, "/connect/api/credentials", token, None).await;
@@ -313,9 +320,8 @@ async fn nobody_calls_without_a_session_and_one_for_a_reconnection_does_little()
     assert_eq!(program.post(&format!("{path}/reconnect"), fields).await.status, 200);
 }
 
-#[tokio::test]
-async fn an_application_mounts_the_api_behind_its_own_authentication() {
-    let world = World::new().await;
+async fn an_application_mounts_the_api_behind_its_own_authentication(database: Database) {
+    let world = World::new(&database).await;
     let api = world.connect.api_for(|parts| {
         let cookie = parts.headers.get("cookie")?.to_str().ok()?;
         owner(cookie.strip_prefix("user=")?).into()
@@ -346,9 +352,8 @@ async fn an_application_mounts_the_api_behind_its_own_authentication() {
     assert!(answer.json()["oauthUrl"].as_str().unwrap().starts_with(&format!("{ORIGIN}/connect/go/")));
 }
 
-#[tokio::test]
-async fn too_many_attempts_and_providers_that_are_away_say_when_to_come_back() {
-    let world = World::with(|connect| connect.limit_attempts(1, std::time::Duration::from_secs(60))).await;
+async fn too_many_attempts_and_providers_that_are_away_say_when_to_come_back(database: Database) {
+    let world = World::with(&database, |connect| connect.limit_attempts(1, std::time::Duration::from_secs(60))).await;
     let program = Program::new(&world, session("alice"));
     world.keys.fault(tower_auth_testing::Fault::status(http::StatusCode::SERVICE_UNAVAILABLE).times(9));
     let body = json!({"connectorId": "keys", "fields": {"api_key": WRONG}});
@@ -361,9 +366,8 @@ async fn too_many_attempts_and_providers_that_are_away_say_when_to_come_back() {
 }
 
 // SYS-U4
-#[tokio::test]
-async fn a_static_code_is_exchanged_once() {
-    let world = World::with_client().await;
+async fn a_static_code_is_exchanged_once(database: Database) {
+    let world = World::with_client(&database).await;
     let program = Program::new(&world, session("alice"));
     let body = json!({"connectorId": "grants", "method": "code", "fields": {"code": CODE}});
     let answer = program.post("/credentials", body).await;

@@ -1,7 +1,14 @@
 use http::Method;
 use serde_json::Value;
 
+use crate::database::{Database, on_both};
 use crate::world::{World, session};
+
+on_both![
+    the_document_has_every_route_and_no_other,
+    every_reference_leads_somewhere,
+    examples_and_answers_are_what_the_document_describes,
+];
 
 /// What the router has, beside what the document says.
 const ROUTES: &[(&str, &[&str])] = &[
@@ -25,9 +32,8 @@ async fn document(world: &World) -> Value {
     answer.json()
 }
 
-#[tokio::test]
-async fn the_document_has_every_route_and_no_other() {
-    let world = World::new().await;
+async fn the_document_has_every_route_and_no_other(database: Database) {
+    let world = World::new(&database).await;
     let document = document(&world).await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths = document["paths"].as_object().unwrap();
@@ -55,9 +61,8 @@ async fn the_document_has_every_route_and_no_other() {
     assert_eq!(document["security"][0]["session"], serde_json::json!([]));
 }
 
-#[tokio::test]
-async fn every_reference_leads_somewhere() {
-    let world = World::new().await;
+async fn every_reference_leads_somewhere(database: Database) {
+    let world = World::new(&database).await;
     let document = document(&world).await;
     fn walk(value: &Value, document: &Value) {
         match value {
@@ -107,9 +112,8 @@ fn fits(value: &Value, schema: &Value, document: &Value, at: &str) {
     }
 }
 
-#[tokio::test]
-async fn examples_and_answers_are_what_the_document_describes() {
-    let world = World::new().await;
+async fn examples_and_answers_are_what_the_document_describes(database: Database) {
+    let world = World::new(&database).await;
     let document = document(&world).await;
     let schemas = document["components"]["schemas"].as_object().unwrap();
     for (name, schema) in schemas {

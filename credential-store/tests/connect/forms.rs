@@ -1,11 +1,26 @@
 use tower_auth_store::{CredentialStatus, ListQuery, NewConnection};
 
+use crate::database::{Database, on_both};
 use crate::world::{CODE, PASSWORD, RETURN, SECRET, WRONG, World, owner, session};
 
+on_both![
+    a_key_is_checked_and_kept_and_the_page_says_so,
+    every_mistake_is_told_at_once_and_what_was_typed_stays_but_for_secrets,
+    a_refused_key_keeps_the_form_and_says_what_to_check,
+    a_form_has_the_labels_and_the_help_of_the_description_and_no_redirect,
+    each_grant_has_its_own_fields_and_its_notice,
+    passwords_and_codes_are_exchanged_once_and_access_that_ends_is_told,
+    a_sandbox_is_chosen_in_the_form,
+    the_application_gets_the_id_at_its_own_address,
+    a_form_begins_with_what_the_session_says_but_never_with_a_secret,
+    a_form_of_another_session_or_without_its_token_does_nothing,
+    nobody_tries_out_keys_here,
+    a_body_that_is_too_long_or_no_form_is_refused,
+];
+
 // SYS-C14, SYS-C9
-#[tokio::test]
-async fn a_key_is_checked_and_kept_and_the_page_says_so() {
-    let world = World::new().await;
+async fn a_key_is_checked_and_kept_and_the_page_says_so(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let picker = browser.get("/connect/connectors?q=key").await;
     picker.has("/connect/connectors/keys");
@@ -31,9 +46,8 @@ async fn a_key_is_checked_and_kept_and_the_page_says_so() {
 }
 
 // SYS-C9, THREAT-T7
-#[tokio::test]
-async fn every_mistake_is_told_at_once_and_what_was_typed_stays_but_for_secrets() {
-    let world = World::new().await;
+async fn every_mistake_is_told_at_once_and_what_was_typed_stays_but_for_secrets(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let form = [("field.client_secret", WRONG), ("field.tenant_id", ""), ("field.client_id", ""), ("label", "a\nb")];
     let answer = browser.fill("/connect/connectors/grants", &form).await;
@@ -57,9 +71,8 @@ async fn every_mistake_is_told_at_once_and_what_was_typed_stays_but_for_secrets(
 }
 
 // SYS-V10, SYS-C9
-#[tokio::test]
-async fn a_refused_key_keeps_the_form_and_says_what_to_check() {
-    let world = World::new().await;
+async fn a_refused_key_keeps_the_form_and_says_what_to_check(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let answer = browser.fill("/connect/connectors/keys", &[("field.api_key", WRONG), ("label", "Mine")]).await;
     assert_eq!(answer.status, 422);
@@ -80,9 +93,8 @@ async fn a_refused_key_keeps_the_form_and_says_what_to_check() {
 }
 
 // SYS-V7, SYS-V11, SYS-A10, SYS-L9, SYS-C8
-#[tokio::test]
-async fn a_form_has_the_labels_and_the_help_of_the_description_and_no_redirect() {
-    let world = World::new().await;
+async fn a_form_has_the_labels_and_the_help_of_the_description_and_no_redirect(database: Database) {
+    let world = World::new(&database).await;
     let page = world.alice().await.get("/connect/connectors/grants").await;
     for text in [
         "Workflow token",
@@ -101,9 +113,8 @@ async fn a_form_has_the_labels_and_the_help_of_the_description_and_no_redirect()
 }
 
 // SYS-U1, SYS-U3, SYS-U4
-#[tokio::test]
-async fn each_grant_has_its_own_fields_and_its_notice() {
-    let world = World::new().await;
+async fn each_grant_has_its_own_fields_and_its_notice(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let machine = browser.get("/connect/connectors/grants").await;
     for other in ["field.username", "field.password", "field.code"] {
@@ -123,9 +134,8 @@ async fn each_grant_has_its_own_fields_and_its_notice() {
 }
 
 // SYS-U3, SYS-U4, SYS-U14
-#[tokio::test]
-async fn passwords_and_codes_are_exchanged_once_and_access_that_ends_is_told() {
-    let world = World::with_client().await;
+async fn passwords_and_codes_are_exchanged_once_and_access_that_ends_is_told(database: Database) {
+    let world = World::with_client(&database).await;
     let browser = world.alice().await;
     let path = "/connect/connectors/grants?method=password";
     let answer = browser.fill(path, &[("field.username", "alice"), ("field.password", PASSWORD)]).await;
@@ -148,9 +158,8 @@ async fn passwords_and_codes_are_exchanged_once_and_access_that_ends_is_told() {
 }
 
 // SYS-C23
-#[tokio::test]
-async fn a_sandbox_is_chosen_in_the_form() {
-    let world = World::new().await;
+async fn a_sandbox_is_chosen_in_the_form(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let page = browser.get("/connect/connectors/grants").await;
     page.has("<option value=\"sandbox\">");
@@ -171,9 +180,8 @@ async fn a_sandbox_is_chosen_in_the_form() {
 }
 
 // SYS-C12
-#[tokio::test]
-async fn the_application_gets_the_id_at_its_own_address() {
-    let world = World::new().await;
+async fn the_application_gets_the_id_at_its_own_address(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.open(session("alice").connectors(["keys"]).redirect_uri(RETURN)).await;
     let key = world.keys.issue("alice");
     let answer = browser.fill("/connect/connectors/keys", &[("field.api_key", key.expose_secret())]).await;
@@ -190,9 +198,8 @@ async fn the_application_gets_the_id_at_its_own_address() {
     page.has("credentialId=cred_");
 }
 
-#[tokio::test]
-async fn a_form_begins_with_what_the_session_says_but_never_with_a_secret() {
-    let world = World::new().await;
+async fn a_form_begins_with_what_the_session_says_but_never_with_a_secret(database: Database) {
+    let world = World::new(&database).await;
     let browser =
         world.open(session("alice").prefill("tenant_id", "t-42").prefill("client_secret", "sentinel-prefill")).await;
     let page = browser.get("/connect/connectors/grants").await;
@@ -201,9 +208,8 @@ async fn a_form_begins_with_what_the_session_says_but_never_with_a_secret() {
 }
 
 // THREAT-C1
-#[tokio::test]
-async fn a_form_of_another_session_or_without_its_token_does_nothing() {
-    let world = World::new().await;
+async fn a_form_of_another_session_or_without_its_token_does_nothing(database: Database) {
+    let world = World::new(&database).await;
     let (browser, other) = (world.alice().await, world.alice().await);
     let key = world.keys.issue("alice");
     let foreign = other.get("/connect/connectors/keys").await.hidden("csrf");
@@ -226,9 +232,8 @@ async fn a_form_of_another_session_or_without_its_token_does_nothing() {
     assert_eq!((kept.status, kept.label == "x", kept.logs_requests), (CredentialStatus::Valid, false, false));
 }
 
-#[tokio::test]
-async fn nobody_tries_out_keys_here() {
-    let world = World::with(|connect| connect.limit_attempts(2, std::time::Duration::from_secs(60))).await;
+async fn nobody_tries_out_keys_here(database: Database) {
+    let world = World::with(&database, |connect| connect.limit_attempts(2, std::time::Duration::from_secs(60))).await;
     let browser = world.alice().await;
     for _ in 0..2 {
         assert_eq!(browser.fill("/connect/connectors/keys", &[("field.api_key", WRONG)]).await.status, 422);
@@ -244,9 +249,8 @@ async fn nobody_tries_out_keys_here() {
     assert_eq!(other.fill("/connect/connectors/keys", &[("field.api_key", WRONG)]).await.status, 422);
 }
 
-#[tokio::test]
-async fn a_body_that_is_too_long_or_no_form_is_refused() {
-    let world = World::new().await;
+async fn a_body_that_is_too_long_or_no_form_is_refused(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let long = "x".repeat(70 * 1024);
     assert_eq!(browser.post("/connect/connectors/keys", &[("field.api_key", &long)]).await.status, 413);

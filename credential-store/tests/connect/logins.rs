@@ -4,7 +4,23 @@ use tower_auth_store::{CredentialStatus, ListQuery};
 use tower_auth_testing::{Account, Consent, Endpoint, Fault, OAuthProvider};
 
 use crate::browser::{Answer, Browser};
+use crate::database::{Database, on_both};
 use crate::world::{ORIGIN, RETURN, SECRET, World, owner, session};
+
+on_both![
+    a_login_goes_to_the_provider_and_comes_back_as_a_connection,
+    a_pop_up_tells_the_page_that_opened_it,
+    the_application_gets_the_id_or_the_error_at_its_own_address,
+    an_answer_counts_in_the_browser_that_began_and_once,
+    a_wrong_value_of_the_cookie_ends_the_login,
+    of_two_answers_at_once_one_wins,
+    an_answer_of_one_provider_does_not_finish_the_login_of_another,
+    each_failure_has_its_own_words,
+    a_reconnection_keeps_the_id_and_tells_another_account,
+    access_without_a_refresh_token_is_told_to_end,
+    an_answer_in_a_form_finds_its_cookie,
+    several_logins_at_once_do_not_disturb_each_other,
+];
 
 /// Sends the form of a connector, and has the person decide at the provider. The address to which the provider sends the browser.
 async fn at_provider(world: &World, browser: &Browser, connector: &str, consent: &Consent, popup: bool) -> String {
@@ -34,9 +50,8 @@ async fn credentials(world: &World, name: &str) -> Vec<tower_auth_store::Credent
 }
 
 // SYS-U2, SYS-C10, SYS-C11
-#[tokio::test]
-async fn a_login_goes_to_the_provider_and_comes_back_as_a_connection() {
-    let world = World::new().await;
+async fn a_login_goes_to_the_provider_and_comes_back_as_a_connection(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let page = browser.get("/connect/connectors/acme").await;
     page.has("data-popup");
@@ -66,9 +81,8 @@ async fn a_login_goes_to_the_provider_and_comes_back_as_a_connection() {
 }
 
 // SYS-U2
-#[tokio::test]
-async fn a_pop_up_tells_the_page_that_opened_it() {
-    let world = World::new().await;
+async fn a_pop_up_tells_the_page_that_opened_it(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.open(session("alice").opener_origin("https://shop.test")).await;
     let flow = "flow-1234567890";
     let answer = browser.fill("/connect/connectors/acme", &[("window", "popup"), ("flow", flow)]).await;
@@ -83,9 +97,8 @@ async fn a_pop_up_tells_the_page_that_opened_it() {
 }
 
 // SYS-C12, THREAT-C4
-#[tokio::test]
-async fn the_application_gets_the_id_or_the_error_at_its_own_address() {
-    let world = World::new().await;
+async fn the_application_gets_the_id_or_the_error_at_its_own_address(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.open(session("alice").connectors(["acme"]).redirect_uri(RETURN)).await;
     let back = at_provider(&world, &browser, "acme", &alice(), false).await;
     let answer = browser.get(&browser.get(&back).await.location()).await;
@@ -100,9 +113,8 @@ async fn the_application_gets_the_id_or_the_error_at_its_own_address() {
 }
 
 // SYS-C13, THREAT-C1
-#[tokio::test]
-async fn an_answer_counts_in_the_browser_that_began_and_once() {
-    let world = World::new().await;
+async fn an_answer_counts_in_the_browser_that_began_and_once(database: Database) {
+    let world = World::new(&database).await;
     let (browser, other) = (world.alice().await, world.open(session("mallory")).await);
     let back = at_provider(&world, &browser, "acme", &alice(), false).await;
     // Another browser does not even use it up.
@@ -126,9 +138,8 @@ async fn an_answer_counts_in_the_browser_that_began_and_once() {
 }
 
 // SYS-C13
-#[tokio::test]
-async fn a_wrong_value_of_the_cookie_ends_the_login() {
-    let world = World::new().await;
+async fn a_wrong_value_of_the_cookie_ends_the_login(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let back = at_provider(&world, &browser, "acme", &alice(), false).await;
     let name = browser.cookies().into_iter().find(|own| own.name.contains("login")).unwrap().name;
@@ -140,9 +151,8 @@ async fn a_wrong_value_of_the_cookie_ends_the_login() {
 }
 
 // THREAT-S11
-#[tokio::test]
-async fn of_two_answers_at_once_one_wins() {
-    let world = World::new().await;
+async fn of_two_answers_at_once_one_wins(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let back = at_provider(&world, &browser, "acme", &alice(), false).await;
     let twin = world.browser();
@@ -155,9 +165,8 @@ async fn of_two_answers_at_once_one_wins() {
 }
 
 // THREAT-C3
-#[tokio::test]
-async fn an_answer_of_one_provider_does_not_finish_the_login_of_another() {
-    let world = World::new().await;
+async fn an_answer_of_one_provider_does_not_finish_the_login_of_another(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let back = at_provider(&world, &browser, "acme", &alice(), false).await;
     let mixed = back.replace("/callback/acme", "/callback/other");
@@ -175,9 +184,8 @@ async fn an_answer_of_one_provider_does_not_finish_the_login_of_another() {
     assert_eq!(browser.get("/connect/callback/nothing?state=x&code=y").await.status, 404);
 }
 
-#[tokio::test]
-async fn each_failure_has_its_own_words() {
-    let world = World::new().await;
+async fn each_failure_has_its_own_words(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let deny = at_provider(&world, &browser, "acme", &Consent::deny(), true).await;
     let answer = browser.get(&deny).await;
@@ -211,9 +219,8 @@ async fn each_failure_has_its_own_words() {
 }
 
 // SYS-C24
-#[tokio::test]
-async fn a_reconnection_keeps_the_id_and_tells_another_account() {
-    let world = World::new().await;
+async fn a_reconnection_keeps_the_id_and_tells_another_account(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let back = at_provider(&world, &browser, "acme", &alice(), false).await;
     browser.get(&back).await;
@@ -235,8 +242,7 @@ async fn a_reconnection_keeps_the_id_and_tells_another_account() {
 }
 
 // SYS-U14
-#[tokio::test]
-async fn access_without_a_refresh_token_is_told_to_end() {
+async fn access_without_a_refresh_token_is_told_to_end(database: Database) {
     let acme = OAuthProvider::builder()
         .client("acme-client", SECRET)
         .account(Account::new("alice").name("Alice Example"))
@@ -244,7 +250,7 @@ async fn access_without_a_refresh_token_is_told_to_end() {
         .listen()
         .await
         .unwrap();
-    let world = World::around(acme, ProviderValues::new().env(|_| None), |connect| connect).await;
+    let world = World::around(&database, acme, ProviderValues::new().env(|_| None), |connect| connect).await;
     let browser = world.open(session("alice").redirect_uri(RETURN)).await;
     let back = at_provider(&world, &browser, "acme", &alice(), false).await;
     let page = browser.get(&browser.get(&back).await.location()).await;
@@ -253,9 +259,8 @@ async fn access_without_a_refresh_token_is_told_to_end() {
     browser.get("/connect/connections").await.has("must be renewed by hand before it ends");
 }
 
-#[tokio::test]
-async fn an_answer_in_a_form_finds_its_cookie() {
-    let world = World::new().await;
+async fn an_answer_in_a_form_finds_its_cookie(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let answer = browser.fill("/connect/connectors/posted", &[]).await;
     let cookie = browser.cookies().into_iter().find(|own| own.name.contains("login")).unwrap();
@@ -271,9 +276,8 @@ async fn an_answer_in_a_form_finds_its_cookie() {
     assert_eq!(credentials(&world, "alice").await.len(), 1);
 }
 
-#[tokio::test]
-async fn several_logins_at_once_do_not_disturb_each_other() {
-    let world = World::new().await;
+async fn several_logins_at_once_do_not_disturb_each_other(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let one = at_provider(&world, &browser, "acme", &alice(), false).await;
     let two = at_provider(&world, &browser, "other", &bob(), false).await;

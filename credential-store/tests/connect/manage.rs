@@ -1,6 +1,17 @@
 use tower_auth_store::{CredentialInfo, CredentialStatus, ListQuery, NewConnection};
 
+use crate::database::{Database, on_both};
 use crate::world::{SECRET, World, owner, session};
+
+on_both![
+    the_list_has_filters_and_pages_and_only_ones_own,
+    a_test_obtains_a_token_and_shows_its_end_and_nothing_of_it,
+    a_test_of_a_key_that_is_gone_says_why,
+    a_connection_gets_another_name,
+    what_cannot_be_taken_back_is_asked_for_twice,
+    the_log_is_switched_on_and_shows_requests_without_secrets,
+    pages_of_somebody_elses_connection_are_those_of_an_unknown_one,
+];
 
 async fn key(world: &World, label: &str) -> CredentialInfo {
     let key = world.keys.issue("alice");
@@ -21,9 +32,8 @@ async fn act(world: &World, info: &CredentialInfo, action: &str, fields: &[(&str
 }
 
 // SYS-C21
-#[tokio::test]
-async fn the_list_has_filters_and_pages_and_only_ones_own() {
-    let world = World::new().await;
+async fn the_list_has_filters_and_pages_and_only_ones_own(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     browser.get("/connect/connections").await.has("Nothing is connected yet");
     for number in 0..27 {
@@ -46,9 +56,8 @@ async fn the_list_has_filters_and_pages_and_only_ones_own() {
 }
 
 // SYS-U11, SYS-U13
-#[tokio::test]
-async fn a_test_obtains_a_token_and_shows_its_end_and_nothing_of_it() {
-    let world = World::new().await;
+async fn a_test_obtains_a_token_and_shows_its_end_and_nothing_of_it(database: Database) {
+    let world = World::new(&database).await;
     let fields = [("client_id", "i"), ("client_secret", SECRET), ("tenant_id", "t")];
     let new = fields.into_iter().fold(NewConnection::new("grants"), |new, (name, value)| new.value(name, value));
     let info = world.store.create(&owner("alice"), new).await.unwrap();
@@ -59,9 +68,8 @@ async fn a_test_obtains_a_token_and_shows_its_end_and_nothing_of_it() {
 }
 
 // SYS-U11, SYS-C17
-#[tokio::test]
-async fn a_test_of_a_key_that_is_gone_says_why() {
-    let world = World::new().await;
+async fn a_test_of_a_key_that_is_gone_says_why(database: Database) {
+    let world = World::new(&database).await;
     let issued = world.keys.issue("alice");
     let new = NewConnection::new("keys").value("api_key", issued.expose_secret());
     let info = world.store.create(&owner("alice"), new).await.unwrap();
@@ -78,9 +86,8 @@ async fn a_test_of_a_key_that_is_gone_says_why() {
 }
 
 // SYS-U13
-#[tokio::test]
-async fn a_connection_gets_another_name() {
-    let world = World::new().await;
+async fn a_connection_gets_another_name(database: Database) {
+    let world = World::new(&database).await;
     let info = key(&world, "First").await;
     act(&world, &info, "rename", &[("label", " Second ")]).await.has("The connection has its new name.");
     let page = act(&world, &info, "rename", &[("label", &"x".repeat(201))]).await;
@@ -89,9 +96,8 @@ async fn a_connection_gets_another_name() {
 }
 
 // SYS-C21
-#[tokio::test]
-async fn what_cannot_be_taken_back_is_asked_for_twice() {
-    let world = World::new().await;
+async fn what_cannot_be_taken_back_is_asked_for_twice(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let info = key(&world, "Mine").await;
     let path = format!("/connect/connections/{}", info.id);
@@ -106,9 +112,8 @@ async fn what_cannot_be_taken_back_is_asked_for_twice() {
 }
 
 // SYS-U9
-#[tokio::test]
-async fn the_log_is_switched_on_and_shows_requests_without_secrets() {
-    let world = World::new().await;
+async fn the_log_is_switched_on_and_shows_requests_without_secrets(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let fields = [("client_id", "i"), ("client_secret", SECRET), ("tenant_id", "t")];
     let new = fields.iter().fold(NewConnection::new("grants"), |new, (name, value)| new.value(*name, *value));
@@ -134,9 +139,8 @@ async fn the_log_is_switched_on_and_shows_requests_without_secrets() {
 }
 
 // SYS-C20, THREAT-S5
-#[tokio::test]
-async fn pages_of_somebody_elses_connection_are_those_of_an_unknown_one() {
-    let world = World::new().await;
+async fn pages_of_somebody_elses_connection_are_those_of_an_unknown_one(database: Database) {
+    let world = World::new(&database).await;
     let info = key(&world, "Mine").await;
     let mallory = world.open(session("mallory")).await;
     let csrf = mallory.get("/connect/connectors/keys").await.hidden("csrf");

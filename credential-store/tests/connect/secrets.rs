@@ -3,12 +3,14 @@ use serde_json::json;
 use tower_auth_store::NewConnection;
 use tower_auth_testing::{Consent, Endpoint};
 
+use crate::database::{Database, on_both};
 use crate::world::{CODE, PASSWORD, RETURN, SECRET, WRONG, World, owner, session};
 
+on_both![no_page_no_answer_and_no_header_holds_a_secret, what_waits_for_a_person_is_sealed,];
+
 // SYS-V12, THREAT-L1, THREAT-L2
-#[tokio::test]
-async fn no_page_no_answer_and_no_header_holds_a_secret() {
-    let world = World::with_client().await;
+async fn no_page_no_answer_and_no_header_holds_a_secret(database: Database) {
+    let world = World::with_client(&database).await;
     let browser = world.open(session("alice").opener_origin("https://shop.test").redirect_uri(RETURN)).await;
     let key = world.keys.issue("alice");
     // Forms: accepted, refused, incomplete.
@@ -79,9 +81,8 @@ async fn no_page_no_answer_and_no_header_holds_a_secret() {
 }
 
 // SYS-C5
-#[tokio::test]
-async fn what_waits_for_a_person_is_sealed() {
-    let world = World::new().await;
+async fn what_waits_for_a_person_is_sealed(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let answer = browser.fill("/connect/connectors/acme", &[]).await;
     let state = answer.location().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();

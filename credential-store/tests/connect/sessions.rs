@@ -2,12 +2,23 @@ use std::time::Duration;
 
 use tower_auth_store::ConnectSession;
 
+use crate::database::{Database, on_both};
 use crate::world::{ORIGIN, RETURN, World, owner, session};
 
+on_both![
+    a_token_opens_the_page_once_and_stands_in_no_address_after_that,
+    a_token_in_a_form_opens_the_page_as_well,
+    nothing_is_shown_without_a_session,
+    sessions_are_checked_when_they_are_signed,
+    a_session_ends_and_one_of_another_store_is_none,
+    addresses_come_from_configuration_and_from_no_header,
+    a_session_for_one_reconnection_does_nothing_else,
+    files_are_kept_for_ever_and_pages_not_at_all,
+];
+
 // SYS-C13
-#[tokio::test]
-async fn a_token_opens_the_page_once_and_stands_in_no_address_after_that() {
-    let world = World::new().await;
+async fn a_token_opens_the_page_once_and_stands_in_no_address_after_that(database: Database) {
+    let world = World::new(&database).await;
     let token = world.connect.sign(&session("alice")).unwrap();
     let start = world.connect.start_url(&token);
     assert!(start.expose_secret().starts_with("https://app.test/connect/start?session="));
@@ -35,9 +46,8 @@ async fn a_token_opens_the_page_once_and_stands_in_no_address_after_that() {
     other.has("This page has expired");
 }
 
-#[tokio::test]
-async fn a_token_in_a_form_opens_the_page_as_well() {
-    let world = World::new().await;
+async fn a_token_in_a_form_opens_the_page_as_well(database: Database) {
+    let world = World::new(&database).await;
     let token = world.connect.sign(&session("alice").connectors(["keys"])).unwrap();
     let browser = world.browser();
     let answer = browser.post("/connect/start", &[("session", token.expose_secret())]).await;
@@ -48,9 +58,8 @@ async fn a_token_in_a_form_opens_the_page_as_well() {
     assert_eq!(browser.get("/connect/connectors/acme").await.status, 404);
 }
 
-#[tokio::test]
-async fn nothing_is_shown_without_a_session() {
-    let world = World::new().await;
+async fn nothing_is_shown_without_a_session(database: Database) {
+    let world = World::new(&database).await;
     for path in [
         "/connectors",
         "/connectors/keys",
@@ -77,9 +86,8 @@ async fn nothing_is_shown_without_a_session() {
     assert_eq!(browser.get("/connect/api/connectors").await.status, 401);
 }
 
-#[tokio::test]
-async fn sessions_are_checked_when_they_are_signed() {
-    let world = World::new().await;
+async fn sessions_are_checked_when_they_are_signed(database: Database) {
+    let world = World::new(&database).await;
     let sign = |session: ConnectSession| world.connect.sign(&session).map(|_| ()).map_err(|error| error.to_string());
     let alice = || session("alice");
     assert!(sign(alice().redirect_uri(RETURN).opener_origin("https://shop.test")).is_ok());
@@ -100,23 +108,21 @@ async fn sessions_are_checked_when_they_are_signed() {
 }
 
 // SYS-C19
-#[tokio::test]
-async fn a_session_ends_and_one_of_another_store_is_none() {
-    let world = World::new().await;
+async fn a_session_ends_and_one_of_another_store_is_none(database: Database) {
+    let world = World::new(&database).await;
     let short = session("alice").lifetime(Duration::from_millis(1100));
     let browser = world.open(short).await;
     assert_eq!(browser.get("/connect/connectors").await.status, 200);
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert_eq!(browser.get("/connect/connectors").await.status, 401);
-    let other = World::new().await;
+    let other = World::new(&database).await;
     let token = other.connect.sign(&session("alice")).unwrap();
     assert_eq!(world.browser().get(world.connect.start_url(&token).expose_secret()).await.status, 401);
 }
 
 // THREAT-T10
-#[tokio::test]
-async fn addresses_come_from_configuration_and_from_no_header() {
-    let world = World::new().await;
+async fn addresses_come_from_configuration_and_from_no_header(database: Database) {
+    let world = World::new(&database).await;
     let token = world.connect.sign(&session("alice")).unwrap();
     let request = http::Request::get(format!("/connect/start?session={}", token.expose_secret()))
         .header("host", "evil.test")
@@ -132,9 +138,8 @@ async fn addresses_come_from_configuration_and_from_no_header() {
     assert_eq!(world.connect.callback_url("acme"), format!("{ORIGIN}/connect/callback/acme"));
 }
 
-#[tokio::test]
-async fn a_session_for_one_reconnection_does_nothing_else() {
-    let world = World::new().await;
+async fn a_session_for_one_reconnection_does_nothing_else(database: Database) {
+    let world = World::new(&database).await;
     let key = world.keys.issue("alice");
     let new = tower_auth_store::NewConnection::new("keys").value("api_key", key.expose_secret());
     let info = world.store.create(&owner("alice"), new.clone()).await.unwrap();
@@ -156,9 +161,8 @@ async fn a_session_for_one_reconnection_does_nothing_else() {
     browser.get(&answer.location()).await.has("connected again");
 }
 
-#[tokio::test]
-async fn files_are_kept_for_ever_and_pages_not_at_all() {
-    let world = World::new().await;
+async fn files_are_kept_for_ever_and_pages_not_at_all(database: Database) {
+    let world = World::new(&database).await;
     let browser = world.alice().await;
     let page = browser.get("/connect/connectors").await;
     assert_eq!(page.headers["cache-control"], "no-store");

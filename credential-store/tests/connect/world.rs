@@ -7,11 +7,12 @@ use http::{Request, Response};
 use tower_auth_core::{BoxError, HttpClient, ProviderSpec, ProviderValues};
 use tower_auth_store::{
     Backend, Connect, ConnectBuilder, ConnectSession, Connector, CredentialId, CredentialStore, KeyRing, Owner,
-    SqlBackend, SqliteOptions,
+    SqlBackend,
 };
 use tower_auth_testing::{Account, ApiKeyProvider, OAuthProvider};
 
 use crate::browser::Browser;
+use crate::database::Database;
 
 pub(crate) const ORIGIN: &str = "https://app.test";
 pub(crate) const RETURN: &str = "https://shop.test/connected?tab=1";
@@ -88,27 +89,28 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
-        Self::with(|connect| connect).await
+    pub(crate) async fn new(database: &Database) -> Self {
+        Self::with(database, |connect| connect).await
     }
 
-    pub(crate) async fn with(change: impl FnOnce(ConnectBuilder) -> ConnectBuilder) -> Self {
-        Self::around(acme().await, ProviderValues::new().env(|_| None), change).await
+    pub(crate) async fn with(database: &Database, change: impl FnOnce(ConnectBuilder) -> ConnectBuilder) -> Self {
+        Self::around(database, acme().await, ProviderValues::new().env(|_| None), change).await
     }
 
     /// With an operator who has given the client's id and secret of the connector `grants`.
-    pub(crate) async fn with_client() -> Self {
+    pub(crate) async fn with_client(database: &Database) -> Self {
         let own = ProviderValues::new().env(|_| None).value("client_id", "i").value("client_secret", SECRET);
-        Self::around(acme().await, own, |connect| connect).await
+        Self::around(database, acme().await, own, |connect| connect).await
     }
 
     pub(crate) async fn around(
+        database: &Database,
         acme: OAuthProvider,
         operator: ProviderValues,
         change: impl FnOnce(ConnectBuilder) -> ConnectBuilder,
     ) -> Self {
         let keys = ApiKeyProvider::builder().listen().await.unwrap();
-        let backend = SqliteOptions::memory().open().await.unwrap();
+        let backend = database.open().await;
         let ring = KeyRing::new("k1", &KeyRing::generate_key()).unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let spec = |text: &str| ProviderSpec::from_toml(text).unwrap_or_else(|errors| panic!("{errors}"));
