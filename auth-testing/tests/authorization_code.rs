@@ -152,6 +152,17 @@ async fn other_mistakes_of_a_request_go_back_to_the_client() {
 }
 
 #[tokio::test]
+async fn an_answer_may_come_in_a_form() {
+    let server = server();
+    let url = authorize_url(&server, "app", "&state=s%22%3E&response_mode=form_post");
+    let redirect = server.approve(&url).unwrap();
+    let code = redirect.code().unwrap();
+    assert_eq!(redirect.location(), CALLBACK);
+    assert!(redirect.form().unwrap().starts_with(&format!("code={code}&state=s%22%3E&iss=")));
+    assert_eq!(server.deny(&url).unwrap().error(), Some("access_denied"));
+}
+
+#[tokio::test]
 async fn a_client_may_be_kept_from_a_grant_and_from_refresh_tokens() {
     let server = AuthorizationServer::builder()
         .client_with(app().grants(["refresh_token"]))

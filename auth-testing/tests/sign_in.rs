@@ -40,6 +40,24 @@ async fn a_request_that_is_wrong_is_not_asked_about() {
 }
 
 #[tokio::test]
+async fn an_answer_in_a_form_is_a_page_that_sends_itself() {
+    let server = asking();
+    let url = authorize_url(&server, "orders", "&state=%22%3E&response_mode=form_post");
+    let (_, params) = url.split_once('?').unwrap();
+    let decided = form(&server.authorization_url(), "", &format!("{params}&account=carol&decision=allow"));
+    let answer = send_raw(&server, decided).await;
+    assert_eq!(answer.status(), 200);
+    let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("script-src 'sha256-") && !policy.contains("form-action"), "{policy}");
+    let html = String::from_utf8(answer.body().to_vec()).unwrap();
+    assert!(html.contains("<form method=\"post\" action=\"https://app.test/callback\">"), "{html}");
+    assert!(
+        html.contains("name=\"state\" value=\"&quot;&gt;\">") && html.contains("name=\"code\" value=\"code-"),
+        "{html}"
+    );
+}
+
+#[tokio::test]
 async fn a_pushed_request_is_used_up_by_the_decision_and_not_by_the_page() {
     let server = asking();
     let pushed = authorize_url(&server, "orders", "&state=xyz");

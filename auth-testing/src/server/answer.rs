@@ -1,5 +1,8 @@
 use std::borrow::Cow;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, PRAGMA, REFERRER_POLICY, WWW_AUTHENTICATE,
@@ -102,10 +105,20 @@ pub(super) fn page(status: StatusCode, text: &str) -> Response<Bytes> {
 
 /// A page as [`page`], of HTML that neither runs scripts nor stands in a frame.
 pub(super) fn html(status: StatusCode, text: String) -> Response<Bytes> {
+    html_with(status, text, None)
+}
+
+/// The same with one script, which stands in it.
+pub(super) fn html_with(status: StatusCode, text: String, script: Option<&str>) -> Response<Bytes> {
     let mut response = private(status, text, "text/html; charset=utf-8");
+    let script = script.map(|script| BASE64_STANDARD.encode(digest(&SHA256, script.as_bytes())));
+    let script = script.map_or_else(String::new, |hash| format!(" script-src 'sha256-{hash}';"));
     // Without `form-action`, which browsers apply to the redirect that follows a form, too.
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:;{script} base-uri 'none'; frame-ancestors 'none'"
+    );
+    let policy = HeaderValue::try_from(policy).expect("a policy is visible ASCII");
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 

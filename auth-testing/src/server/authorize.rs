@@ -10,8 +10,12 @@ use super::params::{every, first};
 use super::received::Received;
 use super::redirect::is_registered;
 use super::shared::Shared;
+use super::sign_in::form_post;
 use super::{Consent, NoRedirect, Quirk, Redirect, TestClient};
 use crate::token::seconds;
+
+/// How an answer may come back.
+pub(super) const RESPONSE_MODES: [&str; 2] = ["query", "form_post"];
 
 /// What is right about an authorization request.
 pub(super) struct Checked {
@@ -46,6 +50,9 @@ impl Shared {
         }
         match self.decide(request, &consent) {
             Ok(redirect) => {
+                if let Some(fields) = redirect.fields() {
+                    return form_post(redirect.location(), fields);
+                }
                 let Ok(location) = HeaderValue::from_str(redirect.location()) else {
                     return page(StatusCode::BAD_REQUEST, "the redirect URI cannot stand in a header");
                 };
@@ -92,7 +99,10 @@ impl Shared {
         } else if !quirk(Quirk::MissingIss) && !quirk(Quirk::UnannouncedIss) {
             members.push(("iss", self.minter.issuer()));
         }
-        Ok(Redirect::new(&target, members))
+        match first(params, "response_mode") {
+            Some("form_post") => Ok(Redirect::by_form(&target, members)),
+            _ => Ok(Redirect::new(&target, members)),
+        }
     }
 
     /// Where the answer goes; `None` if that cannot be trusted.
@@ -118,8 +128,8 @@ impl Shared {
             Some(_) => return Err(Refusal::new("unsupported_response_type", "this server knows code alone")),
             None => return Err(Refusal::invalid_request("response_type is missing")),
         }
-        if param("response_mode").is_some_and(|mode| mode != "query") {
-            return Err(Refusal::invalid_request("this server knows the response mode query alone"));
+        if param("response_mode").is_some_and(|mode| !RESPONSE_MODES.contains(&mode)) {
+            return Err(Refusal::invalid_request("this server knows the response modes query and form_post alone"));
         }
         if param("request").is_some() {
             return Err(Refusal::new("request_not_supported", "this server takes no request objects"));

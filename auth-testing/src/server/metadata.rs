@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use tower_auth_core::jose::Algorithm;
 
 use super::answer::{public_json, wrong_method};
+use super::authorize::RESPONSE_MODES;
 use super::device::DEVICE_CODE;
 use super::exchange::TOKEN_EXCHANGE;
 use super::jwt_bearer::JWT_BEARER;
@@ -44,7 +45,7 @@ impl Shared {
             ("require_pushed_authorization_requests", json!(self.parts.policy.requires_pushed)),
             ("device_authorization_endpoint", json!(format!("{base}/device"))),
             ("response_types_supported", json!(["code"])),
-            ("response_modes_supported", json!(["query"])),
+            ("response_modes_supported", json!(RESPONSE_MODES)),
             ("code_challenge_methods_supported", json!(["S256"])),
             ("grant_types_supported", json!(self.grant_names())),
             ("token_endpoint_auth_methods_supported", json!(methods)),

@@ -13,6 +13,7 @@ use super::params::{encode, first, from_form};
 pub struct Redirect {
     location: String,
     params: Vec<(String, String)>,
+    is_form: bool,
 }
 
 /// The authorization endpoint does not send the user agent back: client or redirect URI cannot be trusted (RFC 6749
@@ -36,10 +37,15 @@ impl Redirect {
             location.push('=');
             location.push_str(&encode(value));
         }
-        Self { location, params: params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() }
+        Self { location, params: owned(params), is_form: false }
     }
 
-    /// The `Location`: a code is in it.
+    /// To `target` by a form that the user agent sends there (OAuth 2.0 Form Post Response Mode).
+    pub(super) fn by_form(target: &str, params: Vec<(&'static str, String)>) -> Self {
+        Self { location: target.to_owned(), params: owned(params), is_form: true }
+    }
+
+    /// The `Location`: a code is in it, unless it stands in a [`form`](Self::form).
     #[must_use]
     pub fn location(&self) -> &str {
         &self.location
@@ -49,6 +55,18 @@ impl Redirect {
     #[must_use]
     pub fn uri(&self) -> Option<Uri> {
         self.location.parse().ok()
+    }
+
+    /// What the user agent sends to [`location`](Self::location) by `POST`, if the client asked for `response_mode=form_post`.
+    #[must_use]
+    pub fn form(&self) -> Option<String> {
+        let pairs = self.params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        self.is_form.then(|| pairs.collect::<Vec<_>>().join("&"))
+    }
+
+    /// The fields of that form.
+    pub(super) fn fields(&self) -> Option<&[(String, String)]> {
+        self.is_form.then_some(&self.params[..])
     }
 
     /// A parameter that the server added.
@@ -80,6 +98,10 @@ impl Redirect {
     pub fn iss(&self) -> Option<&str> {
         self.param("iss")
     }
+}
+
+fn owned(params: Vec<(&'static str, String)>) -> Vec<(String, String)> {
+    params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 impl fmt::Debug for Redirect {
@@ -199,5 +221,8 @@ mod tests {
         assert_eq!(Redirect::new("a:/b?c=d", vec![("code", "e".to_owned())]).location(), "a:/b?c=d&code=e");
         assert_eq!((redirect.code(), redirect.error()), (Some("a b&c"), None));
         assert!(!format!("{redirect:?}").contains("a b"));
+        assert_eq!(redirect.form(), None);
+        let form = Redirect::by_form("https://app.test/cb?x=1", vec![("code", "a b&c".to_owned())]);
+        assert_eq!((form.location(), form.form().as_deref()), ("https://app.test/cb?x=1", Some("code=a+b%26c")));
     }
 }

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::answer::html;
+use super::answer::{html, html_with};
 use super::params::first;
 use super::received::Received;
 use super::shared::Shared;
@@ -53,7 +53,7 @@ impl Shared {
         let text = format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>Sign in to {provider}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
+             <title>Sign in to {provider}</title>\n{ICON}<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
              <h1>Sign in to {provider}</h1>\n\
              <p><strong>{client}</strong> asks for access to your account.</p>\n{scopes}\
              <form method=\"post\" action=\"{action}\">\n{hidden}\
@@ -70,13 +70,36 @@ impl Shared {
     }
 }
 
+/// The page that posts the answer to the client (OAuth 2.0 Form Post Response Mode section 2): by itself, and by a button without script.
+pub(super) fn form_post(target: &str, fields: &[(String, String)]) -> Response<Bytes> {
+    let text = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>Back to the application</title>\n{ICON}<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <h1>Back to the application</h1>\n<form method=\"post\" action=\"{}\">\n{}<p><button>Continue</button></p>\n\
+         </form>\n</main>\n<script>{SENDS_ITSELF}</script>\n</body>\n</html>\n",
+        escaped(target),
+        inputs(fields.iter()),
+    );
+    html_with(StatusCode::OK, text, Some(SENDS_ITSELF))
+}
+
+const SENDS_ITSELF: &str = "document.forms[0].submit()";
+
+/// No picture, so that browsers ask for none.
+const ICON: &str = "<link rel=\"icon\" href=\"data:,\">\n";
+
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:32rem;padding:0 1rem}\
     label{display:block}select,input,button{font:inherit;padding:.4rem .8rem}";
 
 /// The request, for the form to send it again.
 fn hidden(params: &[(String, String)]) -> String {
     let own = |name: &str| name == ACCOUNT || name == DECISION;
-    let inputs = params.iter().filter(|(name, _)| !own(name)).map(|(name, value)| {
+    inputs(params.iter().filter(|(name, _)| !own(name)))
+}
+
+fn inputs<'a>(fields: impl Iterator<Item = &'a (String, String)>) -> String {
+    let inputs = fields.map(|(name, value)| {
         format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", escaped(name), escaped(value))
     });
     inputs.collect()

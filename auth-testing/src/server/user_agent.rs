@@ -75,7 +75,11 @@ impl AuthorizationServer {
         let record = RecordedRequest::new(Endpoint::Authorization, &received.head, params, Bytes::new(), client_id);
         shared.recorder.add(record.clone());
         let decided = shared.decide(&received, consent);
-        record.set_status(decided.as_ref().map_or_else(|no| no.status, |_| StatusCode::FOUND));
+        let status = |redirect: &Redirect| match redirect.fields() {
+            Some(_) => StatusCode::OK,
+            None => StatusCode::FOUND,
+        };
+        record.set_status(decided.as_ref().map_or_else(|no| no.status, status));
         decided
     }
 }
