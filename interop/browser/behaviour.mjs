@@ -130,15 +130,15 @@ export async function behaviour(browser, origin, fail) {
 
   // The pop-up lands on a written page of the end, as if the provider had answered.
   const popup = async (page, problems, target) => {
-    await page.evaluate((href) => { document.querySelector('a[data-popup]').href = href; }, target);
+    await page.evaluate((action) => { document.querySelector('form[data-popup]').action = action; }, target);
     const opened = new Promise((resolve) => page.once('popup', resolve));
-    await page.click('a[data-popup]');
+    await page.click('button.primary');
     const other = await opened;
     watch(other, problems);
     return other;
   };
   await check('a pop-up that works', {}, async ({ page, is, problems }) => {
-    await page.goto(at('wait'));
+    await page.goto(at('form-continue'));
     await popup(page, problems, at('done-connected'));
     await page.waitForFunction(() => location.pathname.endsWith('/con_9fK3'), { timeout: 5000 });
     is(true, 'the page goes on');
@@ -146,21 +146,21 @@ export async function behaviour(browser, origin, fail) {
     is((await page.browserContext().pages()).length === 1, 'the pop-up closes itself');
   });
   await check('a pop-up in which access is denied', {}, async ({ page, is, problems }) => {
-    await page.goto(at('wait'));
+    await page.goto(at('form-continue'));
     await popup(page, problems, at('done-denied'));
     await page.waitForSelector('[data-wait-problem]:not([hidden])', { timeout: 5000 });
     is((await page.$eval('[data-problem-title]', (node) => node.textContent)) === 'Access was not allowed', 'the page says so');
-    is(await shown(page, 'a[data-popup]'), 'and lets one try again');
+    is(await shown(page, 'form[data-popup]'), 'and lets one try again');
   });
   await check('a pop-up that ends with an error', {}, async ({ page, is, problems }) => {
-    await page.goto(at('wait'));
+    await page.goto(at('form-continue'));
     const other = await popup(page, problems, at('done-provider-error'));
     await page.waitForSelector('[data-wait-problem]:not([hidden])', { timeout: 5000 });
     is((await page.$eval('[data-problem-title]', (node) => node.textContent)) === 'GitHub reported an error', 'the page says what');
     is(!other.isClosed() && (await shown(other, '[data-close-window]')), 'the pop-up stays to be read');
   });
   await check('a pop-up that is closed early', {}, async ({ page, is, problems }) => {
-    await page.goto(at('wait'));
+    await page.goto(at('form-continue'));
     const other = await popup(page, problems, at('error-session'));
     is(await shown(page, '[data-wait]'), 'the page waits');
     await other.close();
@@ -191,7 +191,7 @@ export async function behaviour(browser, origin, fail) {
     problems.splice(0);
   });
   await check('a provider that cuts the tie between the windows', {}, async ({ page, is, problems, context }) => {
-    await page.goto(at('wait'));
+    await page.goto(at('form-continue'));
     const other = await popup(page, problems, at('error-session'));
     await other.close();
     await page.waitForSelector('[data-wait-problem]:not([hidden])', { timeout: 5000 });

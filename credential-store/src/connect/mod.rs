@@ -13,9 +13,7 @@ mod query;
 mod session;
 mod throttle;
 
-#[allow(unused_imports, reason = "a room may show more than others take")]
 pub(crate) mod assets;
-#[allow(dead_code, unused_imports, reason = "some of it is what the script shows, and drawn by the views' own tests")]
 pub(crate) mod views;
 
 pub use self::builder::ConnectBuilder;

@@ -167,12 +167,11 @@
 
   // A pop-up for the way through the provider, opened inside the click, and the wait for its end.
   const popups = (wait) => {
-    const start = one("form[data-popup], a[data-popup]");
+    const start = one("form[data-popup]");
     const where = one("[data-window]");
-    if (where && window.name.startsWith(WINDOW)) where.value = "popup";
+    if (window.name.startsWith(WINDOW)) where.value = "popup";
     // This is the pop-up already: a form that was shown again with its errors.
     if (!start || window.name.startsWith(WINDOW)) return;
-    const box = start.closest("[data-form]");
     const problem = one("[data-wait-problem]");
     const sameWindow = one("[data-same-window]");
     const { flow, finished } = wait.dataset;
@@ -180,17 +179,17 @@
     let timer = 0;
     let inThisWindow = false;
 
-    const open = (url) => {
+    const open = () => {
       const [width, height] = [520, 720];
       const left = Math.max(0, window.screenX + (window.outerWidth - width) / 2);
       const top = Math.max(0, window.screenY + (window.outerHeight - height) / 2);
-      popup = window.open(url, WINDOW + flow, `popup,width=${width},height=${height},left=${left},top=${top}`);
+      popup = window.open("about:blank", WINDOW + flow, `popup,width=${width},height=${height},left=${left},top=${top}`);
       return popup !== null && !popup.closed;
     };
     const end = () => {
       window.clearInterval(timer);
       wait.hidden = true;
-      box.hidden = false;
+      start.hidden = false;
       start.removeAttribute("target");
     };
     const show = (outcome, title, text) => {
@@ -205,7 +204,7 @@
       problem.hidden = true;
       sameWindow.hidden = true;
       wait.hidden = false;
-      box.hidden = true;
+      start.hidden = true;
       one("#wait-title").focus();
       timer = window.setInterval(() => {
         if (!popup.closed) return;
@@ -220,31 +219,29 @@
       }, 400);
     };
 
-    start.addEventListener(start.tagName === "FORM" ? "submit" : "click", (event) => {
-      if (event.defaultPrevented || inThisWindow || event.ctrlKey || event.metaKey || event.shiftKey) return;
-      const isForm = start.tagName === "FORM";
-      if (!isForm) event.preventDefault();
-      if (!open(isForm ? "about:blank" : start.href)) {
+    start.addEventListener("submit", (event) => {
+      if (event.defaultPrevented || inThisWindow) return;
+      if (!open()) {
         event.preventDefault();
         show("blocked");
         return;
       }
-      if (isForm) start.target = WINDOW + flow;
+      start.target = WINDOW + flow;
       // So that the page at the end is one that tells this page, and not the application's.
-      if (where) where.value = "popup";
+      where.value = "popup";
       // After the form was sent, which needs it to be there.
       window.setTimeout(begin, 0);
     });
-    one("button", sameWindow)?.addEventListener("click", () => {
+    one("button", sameWindow).addEventListener("click", () => {
       inThisWindow = true;
-      if (where) where.value = "same";
+      where.value = "same";
       start.requestSubmit();
     });
     one("[data-wait-focus]").addEventListener("click", () => popup?.focus());
     one("[data-wait-cancel]").addEventListener("click", () => {
       popup?.close();
       end();
-      one("button, a", start)?.focus();
+      one("button", start).focus();
     });
 
     const hear = ({ data }) => {

@@ -1,7 +1,4 @@
-use std::time::SystemTime;
-
 use askama::Template;
-use tower_auth_core::LoggedExchange;
 
 use super::list::ConnectionRow;
 use super::moment::Moment;
@@ -71,26 +68,6 @@ impl Details {
 }
 
 impl LogEntry {
-    /// What was written down, seen from `now`.
-    pub(crate) fn from_exchange(exchange: &LoggedExchange, now: SystemTime) -> Self {
-        let message = |headers: &[(String, String)], body: &str| Message {
-            headers: headers.to_vec(),
-            body: (!body.is_empty()).then(|| body.to_owned()),
-        };
-        let is_answered = exchange.status.is_some();
-        let body = if is_answered { exchange.response_body.as_str() } else { "" };
-        Self {
-            at: Moment::new(exchange.at, now),
-            method: exchange.method.to_string(),
-            url: exchange.url.clone(),
-            status: exchange.status,
-            milliseconds: u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX),
-            error: (!is_answered).then(|| exchange.response_body.clone()),
-            request: message(&exchange.request_headers, &exchange.request_body),
-            response: message(&exchange.response_headers, body),
-        }
-    }
-
     pub(super) fn class(&self) -> &'static str {
         match self.status {
             Some(100..400) => "good",

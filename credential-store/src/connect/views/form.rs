@@ -129,11 +129,6 @@ impl ConnectForm {
         self.label.as_ref()?.error.as_deref().map(sentence)
     }
 
-    /// There is no address yet: the answer to the form leads there.
-    pub(super) fn provider_link(&self) -> Option<&WebUrl> {
-        None
-    }
-
     pub(super) fn wait(&self) -> Option<&Wait> {
         match &self.next {
             Next::Store => None,

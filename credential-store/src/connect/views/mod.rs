@@ -3,7 +3,7 @@
 //! A view holds values that are ready to be shown. It decides nothing and asks nobody, so that every page can be
 //! drawn by a test. Three rules keep the pages safe:
 //!
-//! - askama escapes every text; the few types that are markup themselves ([`Moment`], [`Tile`], [`Badge`]) are
+//! - askama escapes every text; the few types that are markup themselves (`Moment`, `Tile`, `Badge`) are
 //!   templates too, and escape what they hold.
 //! - an address from outside is a [`WebUrl`], which can only be `https` or a loopback `http` address: a template has no
 //!   way to write a `javascript:` link.
@@ -40,18 +40,18 @@ mod tests;
 pub(crate) use askama::Template as View;
 
 pub(crate) use self::confirm::{Confirm, Removal};
-pub(crate) use self::connector::{ConnectorLabel, Tile};
+pub(crate) use self::connector::ConnectorLabel;
 pub(crate) use self::details::{Details, LogEntry, LogView, Message, Tab};
 pub(crate) use self::error::{ErrorKind, ErrorPage};
 pub(crate) use self::field::{FIELD_PREFIX, Field, InputKind};
 pub(crate) use self::form::{CheckFailure, ConnectForm, LabelInput, MethodTab, Next, Notice, Purpose};
 pub(crate) use self::list::{ConnectionList, ConnectionRow};
 pub(crate) use self::moment::Moment;
-pub(crate) use self::oauth::{Handover, OAuthDone, OAuthWait, Outcome, Wait};
+pub(crate) use self::oauth::{Handover, OAuthDone, Outcome, Wait};
 pub(crate) use self::paths::Paths;
 pub(crate) use self::picker::{Picker, PickerEntry};
 pub(crate) use self::rename::RenameForm;
 pub(crate) use self::shell::{Flash, FlashKind, Section, Shell};
-pub(crate) use self::status::{Badge, Status};
+pub(crate) use self::status::Status;
 pub(crate) use self::success::{Renewal, Success};
 pub(crate) use self::web_url::WebUrl;

@@ -2,21 +2,6 @@ use askama::Template;
 
 use super::connector::ConnectorLabel;
 use super::shell::Shell;
-use super::web_url::WebUrl;
-
-/// The page that waits while a person is at the provider.
-///
-/// With the script it opens the provider in a pop-up inside the click and waits here; without, its button is a link that
-/// leads there.
-#[derive(Clone, Debug, Template)]
-#[template(path = "connect/oauth_wait.html")]
-pub(crate) struct OAuthWait {
-    pub(crate) shell: Shell,
-    pub(crate) connector: ConnectorLabel,
-    /// Where the provider asks for consent.
-    pub(crate) authorize_url: WebUrl,
-    pub(crate) wait: Wait,
-}
 
 /// What the script must know while a pop-up is open.
 #[derive(Clone, Debug)]
@@ -83,12 +68,6 @@ pub(crate) struct Handover {
     /// the request.
     pub(crate) opener_origin: String,
     pub(crate) credential_id: Option<String>,
-}
-
-impl OAuthWait {
-    pub(super) fn provider_link(&self) -> Option<&WebUrl> {
-        Some(&self.authorize_url)
-    }
 }
 
 impl Outcome {

@@ -375,28 +375,15 @@ impl Samples {
             ("done-exchange-failed", Outcome::ExchangeFailed { status: Some(401), code: code() }),
             ("done-check-failed", Outcome::CheckFailed { status: Some(403), code: code() }),
         ];
-        let mut pages: Vec<_> = outcomes
-            .into_iter()
-            .map(|(name, outcome)| {
-                let page = OAuthDone {
-                    shell: self.shell(None),
-                    connector: self.github(),
-                    outcome,
-                    flow: self.some("flow-1"),
-                    back: Some("/connect/connectors/github".to_owned()),
-                    handover: self.handover(),
-                };
-                (name, html(&page))
-            })
-            .collect();
-        let wait = OAuthWait {
+        let page = |outcome| OAuthDone {
             shell: self.shell(None),
             connector: self.github(),
-            authorize_url: WebUrl::new("https://github.com/login/oauth/authorize?client_id=a&state=b").unwrap(),
-            wait: self.wait(),
+            outcome,
+            flow: self.some("flow-1"),
+            back: Some("/connect/connectors/github".to_owned()),
+            handover: self.handover(),
         };
-        pages.push(("wait", html(&wait)));
-        pages
+        outcomes.into_iter().map(|(name, outcome)| (name, html(&page(outcome)))).collect()
     }
 
     fn success(self) -> Vec<(&'static str, String)> {
