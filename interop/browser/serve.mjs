@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { basename, join } from 'node:path';
 
-const types = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' };
+const types = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8', svg: 'image/svg+xml' };
 
 export async function serve(folder) {
   const headers = JSON.parse(readFileSync(join(folder, 'headers.json'), 'utf8'));
@@ -14,8 +14,6 @@ export async function serve(folder) {
       if (pathname.startsWith('/connect/assets/')) {
         const body = readFileSync(join(folder, 'assets', name));
         response.writeHead(200, { 'content-type': types[name.split('.').pop()], 'x-content-type-options': 'nosniff' }).end(body);
-      } else if (name === 'favicon.ico') {
-        response.writeHead(204).end();
       } else {
         const body = readFileSync(join(folder, `${name}.html`));
         response.writeHead(200, headers).end(body);

@@ -48,7 +48,7 @@ use crate::vault::Values;
 /// | `/callback/{connector}` | where providers answer: the redirect URI to register with each of them |
 /// | `/go/{link}` | leads a browser to the provider, for logins that the API began |
 /// | `/api/…` | the API, for session tokens; see [`api_for`](Self::api_for) for the same without them |
-/// | `/assets/…` | style sheet and script |
+/// | `/assets/…` | style sheet, script and icon |
 ///
 /// # Security
 /// All addresses are built from the base URL of the configuration, never from a request. Sessions are sealed with the store's key, so every replica

@@ -172,6 +172,9 @@ async fn files_are_kept_for_ever_and_pages_not_at_all(database: Database) {
     assert!(file.headers["cache-control"].to_str().unwrap().contains("immutable"));
     let request = http::Request::get(format!("/connect/assets/{name}")).header("if-none-match", &file.headers["etag"]);
     assert_eq!(world.browser().send(request, String::new()).await.status, 304);
+    let icon = world.browser().get("/connect/assets/connect.svg").await;
+    assert_eq!((icon.status, icon.headers["content-type"].to_str().unwrap()), (200, "image/svg+xml"));
+    assert_eq!(icon.headers["cache-control"], "no-cache");
     assert_eq!(world.browser().get("/connect/assets/other.css").await.status, 404);
     assert_eq!(browser.get("/connect/nothing").await.status, 404);
 }

@@ -108,7 +108,7 @@ async fn home(State(app): State<App>, Query(params): Query<Vec<(String, String)>
     };
     Html(format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Example application</title><style>{STYLE}</style><main><h1>Example application</h1>{said}{table}\
+         <link rel=\"icon\" href=\"/connect/assets/connect.svg\"><title>Example application</title><style>{STYLE}</style><main><h1>Example application</h1>{said}{table}\
          <form method=\"post\" action=\"/manage\"><button>Manage connections</button></form></main></html>"
     ))
     .into_response()

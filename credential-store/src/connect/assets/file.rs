@@ -20,6 +20,8 @@ static STYLESHEET: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("connect", "css", "text/css; charset=utf-8", include_str!("connect.css")));
 static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("connect", "js", "text/javascript; charset=utf-8", include_str!("connect.js")));
+static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("connect", "svg", "image/svg+xml", include_str!("connect.svg")));
 
 /// The style sheet of all pages.
 pub(crate) fn stylesheet() -> &'static Asset {
@@ -29,6 +31,11 @@ pub(crate) fn stylesheet() -> &'static Asset {
 /// The script of all pages.
 pub(crate) fn script() -> &'static Asset {
     &SCRIPT
+}
+
+/// The picture in the tab of all pages.
+pub(crate) fn icon() -> &'static Asset {
+    &ICON
 }
 
 /// The file that a request names, under the name with the hash or the plain one (`connect.css`).
@@ -41,6 +48,7 @@ pub(crate) fn asset(name: &str) -> Option<&'static Asset> {
     match extension {
         "css" if is_ours => Some(stylesheet()),
         "js" if is_ours => Some(script()),
+        "svg" if is_ours => Some(icon()),
         _ => None,
     }
 }
@@ -88,11 +96,11 @@ impl Asset {
 mod tests {
     use http::HeaderValue;
 
-    use super::{asset, script, stylesheet};
+    use super::{asset, icon, script, stylesheet};
 
     #[test]
     fn files_are_found_by_their_names() {
-        for own in [stylesheet(), script()] {
+        for own in [stylesheet(), script(), icon()] {
             assert!(std::ptr::eq(asset(own.name()).unwrap(), own));
         }
         assert!(std::ptr::eq(asset("connect.css").unwrap(), stylesheet()));
@@ -113,7 +121,9 @@ mod tests {
 
     #[test]
     fn files_ask_for_nothing_from_elsewhere() {
-        for (name, body) in [("css", stylesheet().body()), ("js", script().body())] {
+        // The name of the language is the one address.
+        let icon = icon().body().replace("http://www.w3.org/2000/svg", "");
+        for (name, body) in [("css", stylesheet().body()), ("js", script().body()), ("svg", &icon)] {
             for word in ["http:", "https:", "url(", "@import", "eval(", "innerHTML", "localStorage", "sessionStorage"] {
                 assert!(!body.contains(word), "{name} has {word}");
             }

@@ -3,5 +3,5 @@
 mod file;
 mod policy;
 
-pub(crate) use self::file::{Asset, asset, script, stylesheet};
+pub(crate) use self::file::{asset, icon, script, stylesheet};
 pub(crate) use self::policy::{PagePolicy, asset_headers};

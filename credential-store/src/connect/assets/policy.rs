@@ -64,12 +64,15 @@ impl PagePolicy {
     }
 }
 
-/// The headers of a file.
-pub(crate) fn asset_headers(asset: &Asset) -> HeaderMap {
+/// The headers of a file that was asked for by `name`.
+///
+/// Only the name that holds its hash names it for ever. Under the plain name, and under that of another version, there will be another file one day.
+pub(crate) fn asset_headers(asset: &Asset, name: &str) -> HeaderMap {
+    let kept = if name == asset.name() { "public, max-age=31536000, immutable" } else { "no-cache" };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type()));
     headers.insert(ETAG, asset.etag().clone());
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     headers
@@ -118,8 +121,11 @@ mod tests {
     #[test]
     fn pages_are_not_kept_and_files_are() {
         assert_eq!(PagePolicy::new(&[], &[]).headers()["cache-control"], "no-store");
-        let headers = asset_headers(stylesheet());
+        let headers = asset_headers(stylesheet(), stylesheet().name());
         assert!(headers["cache-control"].to_str().unwrap().contains("immutable"));
+        for name in ["connect.css", "connect.0123456789.css"] {
+            assert_eq!(asset_headers(stylesheet(), name)["cache-control"], "no-cache");
+        }
         assert_eq!(headers["etag"], stylesheet().etag());
     }
 }

@@ -72,6 +72,10 @@ impl Paths {
     pub(crate) fn script(&self) -> String {
         self.asset(super::super::assets::script().name())
     }
+
+    pub(crate) fn icon(&self) -> String {
+        self.asset(super::super::assets::icon().name())
+    }
 }
 
 /// Percent-encodes all but the unreserved characters (RFC 3986 section 2.3), so the text stays one segment or one value.

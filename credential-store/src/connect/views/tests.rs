@@ -8,7 +8,7 @@ use tower_auth_core::ProviderSpecs;
 
 use super::samples::{HOSTILE, SECRET, Samples};
 use super::*;
-use crate::connect::assets::{PagePolicy, script, stylesheet};
+use crate::connect::assets::{PagePolicy, icon, script, stylesheet};
 
 /// A start tag. Attributes without a value have an empty one.
 struct Tag {
@@ -87,7 +87,10 @@ fn no_text_becomes_markup() {
                     assert_eq!(tag.get("src"), Some(format!("/connect/assets/{}", script().name()).as_str()), "{name}");
                     assert!(page[tag.end..].starts_with("</script>"), "{name}");
                 }
-                "link" => assert!(tag.get("href").unwrap().ends_with(stylesheet().name()), "{name}"),
+                "link" => {
+                    let file = if tag.get("rel") == Some("icon") { icon() } else { stylesheet() };
+                    assert!(tag.get("href").unwrap().ends_with(file.name()), "{name}");
+                }
                 _ => {}
             }
         }
@@ -267,7 +270,7 @@ fn write_pages(folder: &Path) {
     for (name, page) in (Samples { is_hostile: true }).all() {
         std::fs::write(folder.join(format!("hostile-{name}.html")), page).unwrap();
     }
-    for file in [stylesheet(), script()] {
+    for file in [stylesheet(), script(), icon()] {
         std::fs::write(folder.join("assets").join(file.name()), file.body()).unwrap();
     }
     let headers = PagePolicy::new(&[], &[]).headers();
