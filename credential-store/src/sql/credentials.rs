@@ -1,6 +1,7 @@
 //! Credentials as their owners see them.
 
-use super::pool::{Bind, Pool};
+use super::bind::Bind;
+use super::pool::Pool;
 use super::row::Row;
 use crate::backend::{
     BackendError, BackendErrorKind, CredentialRow, ListFilter, LoginRow, NewCredential, NewJob, SecretsChange,

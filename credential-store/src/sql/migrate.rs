@@ -1,4 +1,5 @@
-use super::pool::{Bind, Pool, Transaction};
+use super::bind::Bind;
+use super::pool::{Pool, Transaction};
 #[cfg(feature = "postgres")]
 use super::text::Flavor;
 use crate::backend::{BackendError, BackendErrorKind};

@@ -1,6 +1,7 @@
 //! The backends on SQL databases: one set of statements for SQLite and PostgreSQL.
 
 mod backend;
+mod bind;
 mod credentials;
 mod error;
 mod fleet;
