@@ -1,12 +1,14 @@
 //! What keeps the rows: the seam below which a database is.
 
 mod error;
+mod record;
 mod rows;
 mod traits;
 
 pub use self::error::{BackendError, BackendErrorKind};
+pub use self::record::{AuditEntry, AuditRow, Job, JobKind, NewJob, Record};
 pub use self::rows::{
-    AuditEntry, AuditRow, Claim, ConnectorFault, CredentialRow, Exchanged, Failed, Intent, Job, JobKind, ListFilter,
-    LogRow, LoginRow, NewCredential, NewJob, PageKey, SecretsChange, StatusChange, StoreKeyRow, Tokens, Touched,
+    Claim, ConnectorFault, CredentialRow, Exchanged, Failed, Intent, ListFilter, LogRow, LoginRow, NewCredential,
+    PageKey, SecretsChange, StatusChange, StoreKeyRow, Tokens, Touched,
 };
 pub use self::traits::{Backend, BackendFuture, Changes};

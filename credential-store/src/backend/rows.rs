@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::Record;
 use crate::model::{CredentialId, CredentialStatus, OwnerDigest, Timestamp};
 
 /// A credential as a backend keeps it. What is secret, or tells who somebody is, is sealed.
@@ -119,6 +120,8 @@ pub struct NewCredential {
     pub logs_requests: bool,
     /// The first tokens, of generation one.
     pub tokens: Option<Tokens>,
+    /// What is kept with it.
+    pub record: Record,
 }
 
 /// Tokens to be kept, and their times from now on.
@@ -158,6 +161,8 @@ pub struct Exchanged {
     pub generation: i64,
     /// What came.
     pub tokens: Tokens,
+    /// What is kept with it.
+    pub record: Record,
 }
 
 /// An exchange that failed. Ends the lease; changes nothing if the lease or the generation is another by now.
@@ -179,6 +184,8 @@ pub struct Failed {
     pub retry_in: Option<Duration>,
     /// Whether the intent stays: nobody knows what became of it.
     pub keeps_intent: bool,
+    /// What is kept with it.
+    pub record: Record,
 }
 
 /// A change of how a credential is doing that no exchange caused.
@@ -192,11 +199,15 @@ pub struct StatusChange {
     pub provider_error: Option<String>,
     /// Only if the tokens are still of this generation.
     pub generation: Option<i64>,
+    /// Only if it is still doing so: of several who note the same, one does.
+    pub from: Option<CredentialStatus>,
     /// Whether a success is noted.
     pub is_success: bool,
+    /// What is kept with it.
+    pub record: Record,
 }
 
-/// New values of a credential, and perhaps new tokens: a reconnection. Ends every lease and intent.
+/// New values of a credential, and perhaps new tokens: a reconnection, or a revocation, after which there are none. Ends every lease and intent.
 #[derive(Clone, Debug)]
 pub struct SecretsChange {
     /// The values, sealed; their version is the next.
@@ -213,6 +224,10 @@ pub struct SecretsChange {
     pub tokens: Option<Tokens>,
     /// How it is doing now.
     pub status: CredentialStatus,
+    /// Why, as a stable code.
+    pub reason: Option<String>,
+    /// What is kept with it.
+    pub record: Record,
 }
 
 /// Which credentials to list, the newest first.
@@ -257,87 +272,6 @@ pub struct LoginRow {
     pub sealed: Vec<u8>,
     /// The credential that it is for.
     pub credential: CredentialId,
-}
-
-/// What remains to be done outside the database, until it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum JobKind {
-    /// End a credential at its provider.
-    Revoke,
-    /// Tell the application.
-    Webhook,
-}
-
-/// A job to be added.
-#[derive(Clone, Debug)]
-pub struct NewJob {
-    /// What it is.
-    pub kind: JobKind,
-    /// The credential that it is about.
-    pub credential: CredentialId,
-    /// What it needs, sealed.
-    pub payload: Vec<u8>,
-}
-
-/// A job that the caller has taken.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// Its number.
-    pub id: i64,
-    /// The lease.
-    pub fence: i64,
-    /// What it is.
-    pub kind: JobKind,
-    /// The credential that it is about.
-    pub credential: CredentialId,
-    /// What it needs, sealed.
-    pub payload: Vec<u8>,
-    /// How often it was tried before.
-    pub attempts: i64,
-    /// When it was added.
-    pub created_at: Timestamp,
-}
-
-/// An entry to be added to the audit trail.
-#[derive(Clone, Debug)]
-pub struct AuditEntry {
-    /// Who did it, as the application says: a digest of the owner stands beside it.
-    pub actor: String,
-    /// The owner that the actor named.
-    pub owner: Option<OwnerDigest>,
-    /// The credential, as the actor named it.
-    pub credential: Option<CredentialId>,
-    /// The connector, if it is known.
-    pub connector: Option<String>,
-    /// What was done: a fixed name.
-    pub action: &'static str,
-    /// What came of it: a fixed name.
-    pub result: &'static str,
-    /// A code that says more.
-    pub detail: Option<String>,
-}
-
-/// An entry of the audit trail.
-#[derive(Clone, Debug)]
-pub struct AuditRow {
-    /// Its number, which grows.
-    pub id: i64,
-    /// When it happened.
-    pub at: Timestamp,
-    /// As in [`AuditEntry`].
-    pub actor: String,
-    /// As in [`AuditEntry`].
-    pub owner: Option<OwnerDigest>,
-    /// As in [`AuditEntry`].
-    pub credential: Option<CredentialId>,
-    /// As in [`AuditEntry`].
-    pub connector: Option<String>,
-    /// As in [`AuditEntry`].
-    pub action: String,
-    /// As in [`AuditEntry`].
-    pub result: String,
-    /// As in [`AuditEntry`].
-    pub detail: Option<String>,
 }
 
 /// A logged token request.

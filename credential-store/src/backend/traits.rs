@@ -3,8 +3,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::{
-    AuditEntry, AuditRow, BackendError, Claim, ConnectorFault, CredentialRow, Exchanged, Failed, Intent, Job, JobKind,
-    ListFilter, LogRow, LoginRow, NewCredential, NewJob, PageKey, SecretsChange, StatusChange, StoreKeyRow, Touched,
+    AuditRow, BackendError, Claim, ConnectorFault, CredentialRow, Exchanged, Failed, Intent, Job, JobKind, ListFilter,
+    LogRow, LoginRow, NewCredential, PageKey, Record, SecretsChange, StatusChange, StoreKeyRow, Touched,
 };
 use crate::model::{CredentialId, OwnerDigest, Timestamp};
 
@@ -14,8 +14,8 @@ pub type BackendFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BackendErr
 /// A database that keeps credentials. [`CredentialStore`](crate::CredentialStore) has one for SQLite and one for PostgreSQL; the conformance suite
 /// (feature `conformance`) shows whether another one behaves.
 ///
-/// Each method is atomic: all of it happens, or nothing. Times are the database's own. A credential that was deleted is never returned,
-/// but by [`changes_since`](Self::changes_since).
+/// Each method is atomic: all of it happens, or nothing. A [`Record`] that comes with a change is a part of it, and is kept if the change takes effect, and
+/// only then. Times are the database's own. A credential that was deleted is never returned, but by [`changes_since`](Self::changes_since).
 pub trait Backend: Send + Sync + 'static {
     /// What the database is called in events: `sqlite`, `postgres`.
     fn name(&self) -> &'static str;
@@ -48,19 +48,31 @@ pub trait Backend: Send + Sync + 'static {
     fn count(&self, owner: OwnerDigest) -> BackendFuture<'_, i64>;
 
     /// Sets the label; false if there is no such credential.
-    fn set_label(&self, owner: OwnerDigest, id: CredentialId, label: Vec<u8>) -> BackendFuture<'_, bool>;
+    fn set_label(
+        &self,
+        owner: OwnerDigest,
+        id: CredentialId,
+        label: Vec<u8>,
+        record: Record,
+    ) -> BackendFuture<'_, bool>;
 
     /// Sets whether token requests are logged; false if there is no such credential.
-    fn set_logs_requests(&self, owner: OwnerDigest, id: CredentialId, on: bool) -> BackendFuture<'_, bool>;
+    fn set_logs_requests(
+        &self,
+        owner: OwnerDigest,
+        id: CredentialId,
+        on: bool,
+        record: Record,
+    ) -> BackendFuture<'_, bool>;
 
-    /// Sets how the credential is doing; false if there is none of that generation.
+    /// Sets how the credential is doing; false if there is none of that generation that is doing as `from` says.
     fn set_status(&self, id: CredentialId, change: StatusChange) -> BackendFuture<'_, bool>;
 
     /// Replaces the values; false if there is no such credential of that version and generation.
     fn set_secrets(&self, owner: OwnerDigest, id: CredentialId, change: SecretsChange) -> BackendFuture<'_, bool>;
 
-    /// Overwrites everything secret of the credential, keeps `jobs`, and makes it unknown. False if there is none.
-    fn delete(&self, owner: OwnerDigest, id: CredentialId, jobs: Vec<NewJob>) -> BackendFuture<'_, bool>;
+    /// Overwrites everything secret of the credential and makes it unknown. False if there is none.
+    fn delete(&self, owner: OwnerDigest, id: CredentialId, record: Record) -> BackendFuture<'_, bool>;
 
     /// Notes that these were used.
     fn touch(&self, ids: Vec<CredentialId>) -> BackendFuture<'_, ()>;
@@ -96,12 +108,17 @@ pub trait Backend: Send + Sync + 'static {
     /// fleet.
     fn take_turn(&self, connector: String, count: u32, interval: Duration) -> BackendFuture<'_, bool>;
 
-    /// Credentials whose token has ended and that do not renew themselves: they are `expired_manual` from now on. Each is returned once.
-    fn expire(&self, limit: u32) -> BackendFuture<'_, Vec<CredentialRow>>;
+    /// Credentials whose token has ended, that do not renew themselves, and that are valid or degraded all the same: the first to end first. They are
+    /// returned until [`set_status`](Self::set_status) says otherwise.
+    fn ended(&self, limit: u32) -> BackendFuture<'_, Vec<CredentialRow>>;
 
-    /// Credentials that end within `lead` and need a person then. Each is returned once until its end is another: more than a minute later, if it is the
-    /// refresh token's.
-    fn warn(&self, lead: Duration, limit: u32) -> BackendFuture<'_, Vec<CredentialRow>>;
+    /// Valid and degraded credentials that end within `lead` and need a person then. They are returned until
+    /// [`set_warned`](Self::set_warned).
+    fn ending(&self, lead: Duration, limit: u32) -> BackendFuture<'_, Vec<CredentialRow>>;
+
+    /// Notes that the end of a credential is told. False if it was already, or the generation is another. New tokens end the note if their end is
+    /// another: more than a minute later, if it is the refresh token's.
+    fn set_warned(&self, id: CredentialId, generation: i64, record: Record) -> BackendFuture<'_, bool>;
 
     /// Credentials whose data key is wrapped with another key than `key_id`, in the order of their names, after `after`.
     fn wrapped_otherwise(
@@ -115,8 +132,14 @@ pub trait Backend: Send + Sync + 'static {
     fn keys_in_use(&self) -> BackendFuture<'_, Vec<(String, i64)>>;
 
     /// Replaces a data key if it is still `old`.
-    fn replace_data_key(&self, id: CredentialId, old: Vec<u8>, key_id: String, new: Vec<u8>)
-    -> BackendFuture<'_, bool>;
+    fn replace_data_key(
+        &self,
+        id: CredentialId,
+        old: Vec<u8>,
+        key_id: String,
+        new: Vec<u8>,
+        record: Record,
+    ) -> BackendFuture<'_, bool>;
 
     /// Keeps a login that waits for its user.
     fn put_login(&self, login: LoginRow, lifetime: Duration) -> BackendFuture<'_, ()>;
@@ -124,8 +147,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Takes a login out, unless it is over. Of several who ask at once, one gets it.
     fn take_login(&self, state: String) -> BackendFuture<'_, Option<LoginRow>>;
 
-    /// Adds jobs.
-    fn add_jobs(&self, jobs: Vec<NewJob>) -> BackendFuture<'_, ()>;
+    /// Keeps what no change caused.
+    fn record(&self, record: Record) -> BackendFuture<'_, ()>;
 
     /// Takes jobs that are due, the oldest first.
     fn claim_jobs(&self, kind: JobKind, limit: u32, ttl: Duration) -> BackendFuture<'_, Vec<Job>>;
@@ -139,9 +162,6 @@ pub trait Backend: Send + Sync + 'static {
     /// How many jobs of that kind wait.
     fn count_jobs(&self, kind: JobKind) -> BackendFuture<'_, i64>;
 
-    /// Adds to the audit trail.
-    fn audit(&self, entry: AuditEntry) -> BackendFuture<'_, ()>;
-
     /// The audit trail after the entry numbered `after`, the oldest first; of one credential if one is named.
     fn audit_trail(&self, credential: Option<CredentialId>, after: i64, limit: u32)
     -> BackendFuture<'_, Vec<AuditRow>>;
@@ -153,7 +173,7 @@ pub trait Backend: Send + Sync + 'static {
     fn logged(&self, owner: OwnerDigest, id: CredentialId, limit: u32) -> BackendFuture<'_, Vec<LogRow>>;
 
     /// Sets, or with `None` ends, what is wrong with a connector. False if nothing changed.
-    fn set_connector_fault(&self, connector: String, code: Option<String>) -> BackendFuture<'_, bool>;
+    fn set_connector_fault(&self, connector: String, code: Option<String>, record: Record) -> BackendFuture<'_, bool>;
 
     /// What is wrong with connectors.
     fn connector_faults(&self) -> BackendFuture<'_, Vec<ConnectorFault>>;

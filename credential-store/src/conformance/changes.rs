@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::check::{Database, Failure, Outcome, holds, present, same};
 use super::sample::{ALICE, MINUTE, exchanged, failed, kept, new_credential, one, pass, row, taken};
-use crate::backend::{Backend, PageKey, StatusChange, Touched};
+use crate::backend::{Backend, PageKey, Record, StatusChange, Touched};
 use crate::model::{CredentialId, CredentialStatus, Timestamp};
 
 async fn all_pages(backend: &dyn Backend, since: Timestamp, limit: u32) -> Result<Vec<Touched>, Failure> {
@@ -27,7 +27,9 @@ fn needs_reauth() -> StatusChange {
         reason: None,
         provider_error: None,
         generation: None,
+        from: None,
         is_success: false,
+        record: Record::default(),
     }
 }
 
@@ -50,7 +52,7 @@ pub(super) async fn changes_are_told_in_order_and_none_is_missed(database: Datab
     pass(Duration::from_millis(3)).await;
     backend.set_status(ids[2], needs_reauth()).await?;
     pass(Duration::from_millis(3)).await;
-    backend.delete(ALICE, ids[0], Vec::new()).await?;
+    backend.delete(ALICE, ids[0], Record::default()).await?;
     backend.touch(vec![ids[5]]).await?;
     taken(backend, ids[3], MINUTE).await?;
     let told = all_pages(&*database.two, since, 2).await?;
@@ -98,9 +100,9 @@ pub(super) async fn changes_are_announced_where_the_database_announces(database:
     let lease = taken(backend, ids[1], MINUTE).await?;
     backend.fail_exchange(failed(&lease)).await?;
     backend.set_status(ids[2], needs_reauth()).await?;
-    backend.delete(ALICE, ids[3], Vec::new()).await?;
-    backend.set_logs_requests(ALICE, ids[4], true).await?;
-    backend.expire(10).await?;
+    backend.delete(ALICE, ids[3], Record::default()).await?;
+    backend.set_logs_requests(ALICE, ids[4], true, Record::default()).await?;
+    backend.set_status(ended, needs_reauth()).await?;
     // What announces nothing, because nothing changed that others must know.
     backend.touch(vec![ids[5]]).await?;
     taken(backend, ids[6], MINUTE).await?;

@@ -6,7 +6,7 @@ use super::check::{Database, Outcome, holds, present, same};
 use super::sample::{
     ALICE, BOB, HOUR, MINUTE, exchanged, intent, is_held, kept, new_credential, one, pass, row, taken, tokens,
 };
-use crate::backend::{BackendErrorKind, ListFilter, NewCredential, SecretsChange, StatusChange, Tokens};
+use crate::backend::{BackendErrorKind, ListFilter, NewCredential, Record, SecretsChange, StatusChange, Tokens};
 use crate::model::CredentialStatus;
 
 pub(super) async fn a_new_credential_is_read_back_whole(database: Database) -> Outcome {
@@ -75,7 +75,7 @@ pub(super) async fn an_id_is_used_once(database: Database) -> Outcome {
     same("an error of the kind", refused.err().map(|error| error.kind()), Some(BackendErrorKind::Broken))?;
     let own = row(backend, id).await?;
     same("owner and secrets of the first", (own.owner, own.secrets), (ALICE, new.secrets.clone()))?;
-    backend.delete(ALICE, id, Vec::new()).await?;
+    backend.delete(ALICE, id, Record::default()).await?;
     holds("the id of a deleted credential is not used again", backend.insert(new).await.is_err())
 }
 
@@ -88,11 +88,11 @@ pub(super) async fn a_foreign_owner_finds_nothing_anywhere(database: Database) -
     same("count", backend.count(BOB).await?, 0)?;
     let filter = ListFilter { owner: Some(BOB), limit: 10, ..ListFilter::default() };
     holds("list finds nothing", backend.list(filter).await?.is_empty())?;
-    same("set_label", backend.set_label(BOB, id, b"foreign".to_vec()).await?, false)?;
-    same("set_logs_requests", backend.set_logs_requests(BOB, id, true).await?, false)?;
+    same("set_label", backend.set_label(BOB, id, b"foreign".to_vec(), Record::default()).await?, false)?;
+    same("set_logs_requests", backend.set_logs_requests(BOB, id, true, Record::default()).await?, false)?;
     same("set_secrets", backend.set_secrets(BOB, id, secrets_change(1, 1)).await?, false)?;
     let job = crate::NewJob { kind: crate::JobKind::Revoke, credential: id, payload: b"sealed".to_vec() };
-    same("delete", backend.delete(BOB, id, vec![job]).await?, false)?;
+    same("delete", backend.delete(BOB, id, vec![job].into()).await?, false)?;
     same("jobs of a deletion that was none", backend.count_jobs(crate::JobKind::Revoke).await?, 0)?;
     holds("logged finds nothing", backend.logged(BOB, id, 10).await?.is_empty())?;
     let after = row(backend, id).await?;
@@ -107,7 +107,7 @@ pub(super) async fn a_foreign_owner_finds_nothing_anywhere(database: Database) -
 pub(super) async fn a_label_is_changed_and_is_no_revision(database: Database) -> Outcome {
     let backend = &*database.one;
     let id = one(backend).await?;
-    same("set_label", backend.set_label(ALICE, id, b"work".to_vec()).await?, true)?;
+    same("set_label", backend.set_label(ALICE, id, b"work".to_vec(), Record::default()).await?, true)?;
     let own = row(&*database.two, id).await?;
     same("label and revision", (own.label, own.revision), (b"work".to_vec(), 1))
 }
@@ -116,7 +116,7 @@ pub(super) async fn request_logging_is_turned_on_and_off(database: Database) -> 
     let backend = &*database.one;
     let id = one(backend).await?;
     for (round, on) in [(2, true), (3, false)] {
-        same("set_logs_requests", backend.set_logs_requests(ALICE, id, on).await?, true)?;
+        same("set_logs_requests", backend.set_logs_requests(ALICE, id, on, Record::default()).await?, true)?;
         let own = row(&*database.two, id).await?;
         same("whether it logs, and its revision", (own.logs_requests, own.revision), (on, round))?;
     }
@@ -131,7 +131,9 @@ pub(super) async fn a_status_change_counts_and_keeps_its_time(database: Database
         reason: Some("token.refused".to_owned()),
         provider_error: Some("invalid_token".to_owned()),
         generation: None,
+        from: None,
         is_success,
+        record: Record::default(),
     };
     let lease = taken(backend, id, MINUTE).await?;
     backend.fail_exchange(super::sample::failed(&lease)).await?;
@@ -157,7 +159,9 @@ pub(super) async fn a_status_change_counts_and_keeps_its_time(database: Database
     same("an unknown one", backend.set_status(unknown, change(CredentialStatus::Valid, true)).await?, false)
 }
 
-pub(super) async fn a_status_change_for_another_generation_does_nothing(database: Database) -> Outcome {
+pub(super) async fn a_status_change_for_another_generation_or_from_another_status_does_nothing(
+    database: Database,
+) -> Outcome {
     let backend = &*database.one;
     let id = one(backend).await?;
     let change = |generation| StatusChange {
@@ -165,15 +169,23 @@ pub(super) async fn a_status_change_for_another_generation_does_nothing(database
         reason: None,
         provider_error: None,
         generation: Some(generation),
+        from: None,
         is_success: false,
+        record: Record::default(),
     };
     for other in [0, 2, -1, i64::MAX] {
         same("set_status for another generation", backend.set_status(id, change(other)).await?, false)?;
     }
+    for other in [CredentialStatus::Degraded, CredentialStatus::Revoked] {
+        let change = StatusChange { from: Some(other), ..change(1) };
+        same("set_status from another status", backend.set_status(id, change).await?, false)?;
+    }
     let own = row(backend, id).await?;
     same("status and revision", (own.status, own.revision), (CredentialStatus::Valid, 1))?;
-    same("set_status for its generation", backend.set_status(id, change(1)).await?, true)?;
-    same("the status", row(backend, id).await?.status, CredentialStatus::Revoked)
+    let fits = StatusChange { from: Some(CredentialStatus::Valid), ..change(1) };
+    same("set_status for its generation from its status", backend.set_status(id, fits.clone()).await?, true)?;
+    same("the status", row(backend, id).await?.status, CredentialStatus::Revoked)?;
+    same("set_status again", backend.set_status(id, fits).await?, false)
 }
 
 fn secrets_change(secrets_version: i64, generation: i64) -> SecretsChange {
@@ -185,6 +197,8 @@ fn secrets_change(secrets_version: i64, generation: i64) -> SecretsChange {
         environment: Some("eu".to_owned()),
         tokens: Some(tokens("new tokens")),
         status: CredentialStatus::Valid,
+        reason: None,
+        record: Record::default(),
     }
 }
 
@@ -210,11 +224,20 @@ pub(super) async fn new_secrets_are_compared_and_set_and_end_lease_and_intent(da
     same("finish_exchange", backend.finish_exchange(exchanged(&lease, "late")).await?, false)?;
     same("fail_exchange", backend.fail_exchange(super::sample::failed(&lease)).await?, false)?;
     taken(backend, id, MINUTE).await?;
-    let without = SecretsChange { tokens: None, status: CredentialStatus::Pending, ..secrets_change(2, 2) };
+    let reason = || Some("revoked_by_owner".to_owned());
+    let without =
+        SecretsChange { tokens: None, status: CredentialStatus::Revoked, reason: reason(), ..secrets_change(2, 2) };
     same("set_secrets without tokens", backend.set_secrets(ALICE, id, without).await?, true)?;
     let own = row(backend, id).await?;
     same("tokens", (own.tokens, own.renews, own.expires_at, own.refresh_at), (None, false, None, None))?;
-    same("generation and status", (own.generation, own.status), (3, CredentialStatus::Pending))
+    same(
+        "generation, status and reason",
+        (own.generation, own.status, own.reason),
+        (3, CredentialStatus::Revoked, reason()),
+    )?;
+    same("set_secrets again", backend.set_secrets(ALICE, id, secrets_change(3, 3)).await?, true)?;
+    let own = row(backend, id).await?;
+    same("status and reason", (own.status, own.reason), (CredentialStatus::Valid, None))
 }
 
 pub(super) async fn of_many_reconnections_at_once_one_wins(database: Database) -> Outcome {

@@ -6,7 +6,9 @@ use super::check::{Database, Outcome, holds, same};
 use super::sample::{
     ALICE, HOUR, MINUTE, due_tokens, exchanged, failed, intent, kept, new_credential, one, pass, row, taken,
 };
-use crate::backend::{Claim, JobKind, ListFilter, LoginRow, NewCredential, NewJob, SecretsChange, StatusChange};
+use crate::backend::{
+    Claim, JobKind, ListFilter, LoginRow, NewCredential, NewJob, Record, SecretsChange, StatusChange,
+};
 use crate::model::{CredentialId, CredentialStatus, Timestamp};
 
 fn revocation(credential: CredentialId) -> NewJob {
@@ -22,24 +24,26 @@ pub(super) async fn a_deleted_credential_is_unknown_to_everything(database: Data
     backend.log(id, b"sealed".to_vec(), 5).await?;
     let login = LoginRow { state: "s".to_owned(), sealed: b"sealed".to_vec(), credential: id };
     backend.put_login(login, HOUR).await?;
-    same("delete", backend.delete(ALICE, id, vec![revocation(id)]).await?, true)?;
+    same("delete", backend.delete(ALICE, id, vec![revocation(id)].into()).await?, true)?;
 
     let backend = &*database.two;
-    same("delete again", backend.delete(ALICE, id, vec![revocation(id)]).await?, false)?;
+    same("delete again", backend.delete(ALICE, id, vec![revocation(id)].into()).await?, false)?;
     same("jobs", backend.count_jobs(JobKind::Revoke).await?, 1)?;
     holds("get", backend.get(ALICE, id).await?.is_none())?;
     holds("find", backend.find(id).await?.is_none())?;
     same("count", backend.count(ALICE).await?, 1)?;
     let listed = backend.list(ListFilter { limit: 10, ..ListFilter::default() }).await?;
     same("list", listed.iter().map(|row| row.id).collect::<Vec<_>>(), vec![other])?;
-    same("set_label", backend.set_label(ALICE, id, b"x".to_vec()).await?, false)?;
-    same("set_logs_requests", backend.set_logs_requests(ALICE, id, true).await?, false)?;
+    same("set_label", backend.set_label(ALICE, id, b"x".to_vec(), Record::default()).await?, false)?;
+    same("set_logs_requests", backend.set_logs_requests(ALICE, id, true, Record::default()).await?, false)?;
     let status = StatusChange {
         status: CredentialStatus::Valid,
         reason: None,
         provider_error: None,
         generation: None,
+        from: None,
         is_success: true,
+        record: Record::default(),
     };
     same("set_status", backend.set_status(id, status).await?, false)?;
     let secrets = SecretsChange {
@@ -50,6 +54,8 @@ pub(super) async fn a_deleted_credential_is_unknown_to_everything(database: Data
         environment: None,
         tokens: None,
         status: CredentialStatus::Valid,
+        reason: None,
+        record: Record::default(),
     };
     same("set_secrets", backend.set_secrets(ALICE, id, secrets).await?, false)?;
     backend.touch(vec![id]).await?;
@@ -64,7 +70,7 @@ pub(super) async fn a_deleted_credential_is_unknown_to_everything(database: Data
     same("wrapped_otherwise", backend.wrapped_otherwise("k2".to_owned(), None, 10).await?.len(), 1)?;
     same("keys_in_use", backend.keys_in_use().await?, vec![("k1".to_owned(), 1)])?;
     for old_key in [b"wrapped data key".to_vec(), Vec::new()] {
-        let replaced = backend.replace_data_key(id, old_key, "k2".to_owned(), b"x".to_vec()).await?;
+        let replaced = backend.replace_data_key(id, old_key, "k2".to_owned(), b"x".to_vec(), Record::default()).await?;
         same("replace_data_key", replaced, false)?;
     }
     holds("logged", backend.logged(ALICE, id, 10).await?.is_empty())?;
@@ -78,7 +84,7 @@ pub(super) async fn what_was_secret_is_not_returned_by_deletion_jobs_are_kept(da
     let backend = &*database.one;
     let id = one(backend).await?;
     let webhook = NewJob { kind: JobKind::Webhook, credential: id, payload: b"event".to_vec() };
-    backend.delete(ALICE, id, vec![revocation(id), webhook]).await?;
+    backend.delete(ALICE, id, vec![revocation(id), webhook].into()).await?;
     let jobs = database.two.claim_jobs(JobKind::Revoke, 10, MINUTE).await?;
     same("jobs", jobs.len(), 1)?;
     same("its payload", (jobs[0].payload.as_slice(), jobs[0].credential), (b"sealed token".as_slice(), id))?;
@@ -90,7 +96,7 @@ pub(super) async fn deletion_under_a_lease_ends_it(database: Database) -> Outcom
     let id = one(backend).await?;
     let lease = taken(backend, id, MINUTE).await?;
     backend.begin_exchange(id, lease.fence, 1, intent(1)).await?;
-    same("delete", database.two.delete(ALICE, id, Vec::new()).await?, true)?;
+    same("delete", database.two.delete(ALICE, id, Record::default()).await?, true)?;
     same("finish_exchange", backend.finish_exchange(exchanged(&lease, "late")).await?, false)?;
     same("extend", backend.extend(id, lease.fence, MINUTE).await?, false)?;
     backend.release(id, lease.fence).await?;
@@ -102,7 +108,7 @@ pub(super) async fn of_many_deletions_at_once_one_wins_and_leaves_one_job(databa
     let mut asking = JoinSet::new();
     for index in 0..16 {
         let backend = database.handle(index);
-        asking.spawn(async move { backend.delete(ALICE, id, vec![revocation(id)]).await });
+        asking.spawn(async move { backend.delete(ALICE, id, vec![revocation(id)].into()).await });
     }
     let mut winners = 0;
     while let Some(done) = asking.join_next().await {
@@ -118,7 +124,7 @@ pub(super) async fn purging_drops_old_remains_and_nothing_else(database: Databas
     let login = |state: &str| LoginRow { state: state.to_owned(), sealed: b"sealed".to_vec(), credential: stays };
     backend.put_login(login("over"), Duration::from_millis(1)).await?;
     backend.put_login(login("open"), HOUR).await?;
-    backend.delete(ALICE, gone, vec![revocation(gone)]).await?;
+    backend.delete(ALICE, gone, vec![revocation(gone)].into()).await?;
     pass(Duration::from_millis(20)).await;
     backend.purge(HOUR).await?;
     same("changes while the remains are young", backend.changes_since(Timestamp(0), None, 10).await?.len(), 2)?;

@@ -6,7 +6,7 @@ use super::check::{Database, Outcome, holds, present, same};
 use super::sample::{
     BRIEF, HOUR, MINUTE, exchanged, failed, intent, is_held, kept, new_credential, one, outlive_brief, pass, row, taken,
 };
-use crate::backend::{Exchanged, Failed, Intent, NewCredential, StatusChange, Tokens};
+use crate::backend::{Exchanged, Failed, Intent, NewCredential, Record, StatusChange, Tokens};
 use crate::model::{CredentialId, CredentialStatus};
 
 // THREAT-S6
@@ -94,7 +94,9 @@ pub(super) async fn tokens_that_come_for_a_revoked_credential_leave_it_revoked(d
         reason: Some("revoked_by_owner".to_owned()),
         provider_error: None,
         generation: None,
+        from: None,
         is_success: false,
+        record: Record::default(),
     };
     same("revoke", database.two.set_status(id, revoked).await?, true)?;
     same("finish", backend.finish_exchange(exchanged(&lease, "tokens 2")).await?, true)?;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::check::{Database, Failure, Outcome, holds, present, same};
 use super::sample::{ALICE, BOB, kept, new_credential, one, row};
-use crate::backend::{AuditEntry, BackendErrorKind, ListFilter, LoginRow, NewCredential, StatusChange, Tokens};
+use crate::backend::{AuditEntry, BackendErrorKind, ListFilter, LoginRow, NewCredential, Record, StatusChange, Tokens};
 use crate::model::CredentialStatus;
 
 /// Texts that mean something to databases, shells, formatters, browsers or terminals.
@@ -69,7 +69,9 @@ pub(super) async fn hostile_texts_come_back_unchanged(database: Database) -> Out
             reason: Some(own()),
             provider_error: Some(own()),
             generation: None,
+            from: None,
             is_success: false,
+            record: Record::default(),
         };
         backend.set_status(id, change).await?;
         let back = present("the credential", database.two.get(BOB, id).await?)?;
@@ -85,7 +87,7 @@ pub(super) async fn hostile_texts_come_back_unchanged(database: Database) -> Out
         }
         holds("nothing is due", backend.claim_due(own(), 10, Duration::ZERO).await?.is_empty())?;
         backend.take_turn(own(), 1, Duration::ZERO).await?;
-        backend.set_connector_fault(own(), Some(own())).await?;
+        backend.set_connector_fault(own(), Some(own()), Record::default()).await?;
         let entry = AuditEntry {
             actor: own(),
             owner: None,
@@ -95,7 +97,7 @@ pub(super) async fn hostile_texts_come_back_unchanged(database: Database) -> Out
             result: "ok",
             detail: Some(own()),
         };
-        backend.audit(entry).await?;
+        backend.record(entry.into()).await?;
         let trail = backend.audit_trail(Some(id), 0, 10).await?;
         same("actor", trail.iter().map(|row| row.actor.as_str()).collect(), vec![*text])?;
         same("detail", trail[0].detail.as_deref(), Some(*text))?;
@@ -148,7 +150,7 @@ pub(super) async fn large_values_come_back_unchanged(database: Database) -> Outc
         result: "ok",
         detail: None,
     };
-    backend.audit(entry).await?;
+    backend.record(entry.into()).await?;
     let trail = backend.audit_trail(None, 0, 1).await?;
     holds("the actor", trail.iter().any(|row| row.actor == text))
 }
@@ -168,7 +170,9 @@ pub(super) async fn a_text_with_nul_is_kept_or_refused_whole(database: Database)
         reason: Some(text()),
         provider_error: None,
         generation: None,
+        from: None,
         is_success: false,
+        record: Record::default(),
     };
     let changed = clean(backend.set_status(id, change).await)?.is_some();
     let own = row(backend, id).await?;
@@ -183,7 +187,7 @@ pub(super) async fn a_text_with_nul_is_kept_or_refused_whole(database: Database)
         result: "ok",
         detail: None,
     };
-    let kept = clean(backend.audit(entry).await)?;
+    let kept = clean(backend.record(entry.into()).await)?;
     let trail = backend.audit_trail(Some(id), 0, 10).await?;
     same(
         "the trail",
@@ -224,7 +228,8 @@ pub(super) async fn the_longest_durations_do_no_harm(database: Database) -> Outc
     same("extend", backend.extend(id, own.fence, Duration::MAX).await?, true)?;
     holds("it is held", super::sample::is_held(&database.two.claim(id, Duration::MAX).await?))?;
     same("take_turn", backend.take_turn("mail".to_owned(), u32::MAX, Duration::MAX).await?, true)?;
-    backend.warn(Duration::MAX, u32::MAX).await?;
+    backend.ending(Duration::MAX, u32::MAX).await?;
+    backend.ended(u32::MAX).await?;
     backend.purge(Duration::MAX).await?;
     holds("it is still there", backend.find(id).await?.is_some())
 }

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::check::{Database, Failure, Outcome, holds, same};
 use super::sample::{BRIEF, MINUTE, outlive_brief, pass};
-use crate::backend::{JobKind, NewJob};
+use crate::backend::{JobKind, NewJob, Record};
 use crate::model::CredentialId;
 
 fn job(kind: JobKind, text: &str) -> Result<NewJob, Failure> {
@@ -14,10 +14,12 @@ fn job(kind: JobKind, text: &str) -> Result<NewJob, Failure> {
 
 pub(super) async fn jobs_are_claimed_the_oldest_first_and_by_kind(database: Database) -> Outcome {
     let backend = &*database.one;
-    backend.add_jobs(Vec::new()).await?;
-    backend.add_jobs(vec![job(JobKind::Revoke, "1")?, job(JobKind::Webhook, "w")?, job(JobKind::Revoke, "2")?]).await?;
+    backend.record(Record::default()).await?;
+    backend
+        .record(Record::from(vec![job(JobKind::Revoke, "1")?, job(JobKind::Webhook, "w")?, job(JobKind::Revoke, "2")?]))
+        .await?;
     pass(Duration::from_millis(4)).await;
-    backend.add_jobs(vec![job(JobKind::Revoke, "3")?]).await?;
+    backend.record(Record::from(vec![job(JobKind::Revoke, "3")?])).await?;
     pass(Duration::from_millis(4)).await;
     same("count", backend.count_jobs(JobKind::Revoke).await?, 3)?;
     let mut payloads = Vec::new();
@@ -37,7 +39,7 @@ pub(super) async fn jobs_are_claimed_the_oldest_first_and_by_kind(database: Data
 
 pub(super) async fn a_job_is_leased_and_comes_back_if_its_worker_dies(database: Database) -> Outcome {
     let backend = &*database.one;
-    backend.add_jobs(vec![job(JobKind::Revoke, "1")?]).await?;
+    backend.record(Record::from(vec![job(JobKind::Revoke, "1")?])).await?;
     let lost = backend.claim_jobs(JobKind::Revoke, 5, BRIEF).await?;
     holds("it is leased", database.two.claim_jobs(JobKind::Revoke, 5, MINUTE).await?.is_empty())?;
     outlive_brief().await;
@@ -53,7 +55,7 @@ pub(super) async fn a_job_is_leased_and_comes_back_if_its_worker_dies(database: 
 
 pub(super) async fn a_delayed_job_waits_and_counts_its_attempts(database: Database) -> Outcome {
     let backend = &*database.one;
-    backend.add_jobs(vec![job(JobKind::Webhook, "1")?]).await?;
+    backend.record(Record::from(vec![job(JobKind::Webhook, "1")?])).await?;
     let jobs = backend.claim_jobs(JobKind::Webhook, 5, MINUTE).await?;
     same("delayed", backend.retry_job(jobs[0].id, jobs[0].fence, BRIEF).await?, true)?;
     holds("it waits", backend.claim_jobs(JobKind::Webhook, 5, MINUTE).await?.is_empty())?;
@@ -67,8 +69,8 @@ pub(super) async fn a_delayed_job_waits_and_counts_its_attempts(database: Databa
 pub(super) async fn competitors_never_claim_the_same_job(database: Database) -> Outcome {
     const ALL: usize = 120;
     for _ in 0..ALL / 20 {
-        let jobs = (0..20).map(|_| job(JobKind::Revoke, "x")).collect::<Result<_, _>>()?;
-        database.one.add_jobs(jobs).await?;
+        let jobs: Vec<_> = (0..20).map(|_| job(JobKind::Revoke, "x")).collect::<Result<_, _>>()?;
+        database.one.record(Record::from(jobs)).await?;
     }
     pass(Duration::from_millis(5)).await;
     let mut claiming = JoinSet::new();

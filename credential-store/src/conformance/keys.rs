@@ -4,7 +4,7 @@ use tokio::task::JoinSet;
 
 use super::check::{Database, Outcome, holds, same};
 use super::sample::{kept, new_credential, one, row};
-use crate::backend::{NewCredential, StoreKeyRow};
+use crate::backend::{NewCredential, Record, StoreKeyRow};
 use crate::model::CredentialId;
 
 fn key(key_id: &str, wrapped: &str) -> StoreKeyRow {
@@ -72,13 +72,15 @@ pub(super) async fn a_data_key_is_replaced_once_and_is_no_revision(database: Dat
     let backend = &*database.one;
     let id = one(backend).await?;
     let old = row(backend, id).await?;
-    let wrong = backend.replace_data_key(id, b"other".to_vec(), "k2".to_owned(), b"new".to_vec()).await?;
+    let wrong =
+        backend.replace_data_key(id, b"other".to_vec(), "k2".to_owned(), b"new".to_vec(), Record::default()).await?;
     same("another", wrong, false)?;
     let mut replacing = JoinSet::new();
     for index in 0..12 {
         let (backend, old) = (database.handle(index), old.data_key.clone());
         let new = vec![u8::try_from(index).unwrap_or(0); 40];
-        replacing.spawn(async move { backend.replace_data_key(id, old, "k2".to_owned(), new).await });
+        replacing
+            .spawn(async move { backend.replace_data_key(id, old, "k2".to_owned(), new, Record::default()).await });
     }
     let mut winners = 0;
     while let Some(done) = replacing.join_next().await {

@@ -8,7 +8,7 @@ use super::sample::{
     ALICE, BRIEF, HOUR, MINUTE, due_tokens, ending_tokens, failed, is_held, kept, new_credential, one, outlive_brief,
     pass, row, taken,
 };
-use crate::backend::{Backend, Claim, NewCredential, StatusChange, Tokens};
+use crate::backend::{Backend, Claim, NewCredential, Record, StatusChange, Tokens};
 use crate::model::{CredentialId, CredentialStatus};
 
 // THREAT-S8
@@ -118,8 +118,15 @@ pub(super) async fn only_what_is_due_is_claimed(database: Database) -> Outcome {
     let backend = &*database.one;
     let wanted = due(backend).await?;
     let degraded = due(backend).await?;
-    let status =
-        |status| StatusChange { status, reason: None, provider_error: None, generation: None, is_success: false };
+    let status = |status| StatusChange {
+        status,
+        reason: None,
+        provider_error: None,
+        generation: None,
+        from: None,
+        is_success: false,
+        record: Record::default(),
+    };
     backend.set_status(degraded, status(CredentialStatus::Degraded)).await?;
     for other in [
         CredentialStatus::Pending,
@@ -144,7 +151,7 @@ pub(super) async fn only_what_is_due_is_claimed(database: Database) -> Outcome {
     let held = due(backend).await?;
     taken(backend, held, MINUTE).await?;
     let deleted = due(backend).await?;
-    backend.delete(ALICE, deleted, Vec::new()).await?;
+    backend.delete(ALICE, deleted, Record::default()).await?;
     pass(Duration::from_millis(5)).await;
     let rows = backend.claim_due("mail".to_owned(), 100, MINUTE).await?;
     let claimed: HashSet<_> = rows.iter().map(|row| row.id).collect();

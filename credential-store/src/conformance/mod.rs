@@ -34,6 +34,7 @@ mod keys;
 mod leases;
 mod listing;
 mod logins;
+mod records;
 mod sample;
 mod suite;
 mod sweeps;

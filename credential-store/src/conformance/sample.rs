@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::check::{Failure, present};
-use crate::backend::{Backend, Claim, CredentialRow, Exchanged, Failed, Intent, NewCredential, Tokens};
+use crate::backend::{
+    Backend, Claim, CredentialRow, Exchanged, Failed, Intent, JobKind, NewCredential, NewJob, Record, Tokens,
+};
 use crate::model::{CredentialId, CredentialStatus, OwnerDigest};
 
 pub(super) const ALICE: OwnerDigest = OwnerDigest([0xa1; 32]);
@@ -61,6 +63,7 @@ pub(super) fn new_credential() -> Result<NewCredential, Failure> {
         secrets: b"sealed secrets".to_vec(),
         logs_requests: false,
         tokens: Some(tokens("tokens 1")),
+        record: Record::default(),
     })
 }
 
@@ -93,12 +96,23 @@ pub(super) fn is_held(claim: &Claim) -> bool {
     matches!(claim, Claim::Held(_))
 }
 
+/// A message about a credential.
+pub(super) fn message(id: CredentialId) -> Record {
+    vec![NewJob { kind: JobKind::Webhook, credential: id, payload: b"sealed".to_vec() }].into()
+}
+
 pub(super) fn intent(id: i64) -> Intent {
     Intent { id, spends: vec![7; 32], at: crate::Timestamp(0), is_replay: false }
 }
 
 pub(super) fn exchanged(row: &CredentialRow, text: &str) -> Exchanged {
-    Exchanged { id: row.id, fence: row.fence, generation: row.generation, tokens: tokens(text) }
+    Exchanged {
+        id: row.id,
+        fence: row.fence,
+        generation: row.generation,
+        tokens: tokens(text),
+        record: Record::default(),
+    }
 }
 
 pub(super) fn failed(row: &CredentialRow) -> Failed {
@@ -111,5 +125,6 @@ pub(super) fn failed(row: &CredentialRow) -> Failed {
         provider_error: Some("temporarily_unavailable".to_owned()),
         retry_in: Some(MINUTE),
         keeps_intent: false,
+        record: Record::default(),
     }
 }

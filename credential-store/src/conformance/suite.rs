@@ -3,7 +3,8 @@ use std::future::Future;
 
 use super::check::{Check, Database, Failure};
 use super::{
-    changes, credentials, deletion, exchanges, hostile, jobs, keys, leases, listing, logins, sweeps, trail, turns,
+    changes, credentials, deletion, exchanges, hostile, jobs, keys, leases, listing, logins, records, sweeps, trail,
+    turns,
 };
 use crate::backend::BackendError;
 
@@ -26,7 +27,7 @@ const CHECKS: &[Check] = list! {
         a_label_is_changed_and_is_no_revision,
         request_logging_is_turned_on_and_off,
         a_status_change_counts_and_keeps_its_time,
-        a_status_change_for_another_generation_does_nothing,
+        a_status_change_for_another_generation_or_from_another_status_does_nothing,
         new_secrets_are_compared_and_set_and_end_lease_and_intent,
         of_many_reconnections_at_once_one_wins,
         a_use_is_noted_and_changes_nothing_else;
@@ -65,10 +66,10 @@ const CHECKS: &[Check] = list! {
         of_many_asking_at_once_one_may_go,
         a_fault_of_a_connector_changes_once;
     sweeps:
-        each_ended_credential_is_expired_once,
-        only_what_ended_expires,
-        each_credential_is_warned_of_once_until_new_tokens_come,
-        competitors_never_expire_or_warn_of_the_same;
+        what_ended_is_listed_until_its_status_says_so,
+        only_what_ended_is_listed,
+        what_ends_soon_is_listed_until_it_is_told_and_again_with_another_end,
+        of_many_who_find_the_same_end_one_tells_it;
     keys:
         the_first_store_key_wins,
         a_store_key_is_replaced_if_it_is_still_the_same,
@@ -88,6 +89,11 @@ const CHECKS: &[Check] = list! {
         a_request_log_keeps_the_last_entries,
         a_request_log_is_its_owners,
         nothing_is_logged_for_what_is_gone;
+    records:
+        a_record_is_kept_if_and_only_if_its_change_takes_effect,
+        a_change_whose_record_is_refused_is_not_made,
+        of_many_changes_at_once_one_leaves_its_record,
+        what_no_change_caused_is_kept_whole;
     changes:
         changes_are_told_in_order_and_none_is_missed,
         changes_of_one_instant_are_paged_through,

@@ -1,6 +1,6 @@
 use super::check::{Database, Outcome, holds, same};
 use super::sample::{ALICE, one};
-use crate::backend::AuditEntry;
+use crate::backend::{AuditEntry, Record};
 use crate::model::CredentialId;
 
 fn entry(actor: &str, credential: Option<CredentialId>) -> AuditEntry {
@@ -20,9 +20,9 @@ pub(super) async fn the_audit_trail_is_read_in_order_and_by_credential(database:
     let (first, second) = (CredentialId::generate()?, CredentialId::generate()?);
     let before = backend.now().await?;
     for (actor, credential) in [("1", None), ("2", Some(first)), ("3", Some(second)), ("4", Some(first))] {
-        backend.audit(entry(actor, credential)).await?;
+        backend.record(entry(actor, credential).into()).await?;
     }
-    backend.audit(AuditEntry { detail: Some("d".to_owned()), ..entry("5", Some(second)) }).await?;
+    backend.record(AuditEntry { detail: Some("d".to_owned()), ..entry("5", Some(second)) }.into()).await?;
     let mut all = Vec::new();
     loop {
         let page = database.two.audit_trail(None, all.last().map_or(0, |row: &crate::AuditRow| row.id), 2).await?;
@@ -48,8 +48,8 @@ pub(super) async fn the_audit_trail_is_read_in_order_and_by_credential(database:
 pub(super) async fn the_audit_trail_outlives_its_credential(database: Database) -> Outcome {
     let backend = &*database.one;
     let id = one(backend).await?;
-    backend.audit(entry("a", Some(id))).await?;
-    backend.delete(ALICE, id, Vec::new()).await?;
+    backend.record(entry("a", Some(id)).into()).await?;
+    backend.delete(ALICE, id, Record::default()).await?;
     backend.purge(std::time::Duration::ZERO).await?;
     same("entries", backend.audit_trail(Some(id), 0, 10).await?.len(), 1)
 }
@@ -80,7 +80,7 @@ pub(super) async fn a_request_log_is_its_owners(database: Database) -> Outcome {
 pub(super) async fn nothing_is_logged_for_what_is_gone(database: Database) -> Outcome {
     let backend = &*database.one;
     let id = one(backend).await?;
-    backend.delete(ALICE, id, Vec::new()).await?;
+    backend.delete(ALICE, id, Record::default()).await?;
     backend.log(id, b"x".to_vec(), 3).await?;
     let new = crate::NewCredential { id: CredentialId::generate()?, ..super::sample::new_credential()? };
     backend.log(new.id, b"early".to_vec(), 3).await?;

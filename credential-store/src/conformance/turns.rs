@@ -4,6 +4,7 @@ use tokio::task::JoinSet;
 
 use super::check::{Database, Outcome, holds, same};
 use super::sample::{BRIEF, MINUTE, outlive_brief, pass};
+use crate::backend::Record;
 
 fn name(text: &str) -> String {
     text.to_owned()
@@ -43,14 +44,18 @@ pub(super) async fn of_many_asking_at_once_one_may_go(database: Database) -> Out
 
 pub(super) async fn a_fault_of_a_connector_changes_once(database: Database) -> Outcome {
     let backend = &*database.one;
-    let fault = |code: Option<&str>| backend.set_connector_fault(name("mail"), code.map(name));
+    let fault = |code: Option<&str>| backend.set_connector_fault(name("mail"), code.map(name), Record::default());
     same("no fault to end", fault(None).await?, false)?;
     same("a fault", fault(Some("invalid_client")).await?, true)?;
     let first = backend.connector_faults().await?;
     same("the same fault", fault(Some("invalid_client")).await?, false)?;
     same("since when", backend.connector_faults().await?, first)?;
     same("another fault", fault(Some("invalid_scope")).await?, true)?;
-    same("a second connector", database.two.set_connector_fault(name("files"), Some(name("x"))).await?, true)?;
+    same(
+        "a second connector",
+        database.two.set_connector_fault(name("files"), Some(name("x")), Record::default()).await?,
+        true,
+    )?;
     let faults = database.two.connector_faults().await?;
     let mut codes: Vec<_> = faults.iter().map(|fault| (fault.connector.as_str(), fault.code.as_str())).collect();
     codes.sort_unstable();

@@ -1,13 +1,12 @@
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 use super::pool::{Connections, Pool};
 use crate::backend::{
-    AuditEntry, AuditRow, Backend, BackendError, BackendErrorKind, BackendFuture, Changes, Claim, ConnectorFault,
-    CredentialRow, Exchanged, Failed, Intent, Job, JobKind, ListFilter, LogRow, LoginRow, NewCredential, NewJob,
-    PageKey, SecretsChange, StatusChange, StoreKeyRow, Touched,
+    AuditRow, Backend, BackendFuture, Changes, Claim, ConnectorFault, CredentialRow, Exchanged, Failed, Intent, Job,
+    JobKind, ListFilter, LogRow, LoginRow, NewCredential, PageKey, Record, SecretsChange, StatusChange, StoreKeyRow,
+    Touched,
 };
 use crate::model::{CredentialId, OwnerDigest, Timestamp};
 
@@ -31,23 +30,6 @@ impl SqlBackend {
     #[cfg(feature = "postgres")]
     pub(super) fn listening(self, listens: bool) -> Self {
         Self { listens, ..self }
-    }
-}
-
-impl SqlBackend {
-    /// Runs a transaction to its end, though whoever waits may go away: a connection that is given back in the middle of one keeps its locks, and whoever gets it next
-    /// works inside of it.
-    fn whole<T, Work>(&self, work: impl FnOnce(Pool) -> Work + Send + 'static) -> BackendFuture<'_, T>
-    where
-        T: Send + 'static,
-        Work: Future<Output = Result<T, BackendError>> + Send + 'static,
-    {
-        let pool = self.pool.clone();
-        Box::pin(async move {
-            let ended =
-                |_| BackendError::new(BackendErrorKind::Unavailable, "the runtime ended before the transaction did");
-            tokio::spawn(work(pool)).await.unwrap_or_else(|error| Err(ended(error)))
-        })
     }
 }
 
@@ -97,12 +79,24 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.count(owner))
     }
 
-    fn set_label(&self, owner: OwnerDigest, id: CredentialId, label: Vec<u8>) -> BackendFuture<'_, bool> {
-        Box::pin(self.pool.set_label(owner, id, label))
+    fn set_label(
+        &self,
+        owner: OwnerDigest,
+        id: CredentialId,
+        label: Vec<u8>,
+        record: Record,
+    ) -> BackendFuture<'_, bool> {
+        Box::pin(self.pool.set_label(owner, id, label, record))
     }
 
-    fn set_logs_requests(&self, owner: OwnerDigest, id: CredentialId, on: bool) -> BackendFuture<'_, bool> {
-        Box::pin(self.pool.set_logs_requests(owner, id, on))
+    fn set_logs_requests(
+        &self,
+        owner: OwnerDigest,
+        id: CredentialId,
+        on: bool,
+        record: Record,
+    ) -> BackendFuture<'_, bool> {
+        Box::pin(self.pool.set_logs_requests(owner, id, on, record))
     }
 
     fn set_status(&self, id: CredentialId, change: StatusChange) -> BackendFuture<'_, bool> {
@@ -113,12 +107,12 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.set_secrets(owner, id, change))
     }
 
-    fn delete(&self, owner: OwnerDigest, id: CredentialId, jobs: Vec<NewJob>) -> BackendFuture<'_, bool> {
-        self.whole(move |pool| async move { pool.delete(owner, id, jobs).await })
+    fn delete(&self, owner: OwnerDigest, id: CredentialId, record: Record) -> BackendFuture<'_, bool> {
+        Box::pin(self.pool.whole(move |pool| async move { pool.delete(owner, id, record).await }))
     }
 
     fn touch(&self, ids: Vec<CredentialId>) -> BackendFuture<'_, ()> {
-        self.whole(move |pool| async move { pool.touch(ids).await })
+        Box::pin(self.pool.whole(move |pool| async move { pool.touch(ids).await }))
     }
 
     fn claim(&self, id: CredentialId, ttl: Duration) -> BackendFuture<'_, Claim> {
@@ -157,12 +151,16 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.take_turn(connector, count, interval))
     }
 
-    fn expire(&self, limit: u32) -> BackendFuture<'_, Vec<CredentialRow>> {
-        Box::pin(self.pool.expire(limit))
+    fn ended(&self, limit: u32) -> BackendFuture<'_, Vec<CredentialRow>> {
+        Box::pin(self.pool.ended(limit))
     }
 
-    fn warn(&self, lead: Duration, limit: u32) -> BackendFuture<'_, Vec<CredentialRow>> {
-        Box::pin(self.pool.warn(lead, limit))
+    fn ending(&self, lead: Duration, limit: u32) -> BackendFuture<'_, Vec<CredentialRow>> {
+        Box::pin(self.pool.ending(lead, limit))
+    }
+
+    fn set_warned(&self, id: CredentialId, generation: i64, record: Record) -> BackendFuture<'_, bool> {
+        Box::pin(self.pool.set_warned(id, generation, record))
     }
 
     fn wrapped_otherwise(
@@ -184,8 +182,9 @@ impl Backend for SqlBackend {
         old: Vec<u8>,
         key_id: String,
         new: Vec<u8>,
+        record: Record,
     ) -> BackendFuture<'_, bool> {
-        Box::pin(self.pool.replace_data_key(id, old, key_id, new))
+        Box::pin(self.pool.replace_data_key(id, old, key_id, new, record))
     }
 
     fn put_login(&self, login: LoginRow, lifetime: Duration) -> BackendFuture<'_, ()> {
@@ -196,8 +195,8 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.take_login(state))
     }
 
-    fn add_jobs(&self, jobs: Vec<NewJob>) -> BackendFuture<'_, ()> {
-        self.whole(move |pool| async move { pool.add_jobs(jobs).await })
+    fn record(&self, record: Record) -> BackendFuture<'_, ()> {
+        Box::pin(self.pool.record(record))
     }
 
     fn claim_jobs(&self, kind: JobKind, limit: u32, ttl: Duration) -> BackendFuture<'_, Vec<Job>> {
@@ -216,10 +215,6 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.count_jobs(kind))
     }
 
-    fn audit(&self, entry: AuditEntry) -> BackendFuture<'_, ()> {
-        Box::pin(self.pool.audit(entry))
-    }
-
     fn audit_trail(
         &self,
         credential: Option<CredentialId>,
@@ -230,15 +225,15 @@ impl Backend for SqlBackend {
     }
 
     fn log(&self, id: CredentialId, sealed: Vec<u8>, keep: u32) -> BackendFuture<'_, ()> {
-        self.whole(move |pool| async move { pool.log(id, sealed, keep).await })
+        Box::pin(self.pool.whole(move |pool| async move { pool.log(id, sealed, keep).await }))
     }
 
     fn logged(&self, owner: OwnerDigest, id: CredentialId, limit: u32) -> BackendFuture<'_, Vec<LogRow>> {
         Box::pin(self.pool.logged(owner, id, limit))
     }
 
-    fn set_connector_fault(&self, connector: String, code: Option<String>) -> BackendFuture<'_, bool> {
-        Box::pin(self.pool.set_connector_fault(connector, code))
+    fn set_connector_fault(&self, connector: String, code: Option<String>, record: Record) -> BackendFuture<'_, bool> {
+        Box::pin(self.pool.set_connector_fault(connector, code, record))
     }
 
     fn connector_faults(&self) -> BackendFuture<'_, Vec<ConnectorFault>> {

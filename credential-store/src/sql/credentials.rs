@@ -4,7 +4,7 @@ use super::bind::Bind;
 use super::pool::Pool;
 use super::row::Row;
 use crate::backend::{
-    BackendError, BackendErrorKind, CredentialRow, ListFilter, LoginRow, NewCredential, NewJob, SecretsChange,
+    BackendError, BackendErrorKind, CredentialRow, ListFilter, LoginRow, NewCredential, Record, SecretsChange,
     StatusChange, Tokens,
 };
 use crate::model::{CredentialId, OwnerDigest};
@@ -39,9 +39,9 @@ impl Pool {
             due,
             refresh_ends,
         ];
-        match self.change("keep a credential", sql, binds).await? {
-            1 => Ok(()),
-            _ => Err(BackendError::new(BackendErrorKind::Broken, "there is a credential of that id already")),
+        match self.change_with("keep a credential", sql, binds, new.record).await? {
+            true => Ok(()),
+            false => Err(BackendError::new(BackendErrorKind::Broken, "there is a credential of that id already")),
         }
     }
 
@@ -102,9 +102,10 @@ impl Pool {
         owner: OwnerDigest,
         id: CredentialId,
         label: Vec<u8>,
+        record: Record,
     ) -> Result<bool, BackendError> {
         let sql = "UPDATE {credentials} SET label = $1, updated_at = {now} WHERE id = $2 AND owner = $3 AND deleted_at IS NULL";
-        Ok(self.change("rename a credential", sql, vec![label.into(), id.into(), owner.into()]).await? == 1)
+        self.change_with("rename a credential", sql, vec![label.into(), id.into(), owner.into()], record).await
     }
 
     pub(super) async fn set_logs_requests(
@@ -112,10 +113,12 @@ impl Pool {
         owner: OwnerDigest,
         id: CredentialId,
         on: bool,
+        record: Record,
     ) -> Result<bool, BackendError> {
         let sql = "UPDATE {credentials} SET logs_requests = $1, revision = revision + 1, updated_at = {now} \
             WHERE id = $2 AND owner = $3 AND deleted_at IS NULL";
-        let changed = self.change("change a credential", sql, vec![on.into(), id.into(), owner.into()]).await? == 1;
+        let binds = vec![on.into(), id.into(), owner.into()];
+        let changed = self.change_with("change a credential", sql, binds, record).await?;
         self.announce(id, changed).await;
         Ok(changed)
     }
@@ -127,7 +130,7 @@ impl Pool {
                 attempts = CASE WHEN $4 = 1 THEN 0 ELSE attempts END, \
                 next_attempt_at = CASE WHEN $4 = 1 THEN NULL ELSE next_attempt_at END, \
                 revision = revision + 1, updated_at = {now} \
-            WHERE id = $5 AND deleted_at IS NULL AND generation = COALESCE($6, generation)";
+            WHERE id = $5 AND deleted_at IS NULL AND generation = COALESCE($6, generation) AND status = COALESCE($7, status)";
         let binds = vec![
             change.status.as_str().into(),
             change.reason.into(),
@@ -135,8 +138,9 @@ impl Pool {
             change.is_success.into(),
             id.into(),
             change.generation.into(),
+            change.from.map(|status| status.as_str().to_owned()).into(),
         ];
-        let changed = self.change("change a credential", sql, binds).await? == 1;
+        let changed = self.change_with("change a credential", sql, binds, change.record).await?;
         self.announce(id, changed).await;
         Ok(changed)
     }
@@ -149,7 +153,7 @@ impl Pool {
     ) -> Result<bool, BackendError> {
         let sql = "UPDATE {credentials} SET secrets = $1, secrets_version = secrets_version + 1, method = $2, environment = $3, \
                 tokens = $4, renews = $5, expires_at = {now} + $6, refresh_at = {now} + $7, refresh_expires_at = {now} + $8, \
-                generation = generation + 1, revision = revision + 1, status = $9, reason = NULL, provider_error = NULL, \
+                generation = generation + 1, revision = revision + 1, status = $9, reason = $14, provider_error = NULL, \
                 status_since = {now}, attempts = 0, next_attempt_at = NULL, warned_at = NULL, updated_at = {now}, \
                 last_success_at = CASE WHEN $9 = 'valid' THEN {now} ELSE last_success_at END, \
                 fence = fence + 1, lease_until = NULL, intent_id = NULL, intent_spends = NULL, intent_at = NULL, intent_is_replay = 0 \
@@ -169,8 +173,9 @@ impl Pool {
             owner.into(),
             change.secrets_version.into(),
             change.generation.into(),
+            change.reason.into(),
         ];
-        let changed = self.change("change a credential", sql, binds).await? == 1;
+        let changed = self.change_with("change a credential", sql, binds, change.record).await?;
         self.announce(id, changed).await;
         Ok(changed)
     }
@@ -179,7 +184,7 @@ impl Pool {
         &self,
         owner: OwnerDigest,
         id: CredentialId,
-        jobs: Vec<NewJob>,
+        record: Record,
     ) -> Result<bool, BackendError> {
         // Of an empty blob nothing can be recovered; what was there is overwritten by SQLite at once and by PostgreSQL's next vacuum, and its data
         // key is gone from the table either way.
@@ -197,9 +202,7 @@ impl Pool {
         transaction.change("delete a request log", log, vec![id.into()]).await?;
         let logins = "DELETE FROM {logins} WHERE credential = $1";
         transaction.change("delete logins", logins, vec![id.into()]).await?;
-        for job in jobs {
-            transaction.add_job(job).await?;
-        }
+        transaction.keep(record).await?;
         transaction.commit().await?;
         self.announce(id, true).await;
         Ok(true)

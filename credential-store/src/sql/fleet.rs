@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::credentials::token_binds;
 use super::pool::Pool;
 use super::row::Row;
-use crate::backend::{BackendError, Claim, ConnectorFault, CredentialRow, Exchanged, Failed, Intent, PageKey, Touched};
+use crate::backend::{
+    BackendError, Claim, ConnectorFault, CredentialRow, Exchanged, Failed, Intent, PageKey, Record, Touched,
+};
 use crate::model::{CredentialId, Timestamp};
 
 impl Pool {
@@ -107,7 +109,7 @@ impl Pool {
             due,
             refresh_ends,
         ];
-        let changed = self.change("keep new tokens", sql, binds).await? == 1;
+        let changed = self.change_with("keep new tokens", sql, binds, exchanged.record).await?;
         self.announce(id, changed).await;
         Ok(changed)
     }
@@ -133,7 +135,7 @@ impl Pool {
             failed.retry_in.into(),
             failed.keeps_intent.into(),
         ];
-        let changed = self.change("note a failed exchange", sql, binds).await? == 1;
+        let changed = self.change_with("note a failed exchange", sql, binds, failed.record).await?;
         self.announce(id, changed).await;
         Ok(changed)
     }
@@ -150,51 +152,55 @@ impl Pool {
         Ok(self.change("take a turn", sql, vec![connector.into(), wait.into()]).await? == 1)
     }
 
-    pub(super) async fn expire(&self, limit: u32) -> Result<Vec<CredentialRow>, BackendError> {
-        let sql = "WITH picked AS MATERIALIZED ( \
-                SELECT id FROM {credentials} WHERE deleted_at IS NULL AND renews = 0 AND expires_at <= {start} \
-                    AND status IN ('valid', 'degraded') ORDER BY expires_at LIMIT $1 {skip locked} \
-            ) UPDATE {credentials} SET status = 'expired_manual', reason = 'token_ended', status_since = {now}, \
-                revision = revision + 1, updated_at = {now} \
-            WHERE id IN (SELECT id FROM picked) AND status IN ('valid', 'degraded') RETURNING {columns}, {now}";
+    pub(super) async fn ended(&self, limit: u32) -> Result<Vec<CredentialRow>, BackendError> {
+        let sql = "SELECT {columns}, {now} FROM {credentials} WHERE deleted_at IS NULL AND renews = 0 AND expires_at <= {start} \
+            AND status IN ('valid', 'degraded') ORDER BY expires_at LIMIT $1";
         let rows = self.rows("find credentials that ended", sql, vec![limit.into()]).await?;
-        let mut ended: Vec<_> = rows.iter().map(Row::credential).collect::<Result<_, _>>()?;
-        ended.sort_by_key(|row| row.expires_at);
-        for row in &ended {
-            self.announce(row.id, true).await;
-        }
-        Ok(ended)
+        rows.iter().map(Row::credential).collect()
     }
 
-    pub(super) async fn warn(&self, lead: Duration, limit: u32) -> Result<Vec<CredentialRow>, BackendError> {
+    pub(super) async fn ending(&self, lead: Duration, limit: u32) -> Result<Vec<CredentialRow>, BackendError> {
         // Two picks, so that each goes along its index.
         let sql = "WITH ends AS MATERIALIZED ( \
                 SELECT id FROM {credentials} WHERE deleted_at IS NULL AND renews = 0 AND expires_at <= {start} + $1 \
-                    AND status IN ('valid', 'degraded') AND warned_at IS NULL ORDER BY expires_at LIMIT $2 {skip locked} \
+                    AND status IN ('valid', 'degraded') AND warned_at IS NULL ORDER BY expires_at LIMIT $2 \
             ), refresh_ends AS MATERIALIZED ( \
                 SELECT id FROM {credentials} WHERE deleted_at IS NULL AND refresh_expires_at <= {start} + $1 \
-                    AND status IN ('valid', 'degraded') AND warned_at IS NULL ORDER BY refresh_expires_at LIMIT $2 {skip locked} \
-            ) UPDATE {credentials} SET warned_at = {now} \
-            WHERE id IN (SELECT id FROM ends UNION SELECT id FROM refresh_ends LIMIT $2) AND warned_at IS NULL \
-            RETURNING {columns}, {now}";
+                    AND status IN ('valid', 'degraded') AND warned_at IS NULL ORDER BY refresh_expires_at LIMIT $2 \
+            ) SELECT {columns}, {now} FROM {credentials} \
+            WHERE id IN (SELECT id FROM ends UNION SELECT id FROM refresh_ends LIMIT $2)";
         let rows = self.rows("find credentials that end soon", sql, vec![lead.into(), limit.into()]).await?;
         rows.iter().map(Row::credential).collect()
+    }
+
+    pub(super) async fn set_warned(
+        &self,
+        id: CredentialId,
+        generation: i64,
+        record: Record,
+    ) -> Result<bool, BackendError> {
+        // Nobody else must read the credential again for that, so that it is no revision.
+        let sql = "UPDATE {credentials} SET warned_at = {now} WHERE id = $1 AND generation = $2 AND warned_at IS NULL \
+            AND status IN ('valid', 'degraded') AND deleted_at IS NULL";
+        self.change_with("note a warning", sql, vec![id.into(), generation.into()], record).await
     }
 
     pub(super) async fn set_connector_fault(
         &self,
         connector: String,
         code: Option<String>,
+        record: Record,
     ) -> Result<bool, BackendError> {
         let set = "INSERT INTO {connectors} AS own (connector, fault, fault_since) VALUES ($1, $2, {now}) \
             ON CONFLICT (connector) DO UPDATE SET fault = $2, fault_since = {now} WHERE own.fault IS NULL OR own.fault <> $2";
         let clear =
             "UPDATE {connectors} SET fault = NULL, fault_since = NULL WHERE connector = $1 AND fault IS NOT NULL";
-        let changed = match code {
-            Some(code) => self.change("note a connector's fault", set, vec![connector.into(), code.into()]).await?,
-            None => self.change("end a connector's fault", clear, vec![connector.into()]).await?,
-        };
-        Ok(changed == 1)
+        match code {
+            Some(code) => {
+                self.change_with("note a connector's fault", set, vec![connector.into(), code.into()], record).await
+            }
+            None => self.change_with("end a connector's fault", clear, vec![connector.into()], record).await,
+        }
     }
 
     pub(super) async fn connector_faults(&self) -> Result<Vec<ConnectorFault>, BackendError> {

@@ -2,29 +2,12 @@
 
 use std::time::Duration;
 
-use super::pool::{Pool, Transaction};
+use super::pool::Pool;
+use super::record::name_of;
 use super::row::{Row, broken};
-use crate::backend::{BackendError, Job, JobKind, NewJob};
-
-const ADD: &str =
-    "INSERT INTO {jobs} (kind, credential, payload, created_at, next_at) VALUES ($1, $2, $3, {now}, {now})";
-
-impl Transaction {
-    pub(super) async fn add_job(&mut self, job: NewJob) -> Result<(), BackendError> {
-        let binds = vec![name_of(job.kind).into(), job.credential.into(), job.payload.into()];
-        self.change("add a job", ADD, binds).await.map(drop)
-    }
-}
+use crate::backend::{BackendError, Job, JobKind};
 
 impl Pool {
-    pub(super) async fn add_jobs(&self, jobs: Vec<NewJob>) -> Result<(), BackendError> {
-        let mut transaction = self.begin().await?;
-        for job in jobs {
-            transaction.add_job(job).await?;
-        }
-        transaction.commit().await
-    }
-
     pub(super) async fn claim_jobs(&self, kind: JobKind, limit: u32, ttl: Duration) -> Result<Vec<Job>, BackendError> {
         // A job whose process died is taken again when its time has come.
         let sql = "WITH picked AS MATERIALIZED ( \
@@ -71,11 +54,4 @@ fn read(row: &Row) -> Result<Job, BackendError> {
         attempts: row.int(5)?,
         created_at: row.time(6)?,
     })
-}
-
-fn name_of(kind: JobKind) -> &'static str {
-    match kind {
-        JobKind::Revoke => "revoke",
-        JobKind::Webhook => "webhook",
-    }
 }

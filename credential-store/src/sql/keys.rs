@@ -1,7 +1,7 @@
 //! The store's own key, and the keys that data keys are wrapped with.
 
 use super::pool::Pool;
-use crate::backend::{BackendError, CredentialRow, StoreKeyRow};
+use crate::backend::{BackendError, CredentialRow, Record, StoreKeyRow};
 use crate::model::CredentialId;
 
 impl Pool {
@@ -49,10 +49,11 @@ impl Pool {
         old: Vec<u8>,
         key_id: String,
         new: Vec<u8>,
+        record: Record,
     ) -> Result<bool, BackendError> {
         // Nobody else must read again what only the wrapping of has changed, so that this is no revision.
         let sql = "UPDATE {credentials} SET key_id = $1, data_key = $2 WHERE id = $3 AND data_key = $4 AND deleted_at IS NULL";
         let binds = vec![key_id.into(), new.into(), id.into(), old.into()];
-        Ok(self.change("replace a data key", sql, binds).await? == 1)
+        self.change_with("replace a data key", sql, binds, record).await
     }
 }

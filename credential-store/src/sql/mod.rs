@@ -14,6 +14,7 @@ mod options;
 #[cfg(all(test, feature = "conformance", feature = "sqlite"))]
 mod plans;
 mod pool;
+mod record;
 mod row;
 mod text;
 mod trail;

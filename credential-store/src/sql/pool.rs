@@ -10,7 +10,7 @@ use super::bind::Bind;
 use super::error::failed;
 use super::row::Row;
 use super::text::Texts;
-use crate::backend::BackendError;
+use crate::backend::{BackendError, BackendErrorKind};
 
 /// Connections to either database, and the statements as it wants them.
 #[derive(Clone)]
@@ -106,6 +106,18 @@ impl Pool {
         }
         .map_err(|error| failed("begin a transaction", error))?;
         Ok(Transaction { inner, texts: Arc::clone(&self.texts) })
+    }
+
+    /// Runs a transaction to its end, though whoever waits may go away: a connection that is given back in the middle of one keeps its locks, and whoever gets it next
+    /// works inside of it.
+    pub(super) async fn whole<T, Work>(&self, work: impl FnOnce(Self) -> Work + Send) -> Result<T, BackendError>
+    where
+        T: Send + 'static,
+        Work: Future<Output = Result<T, BackendError>> + Send + 'static,
+    {
+        let ended =
+            |_| BackendError::new(BackendErrorKind::Unavailable, "the runtime ended before the transaction did");
+        tokio::spawn(work(self.clone())).await.unwrap_or_else(|error| Err(ended(error)))
     }
 
     pub(super) async fn close(&self) {

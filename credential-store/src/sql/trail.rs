@@ -2,25 +2,10 @@
 
 use super::pool::Pool;
 use super::row::Row;
-use crate::backend::{AuditEntry, AuditRow, BackendError, LogRow};
+use crate::backend::{AuditRow, BackendError, LogRow};
 use crate::model::{CredentialId, OwnerDigest};
 
 impl Pool {
-    pub(super) async fn audit(&self, entry: AuditEntry) -> Result<(), BackendError> {
-        let sql = "INSERT INTO {audit} (at, actor, owner, credential, connector, action, result, detail) \
-            VALUES ({now}, $1, $2, $3, $4, $5, $6, $7)";
-        let binds = vec![
-            entry.actor.into(),
-            entry.owner.into(),
-            entry.credential.into(),
-            entry.connector.into(),
-            entry.action.into(),
-            entry.result.into(),
-            entry.detail.into(),
-        ];
-        self.change("add to the audit trail", sql, binds).await.map(drop)
-    }
-
     pub(super) async fn audit_trail(
         &self,
         credential: Option<CredentialId>,

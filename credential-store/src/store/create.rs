@@ -8,12 +8,13 @@ use tower_auth_core::{
 
 use super::info::CredentialInfo;
 use super::live::account_name;
+use super::news::News;
 use super::store::{CredentialStore, Inner};
-use crate::backend::{CredentialRow, NewCredential, SecretsChange, Tokens};
+use crate::backend::{AuditEntry, CredentialRow, NewCredential, Record, SecretsChange, Tokens};
 use crate::connector::Connector;
 use crate::error::{FieldError, StoreError, StoreErrorKind};
-use crate::event::EventKind;
-use crate::model::{CredentialId, CredentialStatus, Owner, OwnerDigest};
+use crate::event::{CredentialEvent, EventKind};
+use crate::model::{CredentialId, CredentialStatus, Owner, OwnerDigest, Timestamp};
 use crate::vault::{Opened, Values, open_tokens, seal_tokens, seal_values};
 
 /// What an owner gives to connect: a connector, and the values of its fields.
@@ -176,10 +177,28 @@ impl CredentialStore {
         action: &'static str,
     ) -> Result<CredentialInfo, StoreError> {
         let inner = &*self.0;
-        inner.keep(owner, digest, connector, id, new, label, proven).await?;
+        let entry = AuditEntry {
+            actor: "owner".to_owned(),
+            owner: Some(digest),
+            credential: Some(id),
+            connector: Some(connector.id().to_owned()),
+            action,
+            result: "ok",
+            detail: None,
+        };
+        let event = CredentialEvent {
+            kind: EventKind::Created,
+            credential: id,
+            owner: owner.clone(),
+            connector: connector.id().to_owned(),
+            status: CredentialStatus::Valid,
+            reason: None,
+            at: Timestamp::of(inner.clock.wall()),
+        };
+        let News { record, event } = inner.news_of(event, Some(entry));
+        inner.keep(owner, digest, connector, id, new, label, proven, record).await?;
+        inner.tell(event);
         let row = inner.row(owner, id, action).await?;
-        inner.audit("owner", &row, action, "ok", None).await?;
-        inner.tell(&row, EventKind::Created, None).await;
         CredentialInfo::of(&inner.vault, &row)
     }
 
@@ -231,6 +250,9 @@ impl CredentialStore {
             let old = open_tokens(&opened.sealer, owner, &row, inner.clock.wall())?;
             let before = account_name(old.as_ref(), &BTreeMap::new());
             let version = row.secrets_version + 1;
+            let entry = AuditEntry::of("owner", &row, "reconnect", "ok", None);
+            let now = CredentialRow { status: CredentialStatus::Valid, ..row.clone() };
+            let News { record, event } = inner.news_with(&now, EventKind::Reconnected, None, Some(entry));
             let change = SecretsChange {
                 secrets: seal_values(&opened.sealer, owner, &row.connector, id, version, &proven.values),
                 secrets_version: row.secrets_version,
@@ -239,13 +261,14 @@ impl CredentialStore {
                 environment: environment.map(str::to_owned),
                 tokens: inner.tokens_to_keep(&opened, &row.connector, id, row.generation + 1, proven),
                 status: CredentialStatus::Valid,
+                reason: None,
+                record,
             };
             // A code may be spent: what it brought is not dropped because a renewal of the old tokens came in between.
             if inner.backend.set_secrets(row.owner, id, change).await? {
                 inner.forget(owner, id);
+                inner.tell(event);
                 let row = inner.row(owner, id, "reconnect").await?;
-                inner.audit("owner", &row, "reconnect", "ok", None).await?;
-                inner.tell(&row, EventKind::Reconnected, None).await;
                 return Ok((CredentialInfo::of(&inner.vault, &row)?, before));
             }
             tries += 1;
@@ -342,6 +365,7 @@ impl Inner {
         new: &NewConnection,
         label: &str,
         proven: Proven,
+        record: Record,
     ) -> Result<(), StoreError> {
         let (sealer, key_id, data_key) = self.vault.new_data_key(owner, connector.id(), id).await?;
         let secrets = seal_values(&sealer, owner, connector.id(), id, 1, &proven.values);
@@ -361,6 +385,7 @@ impl Inner {
             secrets,
             logs_requests: new.logs_requests,
             tokens,
+            record,
         };
         Ok(self.backend.insert(row).await?)
     }

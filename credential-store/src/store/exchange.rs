@@ -11,10 +11,13 @@ use tower_auth_core::{
 
 use super::create::source_request;
 use super::live::{Live, Slot};
+use super::news::News;
+use super::note::Note;
 use super::obtain::lives;
 use super::store::Inner;
-use crate::backend::{BackendError, CredentialRow, Exchanged, Failed, Intent};
+use crate::backend::{CredentialRow, Exchanged, Failed, Intent, Record};
 use crate::error::{StoreError, StoreErrorKind};
+use crate::event::CredentialEvent;
 use crate::model::{CredentialId, CredentialStatus, Owner};
 use crate::vault::{open_tokens, seal_tokens, spent};
 
@@ -216,6 +219,7 @@ impl Renewal {
             provider_error: row.provider_error.clone(),
             retry_in: None,
             keeps_intent: false,
+            record: Record::default(),
         }
     }
 
@@ -232,7 +236,7 @@ impl Renewal {
             }
             Err(error) => {
                 // THREAT-S6: it may stand there all the same, and nothing was sent.
-                self.note(doubt, self.failed()).later();
+                self.note(doubt, self.failed(), None).later();
                 return Err(error.into());
             }
         }
@@ -298,10 +302,12 @@ impl Renewal {
         let sealed =
             seal_tokens(&self.live.opened.sealer, &self.owner, &row.connector, row.id, generation, &response, sent.1);
         let renews = renews(&self.live, &response);
+        let News { record, event } = store.news_of_renewal(row);
         let mut pause = Duration::from_millis(50);
         let kept = loop {
             let tokens = store.timed(sealed.clone(), &self.aged(&response, sent.0), renews);
-            let exchanged = Exchanged { id: row.id, fence: row.fence, generation: row.generation, tokens };
+            let exchanged =
+                Exchanged { id: row.id, fence: row.fence, generation: row.generation, tokens, record: record.clone() };
             match store.backend.finish_exchange(exchanged).await {
                 Ok(kept) => break kept,
                 Err(error) => {
@@ -330,7 +336,7 @@ impl Renewal {
                 return Ok(Ended::Again);
             }
         }
-        store.renewed(row, self.cause).await;
+        store.renewed(row, self.cause, event).await;
         let length = response.lifetime();
         let response = self.aged(&response, sent.0);
         if response.lifetime() == Lifetime::For(Duration::ZERO) && length != response.lifetime() {
@@ -412,9 +418,10 @@ impl Renewal {
 
     /// Notes a failure, unless the credential is another by now.
     async fn settle(&self, failed: Failed, error: TokenError, doubt: Option<Doubt>) -> Result<Ended, StoreError> {
-        let (store, row) = (&self.store, &self.row);
+        let (store, row, is_own_client) = (&self.store, &self.row, self.live.is_own_client());
         let status = failed.status;
-        let note = self.note(doubt, failed);
+        let News { record, event } = store.news_of_failure(row, status, &error, is_own_client);
+        let note = self.note(doubt, Failed { record, ..failed }, event);
         // The row as it was is what the failure is about: if it was changed meanwhile, that is no failure of what stands there now.
         match note.write().await {
             Ok(true) => {}
@@ -428,7 +435,7 @@ impl Renewal {
                 return Err(own.into());
             }
         }
-        store.failed(row, status, &error, self.live.is_own_client()).await;
+        store.failed(row, status, &error, is_own_client, note.event).await;
         let row = CredentialRow {
             status: status.unwrap_or(row.status),
             reason: error.oauth_error().map(str::to_owned).or_else(|| Some(error.code().to_owned())),
@@ -441,56 +448,11 @@ impl Renewal {
     }
 
     /// What is to be written about an attempt that brought nothing.
-    fn note(&self, doubt: Option<Doubt>, failed: Failed) -> Note {
+    fn note(&self, doubt: Option<Doubt>, failed: Failed, event: Option<CredentialEvent>) -> Note {
         let failed = Failed { keeps_intent: failed.keeps_intent || self.is_given_up || doubt.is_some(), ..failed };
-        Note { store: Arc::clone(&self.store), doubt: doubt.map(|_| self.intent(false)), failed }
+        Note { store: Arc::clone(&self.store), doubt: doubt.map(|_| self.intent(false)), failed, event }
     }
 }
-
-/// How an attempt ended that brought nothing, to be written.
-#[derive(Clone)]
-struct Note {
-    store: Arc<Inner>,
-    /// The token was sent once, and not a second time.
-    doubt: Option<Intent>,
-    failed: Failed,
-}
-
-impl Note {
-    /// False if the lease or the generation is another by now.
-    async fn write(&self) -> Result<bool, BackendError> {
-        let (backend, failed) = (&self.store.backend, &self.failed);
-        if let Some(intent) = &self.doubt {
-            let (id, fence) = (failed.id, failed.fence);
-            // It may have run out, and nobody has taken it.
-            let is_ours = backend.extend(id, fence, self.store.settings.lease).await?
-                && backend.begin_exchange(id, fence, failed.generation, intent.clone()).await?;
-            if !is_ours {
-                return Ok(false);
-            }
-        }
-        backend.fail_exchange(failed.clone()).await
-    }
-
-    /// Writes it as soon as the database lets it, while nobody waits.
-    fn later(self) {
-        let store = Arc::clone(&self.store);
-        store.tasks.clone().spawn(async move {
-            let mut pause = Duration::from_millis(20);
-            while let Err(error) = self.write().await {
-                if store.tasks.is_closed() && pause >= LONGEST_PAUSE {
-                    tracing::error!(credential = %self.failed.id, error = %error, "the end of an attempt was not noted");
-                    return;
-                }
-                store.clock.sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        });
-    }
-}
-
-/// The longest wait for a database before it is tried again.
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
 /// What one send came to.
 enum Attempt {

@@ -5,9 +5,10 @@ use tower_auth_core::{TokenError, TokenResponse};
 use super::create::checked_label;
 use super::info::{CredentialInfo, CredentialPage, ListQuery, LoggedRequest, read_key, write_key};
 use super::live::{Live, Slot};
+use super::news::News;
 use super::store::{CredentialStore, Inner};
 use super::stored_credential::CredentialKey;
-use crate::backend::{CredentialRow, ListFilter, StatusChange};
+use crate::backend::{AuditEntry, CredentialRow, ListFilter, StatusChange};
 use crate::error::{FieldError, StoreError, StoreErrorKind};
 use crate::event::EventKind;
 use crate::model::{CredentialId, CredentialStatus, Owner, OwnerDigest};
@@ -56,10 +57,10 @@ impl CredentialStore {
         let label = checked_label(Some(label))?.ok_or_else(missing)?;
         let row = self.0.row(owner, id, "rename").await?;
         let sealed = self.0.vault.seal_label(id, &row.connector, &label);
-        if !self.0.backend.set_label(row.owner, id, sealed).await? {
+        let entry = AuditEntry::of("owner", &row, "rename", "ok", None);
+        if !self.0.backend.set_label(row.owner, id, sealed, entry.into()).await? {
             return Err(StoreError::not_found());
         }
-        self.0.audit("owner", &row, "rename", "ok", None).await?;
         self.info(owner, id).await
     }
 
@@ -70,11 +71,12 @@ impl CredentialStore {
     pub async fn set_request_log(&self, owner: &Owner, id: CredentialId, on: bool) -> Result<(), StoreError> {
         self.0.check_open()?;
         let row = self.0.row(owner, id, "log_requests").await?;
-        if !self.0.backend.set_logs_requests(row.owner, id, on).await? {
+        let entry = AuditEntry::of("owner", &row, "log_requests", if on { "on" } else { "off" }, None);
+        if !self.0.backend.set_logs_requests(row.owner, id, on, entry.into()).await? {
             return Err(StoreError::not_found());
         }
         self.0.forget(owner, id);
-        self.0.audit("owner", &row, "log_requests", if on { "on" } else { "off" }, None).await
+        Ok(())
     }
 
     /// The logged token requests of a credential, the newest first.
@@ -115,34 +117,44 @@ impl CredentialStore {
         let (row, live) = self.ready(owner, id).await?;
         let verified = inner.verify(owner, &row, &live).await?;
         // What is noted is about the tokens that were shown: not if there are others, or none, by now.
-        let note = |status, error: Option<&TokenError>| StatusChange {
+        let note = |status, error: Option<&TokenError>, record| StatusChange {
             status,
             reason: error.map(|_| "verification_refused".to_owned()),
             provider_error: error.and_then(TokenError::oauth_error).map(str::to_owned),
             generation: Some(row.generation),
+            from: None,
             is_success: error.is_none(),
+            record,
         };
         let Err(error) = verified else {
             let kind = match row.status {
                 CredentialStatus::Valid => EventKind::Verified,
                 _ => EventKind::Recovered,
             };
-            if inner.backend.set_status(id, note(CredentialStatus::Valid, None)).await? {
+            let entry = AuditEntry::of("owner", &row, "test", "ok", None);
+            let now = CredentialRow { status: CredentialStatus::Valid, ..row.clone() };
+            let News { record, event } = inner.news_with(&now, kind, None, Some(entry));
+            if inner.backend.set_status(id, note(CredentialStatus::Valid, None, record)).await? {
                 if kind == EventKind::Recovered {
                     inner.forget(owner, id);
                 }
-                inner.audit("owner", &row, "test", "ok", None).await?;
-                inner.tell(&CredentialRow { status: CredentialStatus::Valid, ..row }, kind, None).await;
+                inner.tell(event);
             }
             return self.info(owner, id).await;
         };
-        inner.audit("owner", &row, "test", "failed", Some(error.code().to_owned())).await?;
-        let is_refused = error.status() == Some(401) && row.status != CredentialStatus::NeedsReauth;
-        if is_refused && inner.backend.set_status(id, note(CredentialStatus::NeedsReauth, Some(&error))).await? {
-            inner.forget(owner, id);
-            let row = CredentialRow { status: CredentialStatus::NeedsReauth, ..row };
-            inner.tell(&row, EventKind::NeedsReauth, Some("verification_refused")).await;
+        let entry = AuditEntry::of("owner", &row, "test", "failed", Some(error.code().to_owned()));
+        if error.status() == Some(401) && row.status != CredentialStatus::NeedsReauth {
+            let now = CredentialRow { status: CredentialStatus::NeedsReauth, ..row.clone() };
+            let reason = Some("verification_refused");
+            let News { record, event } = inner.news_with(&now, EventKind::NeedsReauth, reason, Some(entry.clone()));
+            if inner.backend.set_status(id, note(CredentialStatus::NeedsReauth, Some(&error), record)).await? {
+                inner.forget(owner, id);
+                inner.tell(event);
+                return Err(StoreError::provider(error));
+            }
         }
+        // It was asked for, whatever came of it.
+        inner.backend.record(entry.into()).await?;
         Err(StoreError::provider(error))
     }
 
@@ -161,7 +173,8 @@ impl CredentialStore {
         }
         if let Err(error) = self.tokens(owner, id)?.current().await {
             let own = StoreError::find(&error).cloned().unwrap_or_else(|| StoreError::provider(error));
-            inner.audit("owner", &row, "test", "failed", Some(own.code().to_owned())).await?;
+            let entry = AuditEntry::of("owner", &row, "test", "failed", Some(own.code().to_owned()));
+            inner.backend.record(entry.into()).await?;
             return Err(own);
         }
         let row = inner.row(owner, id, "test").await?;

@@ -8,6 +8,7 @@ mod live;
 mod login;
 mod manage;
 mod news;
+mod note;
 mod obtain;
 mod operate;
 mod revoke;

@@ -6,6 +6,7 @@ use tower_auth_core::{Lifetime, RefreshCause, SourceRequest, Token, TokenRespons
 
 use super::exchange::Ended;
 use super::live::{Live, Slot};
+use super::news::News;
 use super::store::Inner;
 use super::stored_credential::CredentialKey;
 use crate::backend::{Claim, CredentialRow, StatusChange};
@@ -76,16 +77,19 @@ impl Inner {
         if is_old || slot.count_refusal(self.clock.now()) < REFUSALS || StoreError::of_status(row).is_some() {
             return Ok(());
         }
+        let now = CredentialRow { status: CredentialStatus::NeedsReauth, ..row.clone() };
+        let News { record, event } = self.news(&now, EventKind::NeedsReauth, Some("api_refused"));
         let change = StatusChange {
             status: CredentialStatus::NeedsReauth,
             reason: Some("api_refused".to_owned()),
             provider_error: None,
             generation: Some(row.generation),
+            from: Some(row.status),
             is_success: false,
+            record,
         };
         if self.backend.set_status(row.id, change).await? {
-            let now = CredentialRow { status: CredentialStatus::NeedsReauth, ..row.clone() };
-            self.told(&now, EventKind::NeedsReauth, Some("api_refused")).await;
+            self.tell(event);
         }
         let text = "the API refuses the credential again and again";
         Err(StoreError::new(StoreErrorKind::NeedsReauth, text).because(Some("api_refused".to_owned())))

@@ -7,8 +7,9 @@ use zeroize::Zeroize;
 
 use super::info::CredentialInfo;
 use super::live::Live;
+use super::news::News;
 use super::store::{CredentialStore, Inner};
-use crate::backend::{Claim, CredentialRow, Job, JobKind, NewJob, SecretsChange, StatusChange};
+use crate::backend::{AuditEntry, Claim, CredentialRow, Job, JobKind, NewJob, Record, SecretsChange, StatusChange};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::event::EventKind;
 use crate::model::{CredentialId, CredentialStatus, Owner};
@@ -60,9 +61,6 @@ impl CredentialStore {
                 break;
             }
             if inner.end(owner, &row).await? {
-                inner.forget(owner, id);
-                inner.audit("owner", &row, "revoke", "ok", None).await?;
-                inner.tell(&CredentialRow { status: CredentialStatus::Revoked, ..row }, EventKind::Revoked, None).await;
                 break;
             }
             tries += 1;
@@ -90,14 +88,14 @@ impl CredentialStore {
         let inner = &*self.0;
         inner.check_open()?;
         let mut row = inner.row(owner, id, "delete").await?;
-        let mut jobs = Vec::new();
+        let mut ordered = None;
         // What was revoked has its order already.
         if row.status != CredentialStatus::Revoked {
             row = inner.hold(owner, row).await?;
         }
         if row.status != CredentialStatus::Revoked {
             match inner.order(owner, &row).await {
-                Ok(order) => jobs.extend(order),
+                Ok(order) => ordered = order,
                 Err(error) if error.is_transient() => {
                     inner.backend.release(id, row.fence).await?;
                     return Err(error);
@@ -109,17 +107,14 @@ impl CredentialStore {
             }
         }
         let gone = CredentialRow { status: CredentialStatus::Revoked, ..row };
-        // Whoever is to be told is told if it is gone, and only then.
-        let event = inner.event(&gone, EventKind::Deleted, None);
-        jobs.extend(event.iter().flat_map(|event| inner.messages(event)));
-        if !inner.backend.delete(gone.owner, id, jobs).await? {
+        let entry = AuditEntry::of("owner", &gone, "delete", "ok", None);
+        let News { mut record, event } = inner.news_with(&gone, EventKind::Deleted, None, Some(entry));
+        record.jobs.extend(ordered);
+        if !inner.backend.delete(gone.owner, id, record).await? {
             return Err(StoreError::not_found());
         }
-        inner.audit("owner", &gone, "delete", "ok", None).await?;
         inner.drop_from_memory(owner, id);
-        if let Some(event) = event {
-            inner.hub.tell(event);
-        }
+        inner.tell(event);
         Ok(())
     }
 }
@@ -142,8 +137,8 @@ impl Inner {
         }
     }
 
-    /// Orders the end of a credential and drops its tokens; false if it is another by now. Without the tokens it has, and with another generation, no
-    /// renewal that is under way can bring it back.
+    /// Drops the tokens of a credential and orders its end, all at once; false if it is another by now. Without the tokens it has, and with another
+    /// generation, no renewal that is under way can bring it back.
     async fn end(&self, owner: &Owner, row: &CredentialRow) -> Result<bool, StoreError> {
         let sealed = match self.vault.open_row(owner, row).await {
             Ok(opened) => {
@@ -161,32 +156,45 @@ impl Inner {
                 None
             }
         };
-        // The order first: a crash in between leaves a credential that is ended at the provider and says so at its next use.
-        self.backend.add_jobs(order.into_iter().collect()).await?;
-        let mut generation = row.generation;
-        if let Some(secrets) = sealed {
-            let change = SecretsChange {
-                secrets,
-                secrets_version: row.secrets_version,
-                generation,
-                method: row.method.clone(),
-                environment: row.environment.clone(),
-                tokens: None,
-                status: CredentialStatus::Revoked,
-            };
-            if !self.backend.set_secrets(row.owner, row.id, change).await? {
-                return Ok(false);
+        let now = CredentialRow { status: CredentialStatus::Revoked, ..row.clone() };
+        let entry = AuditEntry::of("owner", row, "revoke", "ok", None);
+        let News { mut record, event } = self.news_with(&now, EventKind::Revoked, None, Some(entry));
+        record.jobs.extend(order);
+        let (status, reason) = (now.status, Some("revoked_by_owner".to_owned()));
+        let is_ended = match sealed {
+            Some(secrets) => {
+                let change = SecretsChange {
+                    secrets,
+                    secrets_version: row.secrets_version,
+                    generation: row.generation,
+                    method: now.method,
+                    environment: now.environment,
+                    tokens: None,
+                    status,
+                    reason,
+                    record,
+                };
+                self.backend.set_secrets(row.owner, row.id, change).await?
             }
-            generation += 1;
-        }
-        let change = StatusChange {
-            status: CredentialStatus::Revoked,
-            reason: Some("revoked_by_owner".to_owned()),
-            provider_error: None,
-            generation: Some(generation),
-            is_success: false,
+            // What cannot be opened cannot be sealed anew.
+            None => {
+                let change = StatusChange {
+                    status,
+                    reason,
+                    provider_error: None,
+                    generation: Some(row.generation),
+                    from: Some(row.status),
+                    is_success: false,
+                    record,
+                };
+                self.backend.set_status(row.id, change).await?
+            }
         };
-        Ok(self.backend.set_status(row.id, change).await?)
+        if is_ended {
+            self.forget(owner, row.id);
+            self.tell(event);
+        }
+        Ok(is_ended)
     }
 
     async fn let_go(&self, row: &CredentialRow, error: StoreError) -> Result<bool, StoreError> {
@@ -215,7 +223,7 @@ impl Inner {
     ) -> Result<(), StoreError> {
         if live.connection.provider().can_revoke() {
             let order = self.sealed_order(row, &live.opened, Some(tokens));
-            self.backend.add_jobs(vec![order]).await?;
+            self.backend.record(Record::from(vec![order])).await?;
         }
         Ok(())
     }

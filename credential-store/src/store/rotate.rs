@@ -1,3 +1,4 @@
+use super::news::News;
 use super::store::CredentialStore;
 use crate::error::StoreError;
 use crate::event::EventKind;
@@ -39,11 +40,11 @@ impl CredentialStore {
             for row in &rows {
                 match inner.vault.rewrap(row).await {
                     Ok(Some((key_id, wrapped))) => {
-                        let replaced =
-                            inner.backend.replace_data_key(row.id, row.data_key.clone(), key_id, wrapped).await?;
-                        if replaced {
+                        let News { record, event } = inner.news_with(row, EventKind::KeyRotated, None, None);
+                        let old = row.data_key.clone();
+                        if inner.backend.replace_data_key(row.id, old, key_id, wrapped, record).await? {
                             state.rotated += 1;
-                            inner.tell(row, EventKind::KeyRotated, None).await;
+                            inner.tell(event);
                         } else {
                             state.left += 1;
                         }

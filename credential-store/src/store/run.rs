@@ -6,13 +6,14 @@ use std::time::Duration;
 use tower_auth_core::TokenCache;
 
 use super::live::Slot;
+use super::news::News;
 use super::obtain::lives;
 use super::store::{CredentialStore, Inner};
 use super::stored_credential::CredentialKey;
-use crate::backend::{Changes, CredentialRow, PageKey, Touched};
+use crate::backend::{Changes, CredentialRow, PageKey, StatusChange, Touched};
 use crate::error::StoreError;
 use crate::event::EventKind;
-use crate::model::Timestamp;
+use crate::model::{CredentialStatus, Timestamp};
 use crate::vault::open_tokens;
 
 /// How often changes are looked for where the database announces none.
@@ -231,16 +232,36 @@ impl Inner {
         Ok(self.backend.purge(KEEP_DELETED).await?)
     }
 
-    /// Tells owners whose credentials end, or will soon, and need a person then.
+    /// Tells owners whose credentials end, or will soon, and need a person then. Every process finds them, and the one whose change takes effect tells. How
+    /// many this one told: where others are faster they go on.
     async fn note_ends(&self) -> Result<usize, StoreError> {
-        let ended = self.backend.expire(100).await?;
-        for row in &ended {
-            self.told(row, EventKind::Ended, row.reason.as_deref()).await;
+        let mut told = 0;
+        for row in self.backend.ended(100).await? {
+            let (id, reason) = (row.id, "token_ended");
+            let (generation, from) = (Some(row.generation), Some(row.status));
+            let now = CredentialRow { status: CredentialStatus::ExpiredManual, ..row };
+            let News { record, event } = self.news(&now, EventKind::Ended, Some(reason));
+            let change = StatusChange {
+                status: now.status,
+                reason: Some(reason.to_owned()),
+                provider_error: now.provider_error,
+                generation,
+                from,
+                is_success: false,
+                record,
+            };
+            if self.backend.set_status(id, change).await? {
+                told += 1;
+                self.tell(event);
+            }
         }
-        let warned = self.backend.warn(self.settings.warn_lead, 100).await?;
-        for row in &warned {
-            self.told(row, EventKind::EndsSoon, None).await;
+        for row in self.backend.ending(self.settings.warn_lead, 100).await? {
+            let News { record, event } = self.news(&row, EventKind::EndsSoon, None);
+            if self.backend.set_warned(row.id, row.generation, record).await? {
+                told += 1;
+                self.tell(event);
+            }
         }
-        Ok(ended.len() + warned.len())
+        Ok(told)
     }
 }

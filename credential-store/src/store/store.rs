@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tower_auth_core::{Clock, Connection, ConnectionBuilder, FilledProvider, HttpClient, RequestLog, TokenCaches};
 
 use super::live::Slot;
+use super::news::News;
 use super::settings::Settings;
 use super::stored_credential::{CredentialKey, StoredCredential};
 use super::tasks::Tasks;
@@ -192,31 +193,13 @@ impl Inner {
             result: if foreign.is_some() { "ownership_denied" } else { "not_found" },
             detail: None,
         };
-        self.backend.audit(entry).await?;
-        if let Some(row) = &foreign {
-            self.tell(row, EventKind::OwnershipDenied, Some(action)).await;
-        }
-        Err(StoreError::not_found())
-    }
-
-    pub(crate) async fn audit(
-        &self,
-        actor: &str,
-        row: &CredentialRow,
-        action: &'static str,
-        result: &'static str,
-        detail: Option<String>,
-    ) -> Result<(), StoreError> {
-        let entry = AuditEntry {
-            actor: actor.to_owned(),
-            owner: Some(row.owner),
-            credential: Some(row.id),
-            connector: Some(row.connector.clone()),
-            action,
-            result,
-            detail,
+        let News { record, event } = match &foreign {
+            Some(row) => self.news_with(row, EventKind::OwnershipDenied, Some(action), Some(entry)),
+            None => News { record: entry.into(), event: None },
         };
-        Ok(self.backend.audit(entry).await?)
+        self.backend.record(record).await?;
+        self.tell(event);
+        Err(StoreError::not_found())
     }
 
     /// Remembers a use until the next [`flush_uses`](Self::flush_uses).

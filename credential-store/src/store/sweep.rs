@@ -9,7 +9,7 @@ use super::exchange::Ended;
 use super::run::Next;
 use super::store::Inner;
 use super::stored_credential::CredentialKey;
-use crate::backend::{CredentialRow, Failed};
+use crate::backend::{CredentialRow, Failed, Record};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::vault::open_tokens;
 
@@ -75,6 +75,7 @@ impl Inner {
             provider_error: None,
             retry_in: Some(wait),
             keeps_intent: row.intent.is_some(),
+            record: Record::default(),
         };
         if let Err(error) = self.backend.fail_exchange(failed).await {
             tracing::debug!(credential = %id, error = %error, "a failure of the sweep was not noted");

@@ -29,17 +29,6 @@ const LEASE: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Inner {
-    /// Keeps an event for whoever is to be told of it.
-    pub(super) async fn tell_webhooks(&self, event: &CredentialEvent) {
-        let jobs = self.messages(event);
-        if jobs.is_empty() {
-            return;
-        }
-        if let Err(error) = self.backend.add_jobs(jobs).await {
-            tracing::error!(error = %error, event = event.kind.as_str(), "webhooks will not be told of an event");
-        }
-    }
-
     /// The messages that tell of an event.
     pub(super) fn messages(&self, event: &CredentialEvent) -> Vec<NewJob> {
         let wanting = self.settings.webhooks.iter().filter(|webhook| webhook.wants(event.kind));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tower_auth_store::{
-    Backend, Claim, CredentialId, CredentialStatus, Exchanged, Failed, Intent, NewCredential, OwnerDigest,
+    Backend, Claim, CredentialId, CredentialStatus, Exchanged, Failed, Intent, NewCredential, OwnerDigest, Record,
     SecretsChange, SqliteOptions, Timestamp, Tokens,
 };
 
@@ -88,6 +88,7 @@ async fn begin() -> (impl Backend, CredentialId) {
         secrets: vec![],
         logs_requests: false,
         tokens: Some(tokens()),
+        record: Record::default(),
     };
     backend.insert(new).await.unwrap();
     (backend, id)
@@ -149,7 +150,13 @@ async fn play(deeds: Vec<(usize, Deed)>) {
                 model.has_intent |= done;
             }
             Deed::Finish => {
-                let what = Exchanged { id, fence: own.fence, generation: own.generation, tokens: tokens() };
+                let what = Exchanged {
+                    id,
+                    fence: own.fence,
+                    generation: own.generation,
+                    tokens: tokens(),
+                    record: Record::default(),
+                };
                 let done = backend.finish_exchange(what).await.unwrap();
                 assert_eq!(done, own.generation == model.generation, "finish");
                 if done {
@@ -171,6 +178,7 @@ async fn play(deeds: Vec<(usize, Deed)>) {
                     provider_error: None,
                     retry_in: None,
                     keeps_intent,
+                    record: Record::default(),
                 };
                 let done = backend.fail_exchange(what).await.unwrap();
                 assert_eq!(done, fits, "fail");
@@ -189,6 +197,8 @@ async fn play(deeds: Vec<(usize, Deed)>) {
                     environment: None,
                     tokens: Some(tokens()),
                     status: CredentialStatus::Valid,
+                    reason: None,
+                    record: Record::default(),
                 };
                 let done = backend.set_secrets(OWNER, id, change).await.unwrap();
                 assert_eq!(done, own.generation == model.generation, "reconnect");

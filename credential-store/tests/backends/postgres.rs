@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tower_auth_store::conformance::{Database, checks};
 use tower_auth_store::{
     Backend as _, BackendErrorKind, CredentialId, CredentialStatus, NewCredential, OwnerDigest, PostgresOptions,
-    StatusChange,
+    Record, StatusChange,
 };
 
 use crate::server::Server;
@@ -30,6 +30,7 @@ fn new_credential() -> NewCredential {
         secrets: vec![],
         logs_requests: false,
         tokens: None,
+        record: Record::default(),
     }
 }
 
@@ -39,7 +40,9 @@ fn revoked() -> StatusChange {
         reason: None,
         provider_error: None,
         generation: None,
+        from: None,
         is_success: false,
+        record: Record::default(),
     }
 }
 

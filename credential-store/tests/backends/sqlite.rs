@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tokio::task::JoinSet;
 use tower_auth_store::conformance::{self, Database};
 use tower_auth_store::{
-    Backend as _, BackendErrorKind, CredentialId, CredentialStatus, LoginRow, NewCredential, OwnerDigest,
+    Backend as _, BackendErrorKind, CredentialId, CredentialStatus, LoginRow, NewCredential, OwnerDigest, Record,
     SecretsChange, SqliteOptions, Tokens,
 };
 
@@ -54,6 +54,7 @@ fn new_credential(text: &str) -> NewCredential {
             refresh_in: None,
             refresh_expires_in: None,
         }),
+        record: Record::default(),
     }
 }
 
@@ -202,7 +203,7 @@ async fn another_writer_of_the_sqlite_file_is_waited_for() {
         waiting.spawn(async move { backend.insert(new).await });
     }
     let own = Arc::clone(&backend);
-    waiting.spawn(async move { own.delete(OWNER, id, Vec::new()).await.map(drop) });
+    waiting.spawn(async move { own.delete(OWNER, id, Record::default()).await.map(drop) });
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert!(waiting.try_join_next().is_none(), "nobody writes meanwhile");
     run(&mut other, "COMMIT").await;
@@ -264,6 +265,8 @@ async fn what_was_deleted_is_not_in_the_bytes_of_the_sqlite_files() {
                 environment: None,
                 tokens: None,
                 status: CredentialStatus::Valid,
+                reason: None,
+                record: Record::default(),
             };
             assert!(backend.set_secrets(OWNER, id, change).await.unwrap());
         }
@@ -274,7 +277,7 @@ async fn what_was_deleted_is_not_in_the_bytes_of_the_sqlite_files() {
     };
     assert!(holds("scanned.db") || holds("scanned.db-wal"), "the scan finds what is there");
     for id in ids {
-        assert!(backend.delete(OWNER, id, Vec::new()).await.unwrap());
+        assert!(backend.delete(OWNER, id, Record::default()).await.unwrap());
     }
     backend.purge(Duration::from_secs(3600)).await.unwrap();
     assert!(!holds("scanned.db"), "the file");

@@ -13,11 +13,14 @@
 #[cfg(feature = "dpop")]
 mod bound;
 mod edges;
+#[path = "../soak/faulty.rs"]
+mod faulty;
 mod fleet;
 mod keys;
 mod logins;
 mod manage;
 mod ownership;
+mod records;
 mod released;
 mod revoking;
 mod rows;

@@ -10,8 +10,8 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tower_auth_core::{ProviderSpec, ProviderValues, Secret};
 use tower_auth_store::{
-    Connector, CredentialId, CredentialInfo, CredentialStore, DataKey, FinishedLogin, KeyError, KeyProvider, KeyRing,
-    NewConnection, NewLogin, Owner, PostgresOptions, SqlBackend, SqliteOptions, StoreBuilder, StoreError,
+    Backend, Connector, CredentialId, CredentialInfo, CredentialStore, DataKey, FinishedLogin, KeyError, KeyProvider,
+    KeyRing, NewConnection, NewLogin, Owner, PostgresOptions, SqlBackend, SqliteOptions, StoreBuilder, StoreError,
 };
 use tower_auth_testing::{ApiKeyProvider, Consent, OAuthProvider, OAuthProviderBuilder};
 
@@ -274,7 +274,7 @@ pub(crate) fn keyed(provider: &ApiKeyProvider) -> Connector {
     connector.connection(|builder| builder.allow_loopback_http())
 }
 
-pub(crate) fn builder(backend: SqlBackend, keys: &KeyRing) -> StoreBuilder {
+pub(crate) fn builder(backend: impl Backend, keys: &KeyRing) -> StoreBuilder {
     CredentialStore::builder(backend, keys.clone()).allow_redirect(DONE)
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tower_auth_store::{
-    AuditEntry, AuditRow, Backend, BackendError, BackendErrorKind, BackendFuture, Changes, Claim, ConnectorFault,
-    CredentialId, CredentialRow, Exchanged, Failed, Intent, Job, JobKind, ListFilter, LogRow, LoginRow, NewCredential,
-    NewJob, OwnerDigest, PageKey, SecretsChange, SqlBackend, StatusChange, StoreKeyRow, Timestamp, Touched,
+    AuditRow, Backend, BackendError, BackendErrorKind, BackendFuture, Changes, Claim, ConnectorFault, CredentialId,
+    CredentialRow, Exchanged, Failed, Intent, Job, JobKind, ListFilter, LogRow, LoginRow, NewCredential, OwnerDigest,
+    PageKey, Record, SecretsChange, SqlBackend, StatusChange, StoreKeyRow, Timestamp, Touched,
 };
 
 /// Where a call stands.
@@ -73,11 +73,11 @@ impl Backend for Faulty {
         fn find(id: CredentialId) -> Option<CredentialRow>;
         fn list(filter: ListFilter) -> Vec<CredentialRow>;
         fn count(owner: OwnerDigest) -> i64;
-        fn set_label(owner: OwnerDigest, id: CredentialId, label: Vec<u8>) -> bool;
-        fn set_logs_requests(owner: OwnerDigest, id: CredentialId, on: bool) -> bool;
+        fn set_label(owner: OwnerDigest, id: CredentialId, label: Vec<u8>, record: Record) -> bool;
+        fn set_logs_requests(owner: OwnerDigest, id: CredentialId, on: bool, record: Record) -> bool;
         fn set_status(id: CredentialId, change: StatusChange) -> bool;
         fn set_secrets(owner: OwnerDigest, id: CredentialId, change: SecretsChange) -> bool;
-        fn delete(owner: OwnerDigest, id: CredentialId, jobs: Vec<NewJob>) -> bool;
+        fn delete(owner: OwnerDigest, id: CredentialId, record: Record) -> bool;
         fn touch(ids: Vec<CredentialId>) -> ();
         fn claim(id: CredentialId, ttl: Duration) -> Claim;
         fn has_due(connector: String) -> bool;
@@ -88,23 +88,23 @@ impl Backend for Faulty {
         fn finish_exchange(exchanged: Exchanged) -> bool;
         fn fail_exchange(failed: Failed) -> bool;
         fn take_turn(connector: String, count: u32, interval: Duration) -> bool;
-        fn expire(limit: u32) -> Vec<CredentialRow>;
-        fn warn(lead: Duration, limit: u32) -> Vec<CredentialRow>;
+        fn ended(limit: u32) -> Vec<CredentialRow>;
+        fn ending(lead: Duration, limit: u32) -> Vec<CredentialRow>;
+        fn set_warned(id: CredentialId, generation: i64, record: Record) -> bool;
         fn wrapped_otherwise(key_id: String, after: Option<CredentialId>, limit: u32) -> Vec<CredentialRow>;
         fn keys_in_use() -> Vec<(String, i64)>;
-        fn replace_data_key(id: CredentialId, old: Vec<u8>, key_id: String, new: Vec<u8>) -> bool;
+        fn replace_data_key(id: CredentialId, old: Vec<u8>, key_id: String, new: Vec<u8>, record: Record) -> bool;
         fn put_login(login: LoginRow, lifetime: Duration) -> ();
         fn take_login(state: String) -> Option<LoginRow>;
-        fn add_jobs(jobs: Vec<NewJob>) -> ();
+        fn record(record: Record) -> ();
         fn claim_jobs(kind: JobKind, limit: u32, ttl: Duration) -> Vec<Job>;
         fn finish_job(id: i64, fence: i64) -> bool;
         fn retry_job(id: i64, fence: i64, wait: Duration) -> bool;
         fn count_jobs(kind: JobKind) -> i64;
-        fn audit(entry: AuditEntry) -> ();
         fn audit_trail(credential: Option<CredentialId>, after: i64, limit: u32) -> Vec<AuditRow>;
         fn log(id: CredentialId, sealed: Vec<u8>, keep: u32) -> ();
         fn logged(owner: OwnerDigest, id: CredentialId, limit: u32) -> Vec<LogRow>;
-        fn set_connector_fault(connector: String, code: Option<String>) -> bool;
+        fn set_connector_fault(connector: String, code: Option<String>, record: Record) -> bool;
         fn connector_faults() -> Vec<ConnectorFault>;
         fn changes_since(since: Timestamp, after: Option<PageKey>, limit: u32) -> Vec<Touched>;
         fn listen() -> Option<Box<dyn Changes>>;

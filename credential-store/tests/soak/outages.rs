@@ -32,7 +32,7 @@ fn outage(name: &'static str, at: When) -> Hook {
     })
 }
 
-const STEPS: [&str; 6] = ["get", "claim", "begin_exchange", "finish_exchange", "set_connector_fault", "audit"];
+const STEPS: [&str; 5] = ["get", "claim", "begin_exchange", "finish_exchange", "set_connector_fault"];
 
 async fn database_goes_down(kind: &str, grace: bool, steps: &'static [&'static str], fault: Option<Fault>) {
     let cases: Vec<_> = steps.iter().flat_map(|step| [(*step, When::Before), (*step, When::After)]).collect();
@@ -84,7 +84,7 @@ async fn a_database_that_goes_down_at_any_step_costs_no_credential() {
 // THREAT-S6
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_that_cannot_be_noted_at_once_does_not_make_the_token_look_spent() {
-    let steps = &["fail_exchange", "audit"];
+    let steps = &["fail_exchange"];
     for kind in ["sqlite", "postgres"] {
         tokio::join!(
             database_goes_down(kind, false, steps, Some(busy())),
