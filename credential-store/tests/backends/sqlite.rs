@@ -7,8 +7,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tokio::task::JoinSet;
 use tower_auth_store::conformance::{self, Database};
 use tower_auth_store::{
-    Backend as _, BackendErrorKind, CredentialId, CredentialStatus, LoginRow, NewCredential, OwnerDigest, Record,
-    SecretsChange, SqliteOptions, Tokens,
+    AuditEntry, Backend as _, BackendErrorKind, CredentialId, CredentialStatus, JobKind, LoginRow, NewCredential,
+    NewJob, OwnerDigest, Record, SecretsChange, SqliteOptions, Tokens,
 };
 
 const OWNER: OwnerDigest = OwnerDigest([1; 32]);
@@ -211,6 +211,45 @@ async fn another_writer_of_the_sqlite_file_is_waited_for() {
         done.unwrap().unwrap();
     }
     assert_eq!(backend.count(OWNER).await.unwrap(), 4);
+}
+
+// THREAT-S12: the suite knows no text that SQLite refuses.
+#[tokio::test]
+async fn a_change_whose_record_sqlite_refuses_is_not_made() {
+    let folder = Folder::new();
+    let path = folder.path("refusing.db");
+    let backend = SqliteOptions::file(&path).open().await.unwrap();
+    let mut other = connect(&path).await;
+    let record = |id| {
+        let entry = AuditEntry {
+            actor: "owner".to_owned(),
+            owner: Some(OWNER),
+            credential: Some(id),
+            connector: None,
+            action: "tried",
+            result: "ok",
+            detail: None,
+        };
+        let jobs = vec![NewJob { kind: JobKind::Webhook, credential: id, payload: vec![1] }];
+        Record { jobs, audit: Some(entry) }
+    };
+    // The entry is the last that is written: the change and the job are there by then.
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON tower_auth_audit BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    run(&mut other, refuse).await;
+    let new = new_credential("x");
+    let id = new.id;
+    backend.insert(NewCredential { record: record(id), ..new.clone() }).await.unwrap_err();
+    assert!(backend.find(id).await.unwrap().is_none());
+    backend.insert(new).await.unwrap();
+    backend.set_label(OWNER, id, b"y".to_vec(), record(id)).await.unwrap_err();
+    assert_eq!(backend.find(id).await.unwrap().unwrap().label, b"x");
+    backend.delete(OWNER, id, record(id)).await.unwrap_err();
+    assert_eq!(backend.find(id).await.unwrap().unwrap().secrets, b"x");
+    assert_eq!(backend.count_jobs(JobKind::Webhook).await.unwrap(), 0);
+    run(&mut other, "DROP TRIGGER refuse").await;
+    assert!(backend.delete(OWNER, id, record(id)).await.unwrap());
+    assert_eq!(backend.count_jobs(JobKind::Webhook).await.unwrap(), 1);
+    assert_eq!(backend.audit_trail(Some(id), 0, 10).await.unwrap().len(), 1);
 }
 
 // THREAT-S4
