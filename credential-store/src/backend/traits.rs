@@ -177,6 +177,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What is wrong with connectors.
     fn connector_faults(&self) -> BackendFuture<'_, Vec<ConnectorFault>>;
+    /// Drops at most `limit` entries of the audit trail that are older than `age`, the oldest first. How many it dropped; none if no such entry is left.
+    fn trim_audit(&self, age: Duration, limit: u32) -> BackendFuture<'_, u64>;
+
 
     /// Credentials that were changed at or after `since`, deleted ones too, the oldest change first. A change may be visible only some time after its
     /// time: whoever polls asks from a few seconds before the last time on.

@@ -89,6 +89,7 @@ const CHECKS: &[Check] = list! {
         a_request_log_keeps_the_last_entries,
         a_request_log_is_its_owners,
         nothing_is_logged_for_what_is_gone;
+        the_oldest_entries_of_the_audit_trail_are_dropped_a_few_at_once,
     records:
         a_record_is_kept_if_and_only_if_its_change_takes_effect,
         a_change_whose_record_is_refused_is_not_made,

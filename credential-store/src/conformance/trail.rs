@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use super::check::{Database, Outcome, holds, same};
-use super::sample::{ALICE, one};
+use super::sample::{ALICE, BRIEF, MINUTE, one, outlive_brief};
 use crate::backend::{AuditEntry, Record};
 use crate::model::CredentialId;
 
@@ -50,8 +52,29 @@ pub(super) async fn the_audit_trail_outlives_its_credential(database: Database) 
     let id = one(backend).await?;
     backend.record(entry("a", Some(id)).into()).await?;
     backend.delete(ALICE, id, Record::default()).await?;
-    backend.purge(std::time::Duration::ZERO).await?;
+    backend.purge(Duration::ZERO).await?;
     same("entries", backend.audit_trail(Some(id), 0, 10).await?.len(), 1)
+}
+
+pub(super) async fn the_oldest_entries_of_the_audit_trail_are_dropped_a_few_at_once(database: Database) -> Outcome {
+    let backend = &*database.one;
+    same("an empty trail", backend.trim_audit(Duration::ZERO, 10).await?, 0)?;
+    for actor in ["1", "2", "3", "4", "5"] {
+        backend.record(entry(actor, None).into()).await?;
+    }
+    outlive_brief().await;
+    for actor in ["6", "7"] {
+        backend.record(entry(actor, None).into()).await?;
+    }
+    same("none is as old", backend.trim_audit(MINUTE, 10).await?, 0)?;
+    let actors = async || -> Result<Vec<String>, crate::BackendError> {
+        Ok(database.two.audit_trail(None, 0, 10).await?.into_iter().map(|row| row.actor).collect())
+    };
+    let dropped = backend.trim_audit(BRIEF, 2).await?;
+    holds("a few", (1..=2).contains(&dropped))?;
+    same("the rest", actors().await?.len(), 7 - usize::try_from(dropped).unwrap_or(0))?;
+    while backend.trim_audit(BRIEF, 2).await? > 0 {}
+    same("those that are younger", actors().await?, vec!["6".to_owned(), "7".to_owned()])
 }
 
 pub(super) async fn a_request_log_keeps_the_last_entries(database: Database) -> Outcome {

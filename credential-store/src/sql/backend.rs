@@ -234,6 +234,10 @@ impl Backend for SqlBackend {
 
     fn set_connector_fault(&self, connector: String, code: Option<String>, record: Record) -> BackendFuture<'_, bool> {
         Box::pin(self.pool.set_connector_fault(connector, code, record))
+    fn trim_audit(&self, age: Duration, limit: u32) -> BackendFuture<'_, u64> {
+        Box::pin(self.pool.trim_audit(age, limit))
+    }
+
     }
 
     fn connector_faults(&self) -> BackendFuture<'_, Vec<ConnectorFault>> {

@@ -1,5 +1,7 @@
 //! What happened: the audit trail, and the log of token requests.
 
+use std::time::Duration;
+
 use super::pool::Pool;
 use super::row::Row;
 use crate::backend::{AuditRow, BackendError, LogRow};
@@ -26,6 +28,18 @@ impl Pool {
         };
         let rows = self.rows("read the audit trail", sql, binds).await?;
         rows.iter().map(read).collect()
+    }
+
+    pub(super) async fn trim_audit(&self, age: Duration, limit: u32) -> Result<u64, BackendError> {
+        // By numbers, which grow as time does: an index by time would cost every entry a write.
+        let oldest = "SELECT id, at FROM {audit} WHERE id > $1 ORDER BY id LIMIT 1";
+        let Some(oldest) = self.row("find the oldest audit entry", oldest, vec![0_i64.into()]).await? else {
+            return Ok(0);
+        };
+        let first = oldest.int(0)?;
+        let sql = "DELETE FROM {audit} WHERE id >= $1 AND id < $2 AND at <= {start} - $3";
+        let end = first.saturating_add(i64::from(limit));
+        self.change("trim the audit trail", sql, vec![first.into(), end.into(), age.into()]).await
     }
 
     pub(super) async fn log(&self, id: CredentialId, sealed: Vec<u8>, keep: u32) -> Result<(), BackendError> {

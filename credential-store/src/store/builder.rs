@@ -110,6 +110,12 @@ impl StoreBuilder {
         self
     }
 
+    /// How long entries of the audit trail are kept; for ever if not set. [`CredentialStore::run`] drops those that are older, some minutes after their time.
+    pub fn keep_audit(mut self, length: Duration) -> Self {
+        self.settings.keep_audit = Some(length);
+        self
+    }
+
     /// How long before a credential ends that needs a person then its owner is told by an event; three days if not set.
     pub fn warn_before_end(mut self, lead: Duration) -> Self {
         self.settings.warn_lead = lead;

@@ -30,6 +30,9 @@ const TIDY: Duration = Duration::from_secs(30);
 impl CredentialStore {
     /// The work that nobody asks for: takes in what other processes change, renews what is due, tells providers of revocations and applications of events, and drops what is
     /// over. Spawn it, in every process; they share the work.
+/// How many old entries of the audit trail are dropped at once, and how often in a row.
+const TRIMMED: u32 = 500;
+const TRIMS: usize = 40;
     ///
     /// It ends when the store is closed or dropped, and never because of an error. Without it credentials are renewed when they are used, and that is all.
     pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
@@ -229,7 +232,19 @@ impl Inner {
     async fn tidy(&self) -> Result<(), StoreError> {
         self.flush_uses().await;
         self.tidy_known();
-        Ok(self.backend.purge(KEEP_DELETED).await?)
+        self.backend.purge(KEEP_DELETED).await?;
+        self.trim_audit().await
+    }
+
+    /// Drops old entries of the audit trail, a few at once, so that nobody waits for long. Others are left for the next time.
+    async fn trim_audit(&self) -> Result<(), StoreError> {
+        let Some(age) = self.settings.keep_audit else { return Ok(()) };
+        for _ in 0..TRIMS {
+            if self.backend.trim_audit(age, TRIMMED).await? == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Tells owners whose credentials end, or will soon, and need a person then. Every process finds them, and the one whose change takes effect tells. How

@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) per_owner: u32,
     /// How many logged token requests of a credential are kept.
     pub(crate) log_entries: u32,
+    /// How long entries of the audit trail are kept; for ever if not set.
+    pub(crate) keep_audit: Option<Duration>,
     /// How many credentials are in memory at the most.
     pub(crate) in_memory: usize,
     /// How long before its end an owner is told.
@@ -39,6 +41,7 @@ impl Default for Settings {
             recheck: Duration::from_secs(60),
             per_owner: 1_000,
             log_entries: 50,
+            keep_audit: None,
             in_memory: 10_000,
             warn_lead: Duration::from_secs(3 * 24 * 60 * 60),
             redirects: Vec::new(),

@@ -277,3 +277,43 @@ async fn a_status_tells_faults_work_that_waits_and_keys() {
     assert_eq!((status.behind, status.in_memory), (vec!["acme".to_owned()], 1));
     assert_eq!(status.keys, [("k1".to_owned(), 1)]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_trail_is_kept_as_long_as_its_operator_says() {
+    for database in Database::all().await {
+        let provider = ApiKeyProvider::builder().listen().await.unwrap();
+        let keys = ring();
+        let open = async |kept: Option<Duration>| {
+            let builder = builder(database.open().await, &keys).connector(keyed(&provider));
+            let builder = kept.into_iter().fold(builder, tower_auth_store::StoreBuilder::keep_audit);
+            builder.open().await.unwrap()
+        };
+        let for_ever = open(None).await;
+        let new = NewConnection::new("keyed").value("api_key", provider.issue("alice"));
+        let id = for_ever.create(&owner("alice"), new).await.unwrap().id;
+        database.run("UPDATE {audit} SET at = at - 10 * 86400000").await;
+        let columns = "at, actor, owner, credential, connector, action, result, detail";
+        for _ in 0..11 {
+            database.run(&format!("INSERT INTO {{audit}} ({columns}) SELECT {columns} FROM {{audit}}")).await;
+        }
+        let all = database.number("SELECT COUNT(*) FROM {audit}").await;
+        assert!(all >= 2_048);
+        for_ever.rename(&owner("alice"), id, "Another").await.unwrap();
+        let running = tokio::spawn(for_ever.run());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(database.number("SELECT COUNT(*) FROM {audit}").await > all);
+        running.abort();
+        let bounded = open(Some(Duration::from_secs(7 * 86_400))).await;
+        let running = tokio::spawn(bounded.run());
+        eventually(Duration::from_secs(20), "it was not trimmed", || async {
+            database.number("SELECT COUNT(*) FROM {audit}").await < 10
+        })
+        .await;
+        let left = bounded.audit_trail_all(Some(id), 0, 100).await.unwrap();
+        assert_eq!(left.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["rename"]);
+        running.abort();
+        for_ever.close().await;
+        bounded.close().await;
+        database.end().await;
+    }
+}

@@ -102,6 +102,7 @@ impl Backend for Faulty {
         fn retry_job(id: i64, fence: i64, wait: Duration) -> bool;
         fn count_jobs(kind: JobKind) -> i64;
         fn audit_trail(credential: Option<CredentialId>, after: i64, limit: u32) -> Vec<AuditRow>;
+        fn trim_audit(age: Duration, limit: u32) -> u64;
         fn log(id: CredentialId, sealed: Vec<u8>, keep: u32) -> ();
         fn logged(owner: OwnerDigest, id: CredentialId, limit: u32) -> Vec<LogRow>;
         fn set_connector_fault(connector: String, code: Option<String>, record: Record) -> bool;
