@@ -141,8 +141,9 @@ pub trait Backend: Send + Sync + 'static {
         record: Record,
     ) -> BackendFuture<'_, bool>;
 
-    /// Keeps a login that waits for its user.
-    fn put_login(&self, login: LoginRow, lifetime: Duration) -> BackendFuture<'_, ()>;
+    /// Keeps a login of that owner that waits for its user, and of the others that end before it only the last ones: `keep` in all. Of those that are put at the same time
+    /// a few more may stay.
+    fn put_login(&self, owner: OwnerDigest, login: LoginRow, lifetime: Duration, keep: u32) -> BackendFuture<'_, ()>;
 
     /// Takes a login out, unless it is over. Of several who ask at once, one gets it.
     fn take_login(&self, state: String) -> BackendFuture<'_, Option<LoginRow>>;

@@ -23,7 +23,7 @@ pub(super) async fn a_deleted_credential_is_unknown_to_everything(database: Data
     let old = row(backend, id).await?;
     backend.log(id, b"sealed".to_vec(), 5).await?;
     let login = LoginRow { state: "s".to_owned(), sealed: b"sealed".to_vec(), credential: id };
-    backend.put_login(login, HOUR).await?;
+    backend.put_login(ALICE, login, HOUR, 9).await?;
     same("delete", backend.delete(ALICE, id, vec![revocation(id)].into()).await?, true)?;
 
     let backend = &*database.two;
@@ -122,8 +122,8 @@ pub(super) async fn purging_drops_old_remains_and_nothing_else(database: Databas
     let backend = &*database.one;
     let (gone, stays) = (one(backend).await?, one(backend).await?);
     let login = |state: &str| LoginRow { state: state.to_owned(), sealed: b"sealed".to_vec(), credential: stays };
-    backend.put_login(login("over"), Duration::from_millis(1)).await?;
-    backend.put_login(login("open"), HOUR).await?;
+    backend.put_login(ALICE, login("over"), Duration::from_millis(1), 9).await?;
+    backend.put_login(ALICE, login("open"), HOUR, 9).await?;
     backend.delete(ALICE, gone, vec![revocation(gone)].into()).await?;
     pass(Duration::from_millis(20)).await;
     backend.purge(HOUR).await?;

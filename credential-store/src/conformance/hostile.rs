@@ -102,7 +102,7 @@ pub(super) async fn hostile_texts_come_back_unchanged(database: Database) -> Out
         same("actor", trail.iter().map(|row| row.actor.as_str()).collect(), vec![*text])?;
         same("detail", trail[0].detail.as_deref(), Some(*text))?;
         let login = LoginRow { state: own(), sealed: text.as_bytes().to_vec(), credential: id };
-        backend.put_login(login, Duration::from_secs(60)).await?;
+        backend.put_login(BOB, login, Duration::from_secs(60), 100).await?;
         let login = present("the login", backend.take_login(own()).await?)?;
         same("state", login.state.as_str(), text)?;
         holds("no store key", backend.store_key().await?.is_none())?;

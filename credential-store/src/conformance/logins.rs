@@ -1,15 +1,17 @@
+use std::time::Duration;
+
 use tokio::task::JoinSet;
 
 use super::check::{Database, Outcome, holds, same};
-use super::sample::{BRIEF, MINUTE, one, outlive_brief};
+use super::sample::{ALICE, BOB, BRIEF, MINUTE, one, outlive_brief, pass};
 use crate::backend::LoginRow;
 
 // THREAT-S11
 pub(super) async fn of_fifty_takers_one_gets_the_login(database: Database) -> Outcome {
     let id = one(&*database.one).await?;
     let login = |state: &str| LoginRow { state: state.to_owned(), sealed: state.into(), credential: id };
-    database.one.put_login(login("a"), MINUTE).await?;
-    database.one.put_login(login("b"), MINUTE).await?;
+    database.one.put_login(ALICE, login("a"), MINUTE, 9).await?;
+    database.one.put_login(ALICE, login("b"), MINUTE, 9).await?;
     let mut taking = JoinSet::new();
     for index in 0..50 {
         let backend = database.handle(index);
@@ -28,7 +30,25 @@ pub(super) async fn of_fifty_takers_one_gets_the_login(database: Database) -> Ou
 pub(super) async fn a_login_that_is_over_is_not_taken(database: Database) -> Outcome {
     let id = one(&*database.one).await?;
     let login = LoginRow { state: "a".to_owned(), sealed: b"x".to_vec(), credential: id };
-    database.one.put_login(login, BRIEF).await?;
+    database.one.put_login(ALICE, login, BRIEF, 9).await?;
     outlive_brief().await;
     holds("it is over", database.one.take_login("a".to_owned()).await?.is_none())
+}
+
+// THREAT-S5
+pub(super) async fn of_the_logins_of_an_owner_the_last_ones_wait(database: Database) -> Outcome {
+    let backend = &*database.one;
+    let id = one(backend).await?;
+    let login = |state: String| LoginRow { state, sealed: b"x".to_vec(), credential: id };
+    backend.put_login(BOB, login("other".to_owned()), MINUTE, 3).await?;
+    for number in 0..5 {
+        backend.put_login(ALICE, login(format!("s{number}")), MINUTE, 3).await?;
+        pass(Duration::from_millis(4)).await;
+    }
+    let mut left = Vec::new();
+    for number in 0..5 {
+        left.extend(database.two.take_login(format!("s{number}")).await?.map(|login| login.state));
+    }
+    same("the last ones", left, vec!["s2".to_owned(), "s3".to_owned(), "s4".to_owned()])?;
+    holds("the other owner's", backend.take_login("other".to_owned()).await?.is_some())
 }

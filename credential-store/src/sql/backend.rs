@@ -187,8 +187,8 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.replace_data_key(id, old, key_id, new, record))
     }
 
-    fn put_login(&self, login: LoginRow, lifetime: Duration) -> BackendFuture<'_, ()> {
-        Box::pin(self.pool.put_login(login, lifetime))
+    fn put_login(&self, owner: OwnerDigest, login: LoginRow, lifetime: Duration, keep: u32) -> BackendFuture<'_, ()> {
+        Box::pin(self.pool.whole(move |pool| async move { pool.put_login(owner, login, lifetime, keep).await }))
     }
 
     fn take_login(&self, state: String) -> BackendFuture<'_, Option<LoginRow>> {

@@ -220,10 +220,23 @@ impl Pool {
         transaction.commit().await
     }
 
-    pub(super) async fn put_login(&self, login: LoginRow, lifetime: std::time::Duration) -> Result<(), BackendError> {
-        let sql = "INSERT INTO {logins} (state, sealed, credential, expires_at) VALUES ($1, $2, $3, {now} + $4)";
-        let binds = vec![login.state.into(), login.sealed.into(), login.credential.into(), lifetime.into()];
-        self.change("keep a login", sql, binds).await.map(drop)
+    pub(super) async fn put_login(
+        &self,
+        owner: OwnerDigest,
+        login: LoginRow,
+        lifetime: std::time::Duration,
+        keep: u32,
+    ) -> Result<(), BackendError> {
+        let add =
+            "INSERT INTO {logins} (state, sealed, credential, expires_at, owner) VALUES ($1, $2, $3, {now} + $4, $5)";
+        let trim = "DELETE FROM {logins} WHERE owner = $1 AND expires_at < ( \
+            SELECT expires_at FROM {logins} WHERE owner = $1 ORDER BY expires_at DESC LIMIT 1 OFFSET $2)";
+        let mut transaction = self.begin().await?;
+        let binds =
+            vec![login.state.into(), login.sealed.into(), login.credential.into(), lifetime.into(), owner.into()];
+        transaction.change("keep a login", add, binds).await?;
+        transaction.change("drop the oldest logins", trim, vec![owner.into(), keep.saturating_sub(1).into()]).await?;
+        transaction.commit().await
     }
 
     pub(super) async fn take_login(&self, state: String) -> Result<Option<LoginRow>, BackendError> {

@@ -5,7 +5,7 @@ use super::text::Flavor;
 use crate::backend::{BackendError, BackendErrorKind};
 
 /// The steps from an empty database to the newest schema. A released step is never changed.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql")];
+const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 
 /// The newest schema of this version.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;

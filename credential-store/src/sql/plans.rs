@@ -45,7 +45,8 @@ const FILL: &[&str] = &[
         INSERT INTO {jobs} (kind, credential, payload, created_at, next_at) SELECT CASE WHEN i % 2 = 0 THEN 'revoke' ELSE 'webhook' END, \
             'cred_' || i, $1, i, i FROM n",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
-        INSERT INTO {logins} (state, sealed, credential, expires_at) SELECT 's' || i, $1, 'cred_' || i, CAST(i AS BIGINT) * 1000000000 FROM n",
+        INSERT INTO {logins} (state, sealed, credential, expires_at, owner) SELECT 's' || i, $1, 'cred_' || i, \
+            CAST(i AS BIGINT) * 1000000000, CAST(CAST(i % 200 AS TEXT) AS {blob}) FROM n",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
         INSERT INTO {audit} (at, actor, credential, action, result) SELECT i, 'a', 'cred_' || i, 'b', 'c' FROM n WHERE $1 = $1",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
@@ -93,6 +94,8 @@ async fn sqlite_goes_along_an_index_for_every_statement() {
                 ("updated_at >= $1", "credentials_by_change (updated_at>?"),
                 ("deleted_at <= {start}", "credentials_by_deletion (deleted_at"),
                 ("kind = $1 AND next_at", "jobs_by_time (kind=? AND next_at<?)"),
+                ("owner = $1 AND expires_at <", "logins_by_owner (owner=? AND expires_at<?)"),
+                ("FROM {audit} WHERE id >= $1", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
             ] {
                 let goes_along = steps.iter().any(|step| step.contains(wanted));
                 assert!(!statement.contains(part) || goes_along, "{statement}\n{}", steps.join("\n"));

@@ -102,6 +102,9 @@ const MAX_ANSWER: usize = 16 * 1024;
 /// How long a user may be away.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
+/// How many logins of an owner wait at the most, so that nobody can fill the table.
+const WAITING: u32 = 20;
+
 impl NewLogin {
     /// A login for `connection`. The provider answers to `callback_uri`, which is the application's own and differs between connectors, so that no provider can be
     /// taken for another; the application hears of it at `redirect_uri`, which the store must [allow](crate::StoreBuilder::allow_redirect). `browser` is a
@@ -146,6 +149,8 @@ impl NewLogin {
 
 impl CredentialStore {
     /// Begins a login at the provider: keeps what is needed to finish it, and says where to send the user. Who begins it has 15 minutes.
+    ///
+    /// Twenty logins of an owner wait at the most: one more ends the oldest, whose answer is [`LoginExpired`](StoreErrorKind::LoginExpired) then.
     ///
     /// # Errors
     /// [`Invalid`](StoreErrorKind::Invalid) when values do not fit or the redirect URI is not allowed, [`NotFound`](StoreErrorKind::NotFound) for an unknown credential to
@@ -196,7 +201,7 @@ impl CredentialStore {
         };
         let text = secret_json(&waiting, 2 * (waiting.values.len() + waiting.transaction.len()) + 8 * 1024);
         let login = LoginRow { sealed: inner.vault.seal_note("logins", &state, &text), state, credential: id };
-        inner.backend.put_login(login, LIFETIME).await?;
+        inner.backend.put_login(inner.vault.digest(owner), login, LIFETIME, WAITING).await?;
         Ok(BegunLogin { url: started.url })
     }
 

@@ -77,7 +77,7 @@ async fn of_eight_who_open_a_new_postgres_schema_at_once_one_makes_it() {
         backend.insert(new_credential()).await.unwrap();
         backend.close().await;
     }
-    assert_eq!(server.number(format!("SELECT COUNT(*) FROM {prefix}migrations")).await, 1);
+    assert_eq!(server.number(format!("SELECT COUNT(*) FROM {prefix}migrations")).await, 2);
     server.clear(&prefix).await;
 }
 

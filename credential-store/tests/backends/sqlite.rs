@@ -85,7 +85,7 @@ async fn of_eight_who_open_a_new_sqlite_file_at_once_one_makes_the_schema() {
         let mut own = connect(&path).await;
         let applied: i64 =
             sqlx::query_scalar("SELECT COUNT(*) FROM tower_auth_migrations").fetch_one(&mut own).await.unwrap();
-        assert_eq!(applied, 1);
+        assert_eq!(applied, 2);
     }
 }
 
@@ -294,7 +294,7 @@ async fn what_was_deleted_is_not_in_the_bytes_of_the_sqlite_files() {
         if is_secret {
             backend.log(id, text.clone().into_bytes(), 3).await.unwrap();
             let login = LoginRow { state: index.to_string(), sealed: text.clone().into_bytes(), credential: id };
-            backend.put_login(login, Duration::from_secs(60)).await.unwrap();
+            backend.put_login(OWNER, login, Duration::from_secs(60), 1_000).await.unwrap();
             let row = backend.get(OWNER, id).await.unwrap().unwrap();
             let change = SecretsChange {
                 secrets: format!("{text}{text}").into_bytes(),

@@ -44,8 +44,9 @@ async fn each_login_has_a_state_and_a_proof_key_of_its_own() {
     let (database, provider) = (Database::sqlite(), provider(|builder| builder).await);
     let store = store(&database, &ring(), &provider).await;
     let mut seen = HashSet::new();
-    for _ in 0..50 {
-        let begun = store.begin_login(&owner("alice"), login(NewConnection::new("acme"))).await.unwrap();
+    for number in 0..50 {
+        let begun =
+            store.begin_login(&owner(&format!("alice {number}")), login(NewConnection::new("acme"))).await.unwrap();
         let state = param(&begun.url, "state");
         // 128 bits in base64 or more.
         assert!(state.len() >= 22, "{state}");
@@ -279,4 +280,30 @@ async fn a_login_with_a_token_that_ends_at_once_loses_no_refresh_token() {
     }
     let report = provider.report();
     assert_eq!((report.max_presentations, report.families_revoked), (1, 0), "{report:?}");
+}
+
+// THREAT-S5
+#[tokio::test]
+async fn an_owner_has_twenty_logins_that_wait_and_the_oldest_makes_room() {
+    for database in Database::all().await {
+        let provider = provider(|builder| builder.account("alice")).await;
+        let store = store(&database, &ring(), &provider).await;
+        let others = store.begin_login(&owner("bob"), login(NewConnection::new("acme"))).await.unwrap();
+        let alice = owner("alice");
+        let mut begun = Vec::new();
+        for _ in 0..21 {
+            begun.push(store.begin_login(&alice, login(NewConnection::new("acme"))).await.unwrap());
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+        assert_eq!(database.number("SELECT COUNT(*) FROM {logins}").await, 21);
+        let oldest = consent(&provider, &begun[0].url, "alice");
+        let failed = store.finish_login("acme", &oldest, Secret::from(BROWSER)).await.unwrap_err();
+        assert_eq!(failed.error.kind(), StoreErrorKind::LoginExpired);
+        for url in [&begun[1].url, &begun[20].url, &others.url] {
+            let answer = consent(&provider, url, "alice");
+            store.finish_login("acme", &answer, Secret::from(BROWSER)).await.unwrap();
+        }
+        store.close().await;
+        database.end().await;
+    }
 }

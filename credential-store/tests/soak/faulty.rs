@@ -94,7 +94,7 @@ impl Backend for Faulty {
         fn wrapped_otherwise(key_id: String, after: Option<CredentialId>, limit: u32) -> Vec<CredentialRow>;
         fn keys_in_use() -> Vec<(String, i64)>;
         fn replace_data_key(id: CredentialId, old: Vec<u8>, key_id: String, new: Vec<u8>, record: Record) -> bool;
-        fn put_login(login: LoginRow, lifetime: Duration) -> ();
+        fn put_login(owner: OwnerDigest, login: LoginRow, lifetime: Duration, keep: u32) -> ();
         fn take_login(state: String) -> Option<LoginRow>;
         fn record(record: Record) -> ();
         fn claim_jobs(kind: JobKind, limit: u32, ttl: Duration) -> Vec<Job>;
