@@ -5,6 +5,7 @@ use std::time::Duration;
 use tower_auth_core::{Connection, Lifetime, MonotonicTime, Secret, TokenResponse};
 
 use super::store::Inner;
+use super::stored_credential::CredentialKey;
 use crate::backend::CredentialRow;
 use crate::error::StoreError;
 use crate::vault::Opened;
@@ -21,7 +22,11 @@ pub(crate) struct Live {
 
 /// Where a cache's source leaves the opened credential for the one that makes credentials of tokens.
 #[derive(Clone, Default)]
-pub(crate) struct Slot(Arc<Mutex<Held>>);
+pub(crate) struct Slot {
+    held: Arc<Mutex<Held>>,
+    /// Which of the store's own caches it is of, in the order in which they were made; 0 if of none.
+    number: u64,
+}
 
 #[derive(Default)]
 struct Held {
@@ -34,6 +39,10 @@ struct Held {
 const WINDOW: Duration = Duration::from_secs(10 * 60);
 
 impl Slot {
+    pub(super) fn numbered(number: u64) -> Self {
+        Self { number, ..Self::default() }
+    }
+
     pub(crate) fn get(&self) -> Option<Arc<Live>> {
         self.held().live.clone()
     }
@@ -52,7 +61,7 @@ impl Slot {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         // Nothing under the lock panics half-way; a poisoned lock still holds a whole value.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,6 +132,17 @@ impl Inner {
     pub(super) fn tidy_known(&self) {
         let known = self.known.pin();
         let gone: Vec<_> =
+    /// Has changes that others make reach the cache whose source has `slot`, if it is one of the store's own. There may be two of a key, of which one was evicted and
+    /// somebody still has it: the newer one is what changes are told to.
+    pub(super) fn know(&self, key: &CredentialKey, slot: &Slot) {
+        if slot.number == 0 {
+            return;
+        }
+        let own = || (key.clone(), slot.clone());
+        let newer = |known: &(CredentialKey, Slot)| if known.1.number > slot.number { known.clone() } else { own() };
+        self.known.pin().update_or_insert_with(key.id, newer, own);
+    }
+
             known.iter().filter(|(_, (key, _))| self.caches.peek(key).is_none()).map(|(id, _)| *id).collect();
         for id in gone {
             known.remove(&id);

@@ -37,7 +37,7 @@ impl Inner {
         let mut is_counted = request.cause() != RefreshCause::Refused;
         loop {
             let row = self.row(&key.owner, key.id, "use").await?;
-            self.known.pin().insert(key.id, (key.clone(), slot.clone()));
+            self.know(key, slot);
             let live = self.enliven(&key.owner, &row, slot).await?;
             if !is_counted {
                 // Once, however often this looks again.

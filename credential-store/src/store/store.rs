@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tower_auth_core::{Clock, Connection, ConnectionBuilder, FilledProvider, HttpClient, RequestLog, TokenCaches};
@@ -54,7 +55,7 @@ pub(crate) struct Inner {
     pub(crate) caches: TokenCaches<CredentialKey>,
     pub(crate) tasks: Tasks,
     pub(crate) hub: Hub,
-    /// Credentials in memory by id, for changes that other processes announce.
+    /// Credentials in memory by id, for changes that other processes announce, with the slots of the store's own caches.
     pub(crate) known: papaya::HashMap<CredentialId, (CredentialKey, Slot)>,
     /// Used since the last note was taken.
     used: Mutex<HashSet<CredentialId>>,
@@ -110,8 +111,10 @@ impl Inner {
         Arc::new_cyclic(|own: &Weak<Self>| {
             let weak = Weak::clone(own);
             let (lease, timeout, time) = (settings.lease, settings.timeout, clock.clone());
+            let made = AtomicU64::new(0);
             let make = move |key: &CredentialKey| {
-                StoredCredential::new(Weak::clone(&weak), key.clone())
+                let slot = Slot::numbered(made.fetch_add(1, Ordering::Relaxed) + 1);
+                StoredCredential::new(Weak::clone(&weak), key.clone(), slot)
                     .cache_builder()
                     .name("stored")
                     .clock(time.clone())

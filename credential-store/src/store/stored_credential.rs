@@ -41,8 +41,8 @@ pub struct StoredCredential {
 }
 
 impl StoredCredential {
-    pub(super) fn new(store: Weak<Inner>, key: CredentialKey) -> Self {
-        Self { store, key: Arc::new(key), slot: Slot::default() }
+    pub(super) fn new(store: Weak<Inner>, key: CredentialKey, slot: Slot) -> Self {
+        Self { store, key: Arc::new(key), slot }
     }
 
     /// Which credential it is, and whose.
@@ -122,7 +122,7 @@ impl CredentialStore {
     /// [store's own](Self::tokens) cache alone; this one asks when its token is due.
     #[must_use]
     pub fn stored(&self, owner: &Owner, id: CredentialId) -> StoredCredential {
-        StoredCredential::new(Arc::downgrade(&self.0), CredentialKey::new(owner.clone(), id))
+        StoredCredential::new(Arc::downgrade(&self.0), CredentialKey::new(owner.clone(), id), Slot::default())
     }
 }
 

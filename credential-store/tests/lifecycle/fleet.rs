@@ -126,3 +126,29 @@ async fn a_key_that_was_deleted_elsewhere_ends_without_news_too() {
     eventually(Duration::from_secs(5), "it went on serving", || async { header(&two, &alice, id).await.is_err() })
         .await;
 }
+
+// A source of one's own does not get the news of the store's cache.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_key_comes_to_the_cache_of_another_store_whatever_other_sources_there_are() {
+    let (database, provider) = (Database::sqlite(), provider(|builder| builder).await);
+    let keyed_provider = ApiKeyProvider::builder().listen().await.unwrap();
+    let [one, two] = pair(&database, &provider, &keyed_provider).await;
+    let running = tokio::spawn(two.run());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let alice = owner("alice");
+    let key = keyed_provider.issue("alice");
+    let new = |key| NewConnection::new("keyed").value("api_key", key);
+    let id = one.create(&alice, new(key.clone())).await.unwrap().id;
+    header(&two, &alice, id).await.unwrap();
+    let other = two.stored(&alice, id);
+    other.cache_builder().build().unwrap().current().await.unwrap();
+    let key = keyed_provider.rotate(&key).unwrap();
+    one.reconnect(&alice, id, new(key.clone())).await.unwrap();
+    // It has seen the new one already when the news comes.
+    other.connection().await.unwrap();
+    eventually(Duration::from_secs(5), "a new key did not come", || async {
+        header(&two, &alice, id).await.unwrap() == format!("Bearer {}", key.expose_secret())
+    })
+    .await;
+    running.abort();
+}
