@@ -326,6 +326,12 @@ impl AuthMethod {
         self.limits.timeout
     }
 
+    /// How many token requests a credential may cause in a time, if the description says.
+    #[must_use]
+    pub fn token_calls(&self) -> Option<(u64, Duration)> {
+        self.limits.token_calls
+    }
+
     /// Whether a renewal sends a refresh token that may be good once: where the description does not say that it stays the same.
     #[must_use]
     pub fn spends_refresh_tokens(&self) -> bool {

@@ -390,6 +390,9 @@ impl Renewal {
             // Nothing is known against the credential: an operator mends the connector.
             _ => failed.retry_in = Some(Duration::from_secs(60)),
         }
+        if left.is_none() {
+            failed.retry_in = failed.retry_in.map(|wait| wait.max(self.live.pace(row.generation)));
+        }
         self.settle(failed, error, doubt).await
     }
 

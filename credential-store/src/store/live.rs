@@ -72,6 +72,17 @@ impl Live {
         self.opened.values.0.keys().any(own) || self.connection.provider().is_host_chosen_by_user()
     }
 
+    /// How far apart token requests are, so that no more are sent in a time than the provider allows, whichever process sends them. The first renewal may come soon after
+    /// the grant.
+    pub(crate) fn pace(&self, generation: i64) -> Duration {
+        match self.connection.provider().method().token_calls() {
+            Some((count, per)) if generation > 1 || count < 2 => {
+                per / u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX).max(1)
+            }
+            _ => Duration::ZERO,
+        }
+    }
+
     /// The response with the time when the cache is to ask for the next one, where the description has a margin of its own.
     pub(crate) fn due(&self, response: TokenResponse) -> TokenResponse {
         match (response.lifetime(), self.connection.provider().method().refresh_margin()) {
@@ -121,17 +132,6 @@ impl Inner {
         })
     }
 
-    /// Drops what no cache has any more, where nobody tidies up: a program may never [run](crate::CredentialStore::run) the store's own work.
-    fn prune_known(&self) {
-        if self.known.len() > self.settings.in_memory.saturating_mul(2) {
-            self.tidy_known();
-        }
-    }
-
-    /// Drops what no cache has any more.
-    pub(super) fn tidy_known(&self) {
-        let known = self.known.pin();
-        let gone: Vec<_> =
     /// Has changes that others make reach the cache whose source has `slot`, if it is one of the store's own. There may be two of a key, of which one was evicted and
     /// somebody still has it: the newer one is what changes are told to.
     pub(super) fn know(&self, key: &CredentialKey, slot: &Slot) {
@@ -143,6 +143,17 @@ impl Inner {
         self.known.pin().update_or_insert_with(key.id, newer, own);
     }
 
+    /// Drops what no cache has any more, where nobody tidies up: a program may never [run](crate::CredentialStore::run) the store's own work.
+    fn prune_known(&self) {
+        if self.known.len() > self.settings.in_memory.saturating_mul(2) {
+            self.tidy_known();
+        }
+    }
+
+    /// Drops what no cache has any more.
+    pub(super) fn tidy_known(&self) {
+        let known = self.known.pin();
+        let gone: Vec<_> =
             known.iter().filter(|(_, (key, _))| self.caches.peek(key).is_none()).map(|(id, _)| *id).collect();
         for id in gone {
             known.remove(&id);

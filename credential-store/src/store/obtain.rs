@@ -136,6 +136,11 @@ impl Inner {
             let error = StoreError::new(StoreErrorKind::ProviderUnavailable, text);
             return Err(error.because(row.reason.clone()).retry_in_(Some(at.since(row.now))));
         }
+        let age = row.last_success_at.map_or(Duration::MAX, |at| row.now.since(at));
+        if let Some(wait) = live.pace(row.generation).checked_sub(age).filter(|wait| !wait.is_zero()) {
+            let text = "the provider allows no more token requests for this credential at the moment";
+            return Err(StoreError::new(StoreErrorKind::ProviderUnavailable, text).retry_in_(Some(wait)));
+        }
         Ok(None)
     }
 

@@ -53,6 +53,9 @@ impl StoredCredential {
 
     /// The connection behind it: where the API is, and what its answers mean. Its own tokens are not in use; those of the store are.
     ///
+    /// It never has the refresh token, which the store alone spends. So its [`secondary`](Connection::secondary) tokens, which are had by the same one, cannot be had
+    /// from it.
+    ///
     /// # Errors
     /// As [`CredentialStore::get`], and when the credential cannot be used.
     pub async fn connection(&self) -> Result<Connection, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use tower_auth_core::{Token, TokenResponse};
+use tower_auth_core::{Token, TokenErrorKind, TokenResponse};
 use tower_auth_store::{CredentialStatus, EventKind, NewConnection, Owner, StoreErrorKind};
 use tower_auth_testing::{Endpoint, Fault};
 
@@ -120,4 +120,64 @@ async fn tokens_that_come_when_their_credential_is_gone_are_ended_at_the_provide
     assert!(report.families.iter().all(|family| family.is_revoked), "{report:?}");
     store.close().await;
     running.await.unwrap();
+}
+
+// THREAT-S6
+#[tokio::test]
+async fn further_tokens_of_a_stored_credential_never_spend_its_refresh_token() {
+    let (database, provider) = (Database::sqlite(), provider(|builder| builder.account("alice")).await);
+    let toml = format!("{}\n[[auth.secondary_tokens]]\nname = 'other'\n", provider.provider_toml("acme"));
+    let store = builder(database.open().await, &ring()).connector(described(&toml, &provider)).open().await.unwrap();
+    let alice = owner("alice");
+    let id = connect(&store, &provider, &alice, "alice").await.credential.id;
+    let source = store.stored(&alice, id);
+    source.cache_builder().build().unwrap().current().await.unwrap();
+    let before = provider.request_count(Endpoint::Token);
+    for _ in 0..2 {
+        let further = source.connection().await.unwrap().secondary("other").unwrap();
+        let error = further.token().await.unwrap_err();
+        assert_eq!(error.kind(), TokenErrorKind::Refused, "{error:?}");
+        // That shows the token to the connection.
+        store.test(&alice, id).await.unwrap();
+    }
+    assert_eq!(provider.request_count(Endpoint::Token), before);
+    assert_eq!(provider.report().max_presentations, 0);
+}
+
+#[tokio::test]
+async fn token_requests_of_one_credential_are_as_far_apart_as_its_provider_wants() {
+    for database in Database::all().await {
+        let provider = provider(|builder| builder.account("alice")).await;
+        let limit = "limits = { token_calls = { count = 3, per = '4s' } }\nissuer";
+        let toml = provider.provider_toml("acme").replacen("issuer", limit, 1);
+        let keys = ring();
+        let open =
+            async || builder(database.open().await, &keys).connector(described(&toml, &provider)).open().await.unwrap();
+        let (one, two) = (open().await, open().await);
+        let alice = owner("alice");
+        let id = connect(&one, &provider, &alice, "alice").await.credential.id;
+        // The first renewal may come at once, and the next one not, whoever asks.
+        database.run("UPDATE {credentials} SET expires_at = 1").await;
+        token(&one, &alice, id).await.unwrap();
+        database.run("UPDATE {credentials} SET expires_at = 1").await;
+        let error = token(&two, &alice, id).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::ProviderUnavailable);
+        assert!(error.retry_in().unwrap() <= Duration::from_secs(2), "{error:?}");
+        assert_eq!(provider.request_count(Endpoint::Token), 2);
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+        token(&two, &alice, id).await.unwrap();
+        // A failure counts too.
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+        database.run("UPDATE {credentials} SET expires_at = 1").await;
+        provider.fault(Endpoint::Token, Fault::status(http::StatusCode::SERVICE_UNAVAILABLE));
+        let third = open().await;
+        let error = token(&third, &alice, id).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::ProviderUnavailable);
+        let wait = "SELECT next_attempt_at - updated_at FROM {credentials}";
+        assert!(database.number(wait).await >= 1_900, "{}", database.number(wait).await);
+        for store in [one, two, third] {
+            store.close().await;
+        }
+        database.end().await;
+    }
 }

@@ -176,3 +176,65 @@ async fn a_provider_that_hangs_holds_up_no_other_connector() {
     eventually(Duration::from_secs(5), "held up", || async { quick.report().rotations == 1 }).await;
     running.abort();
 }
+
+/// A store whose connector has a second environment with a host that takes connections and never answers, and `dead` credentials there, which are the most
+/// overdue, and `live` ones.
+async fn beside_a_dead_host(
+    database: &Database,
+    provider: &OAuthProvider,
+    silent: &tokio::net::TcpListener,
+    (dead, live): (usize, usize),
+) -> CredentialStore {
+    let hanging = format!("http://{}/token", silent.local_addr().unwrap());
+    let toml = format!("{}\n[environments.dead]\ntoken_url = '{hanging}'\n", provider.provider_toml("acme"));
+    let store = builder(database.open().await, &ring())
+        .connector(described(&toml, provider).pace(Duration::from_millis(1)))
+        .request_timeout(Duration::from_secs(10))
+        .sweep_interval(Duration::from_millis(50))
+        .open()
+        .await
+        .unwrap();
+    for number in 0..dead + live {
+        let tokens = TokenResponse::new(Token::new("at").unwrap())
+            .expires_in(Duration::from_secs(3600))
+            .with_refresh_token(provider.issue_refresh_token("alice", "read".parse().unwrap()));
+        let new = NewConnection::new("acme");
+        let new = if number < dead { new.environment("dead") } else { new };
+        store.import(&owner("alice"), new, tokens, SystemTime::now()).await.unwrap();
+    }
+    database.run("UPDATE {credentials} SET refresh_at = CASE WHEN environment = 'dead' THEN 1 ELSE 1000 END").await;
+    store
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_does_not_answer_holds_up_no_other_of_its_connector() {
+    for database in Database::all().await {
+        let provider = provider(|builder| builder).await;
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let store = beside_a_dead_host(&database, &provider, &silent, (100, 20)).await;
+        let begun = Instant::now();
+        let running = tokio::spawn(store.run());
+        eventually(Duration::from_secs(60), "held up", || async { provider.report().rotations == 20 }).await;
+        // One timeout at the most, though none of the dead ones had failed before: not one for each batch.
+        assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+        running.abort();
+        drop(store);
+        database.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_before_has_half_of_the_places_and_is_not_forgotten() {
+    let (database, provider) = (Database::sqlite(), provider(|builder| builder).await);
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let store = beside_a_dead_host(&database, &provider, &silent, (100, 60)).await;
+    // Two of those that failed would work again.
+    let live = "SELECT id FROM {credentials} WHERE environment IS NULL LIMIT 2";
+    database.run("UPDATE {credentials} SET attempts = 3, status = 'degraded' WHERE environment = 'dead'").await;
+    database.run(&format!("UPDATE {{credentials}} SET attempts = 1, refresh_at = 0 WHERE id IN ({live})")).await;
+    let begun = Instant::now();
+    let running = tokio::spawn(store.run());
+    eventually(Duration::from_secs(60), "held up", || async { provider.report().rotations == 60 }).await;
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    running.abort();
+}
