@@ -139,6 +139,15 @@ pub struct Tokens {
     pub refresh_expires_in: Option<Duration>,
 }
 
+/// Which of the credentials that are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Due {
+    /// Those whose last attempt did not fail.
+    Sound,
+    /// Those that have failed since the last success: `attempts` is not zero.
+    Failing,
+}
+
 /// What came of a wish for a lease.
 #[derive(Clone, Debug)]
 pub enum Claim {

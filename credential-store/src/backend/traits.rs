@@ -3,8 +3,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::{
-    AuditRow, BackendError, Claim, ConnectorFault, CredentialRow, Exchanged, Failed, Intent, Job, JobKind, ListFilter,
-    LogRow, LoginRow, NewCredential, PageKey, Record, SecretsChange, StatusChange, StoreKeyRow, Touched,
+    AuditRow, BackendError, Claim, ConnectorFault, CredentialRow, Due, Exchanged, Failed, Intent, Job, JobKind,
+    ListFilter, LogRow, LoginRow, NewCredential, PageKey, Record, SecretsChange, StatusChange, StoreKeyRow, Touched,
 };
 use crate::model::{CredentialId, OwnerDigest, Timestamp};
 
@@ -81,11 +81,18 @@ pub trait Backend: Send + Sync + 'static {
     fn claim(&self, id: CredentialId, ttl: Duration) -> BackendFuture<'_, Claim>;
 
     /// Whether [`claim_due`](Self::claim_due) would find something.
-    fn has_due(&self, connector: String) -> BackendFuture<'_, bool>;
+    fn has_due(&self, connector: String, which: Due) -> BackendFuture<'_, bool>;
 
     /// Takes the leases of at most `limit` credentials of `connector` that are due: `refresh_at` has come, they renew themselves, are valid or
-    /// degraded, may be tried again, and nobody has them. The most overdue first.
-    fn claim_due(&self, connector: String, limit: u32, ttl: Duration) -> BackendFuture<'_, Vec<CredentialRow>>;
+    /// degraded, may be tried again, and nobody has them. The most overdue first, of one kind: so those that fail again and again, which stay the most overdue, hold
+    /// up no others.
+    fn claim_due(
+        &self,
+        connector: String,
+        which: Due,
+        limit: u32,
+        ttl: Duration,
+    ) -> BackendFuture<'_, Vec<CredentialRow>>;
 
     /// Makes the lease last for `ttl` from now; false if it is not the caller's any more.
     fn extend(&self, id: CredentialId, fence: i64, ttl: Duration) -> BackendFuture<'_, bool>;
@@ -160,12 +167,18 @@ pub trait Backend: Send + Sync + 'static {
     /// Has a job tried again after `wait`.
     fn retry_job(&self, id: i64, fence: i64, wait: Duration) -> BackendFuture<'_, bool>;
 
+    /// Has jobs, by number and fence, each taken again after its wait, which is no attempt: nobody tried. Those that are not the caller's any more are left alone.
+    fn put_off_jobs(&self, jobs: Vec<(i64, i64, Duration)>) -> BackendFuture<'_, ()>;
+
     /// How many jobs of that kind wait.
     fn count_jobs(&self, kind: JobKind) -> BackendFuture<'_, i64>;
 
     /// The audit trail after the entry numbered `after`, the oldest first; of one credential if one is named.
     fn audit_trail(&self, credential: Option<CredentialId>, after: i64, limit: u32)
     -> BackendFuture<'_, Vec<AuditRow>>;
+
+    /// Drops at most `limit` entries of the audit trail that are older than `age`, the oldest first. How many it dropped; none if no such entry is left.
+    fn trim_audit(&self, age: Duration, limit: u32) -> BackendFuture<'_, u64>;
 
     /// Keeps a logged token request, and only the last `keep` of that credential.
     fn log(&self, id: CredentialId, sealed: Vec<u8>, keep: u32) -> BackendFuture<'_, ()>;
@@ -178,9 +191,6 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What is wrong with connectors.
     fn connector_faults(&self) -> BackendFuture<'_, Vec<ConnectorFault>>;
-    /// Drops at most `limit` entries of the audit trail that are older than `age`, the oldest first. How many it dropped; none if no such entry is left.
-    fn trim_audit(&self, age: Duration, limit: u32) -> BackendFuture<'_, u64>;
-
 
     /// Credentials that were changed at or after `since`, deleted ones too, the oldest change first. A change may be visible only some time after its
     /// time: whoever polls asks from a few seconds before the last time on.

@@ -7,7 +7,7 @@ use super::sample::{
     ALICE, HOUR, MINUTE, due_tokens, exchanged, failed, intent, kept, new_credential, one, pass, row, taken,
 };
 use crate::backend::{
-    Claim, JobKind, ListFilter, LoginRow, NewCredential, NewJob, Record, SecretsChange, StatusChange,
+    Claim, Due, JobKind, ListFilter, LoginRow, NewCredential, NewJob, Record, SecretsChange, StatusChange,
 };
 use crate::model::{CredentialId, CredentialStatus, Timestamp};
 
@@ -60,7 +60,7 @@ pub(super) async fn a_deleted_credential_is_unknown_to_everything(database: Data
     same("set_secrets", backend.set_secrets(ALICE, id, secrets).await?, false)?;
     backend.touch(vec![id]).await?;
     holds("claim", matches!(backend.claim(id, MINUTE).await?, Claim::Missing))?;
-    holds("claim_due", backend.claim_due("mail".to_owned(), 10, MINUTE).await?.is_empty())?;
+    holds("claim_due", backend.claim_due("mail".to_owned(), Due::Sound, 10, MINUTE).await?.is_empty())?;
     for fence in 0..3 {
         same("extend", backend.extend(id, fence, MINUTE).await?, false)?;
         same("begin_exchange", backend.begin_exchange(id, fence, 1, intent(1)).await?, false)?;

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use super::check::{Database, Failure, Outcome, holds, present, same};
 use super::sample::{ALICE, BOB, kept, new_credential, one, row};
-use crate::backend::{AuditEntry, BackendErrorKind, ListFilter, LoginRow, NewCredential, Record, StatusChange, Tokens};
+use crate::backend::{
+    AuditEntry, BackendErrorKind, Due, ListFilter, LoginRow, NewCredential, Record, StatusChange, Tokens,
+};
 use crate::model::CredentialStatus;
 
 /// Texts that mean something to databases, shells, formatters, browsers or terminals.
@@ -85,7 +87,7 @@ pub(super) async fn hostile_texts_come_back_unchanged(database: Database) -> Out
             let found = backend.list(filter).await?;
             same("what is found by the connector", found.iter().map(|row| row.id).collect(), vec![id])?;
         }
-        holds("nothing is due", backend.claim_due(own(), 10, Duration::ZERO).await?.is_empty())?;
+        holds("nothing is due", backend.claim_due(own(), Due::Sound, 10, Duration::ZERO).await?.is_empty())?;
         backend.take_turn(own(), 1, Duration::ZERO).await?;
         backend.set_connector_fault(own(), Some(own()), Record::default()).await?;
         let entry = AuditEntry {
@@ -195,7 +197,7 @@ pub(super) async fn a_text_with_nul_is_kept_or_refused_whole(database: Database)
         kept.map(|()| text()).into_iter().collect(),
     )?;
     clean(backend.take_login(text()).await)?;
-    clean(backend.claim_due(text(), 1, Duration::ZERO).await)?;
+    clean(backend.claim_due(text(), Due::Sound, 1, Duration::ZERO).await)?;
     let filter = ListFilter { connector: Some(text()), limit: 1, ..ListFilter::default() };
     clean(backend.list(filter).await)?;
     holds("the backend works on", backend.find(id).await?.is_some())

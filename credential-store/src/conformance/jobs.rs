@@ -66,6 +66,26 @@ pub(super) async fn a_delayed_job_waits_and_counts_its_attempts(database: Databa
     same("when it was added", again[0].created_at, jobs[0].created_at)
 }
 
+pub(super) async fn jobs_that_are_put_off_wait_and_count_no_attempt(database: Database) -> Outcome {
+    let backend = &*database.one;
+    backend.put_off_jobs(Vec::new()).await?;
+    let four = ["1", "2", "3", "4"].into_iter().map(|text| job(JobKind::Webhook, text));
+    backend.record(four.collect::<Result<Vec<_>, _>>()?.into()).await?;
+    let jobs = backend.claim_jobs(JobKind::Webhook, 5, MINUTE).await?;
+    let mut put_off: Vec<_> = jobs.iter().map(|job| (job.id, job.fence, BRIEF)).collect();
+    // For longer, and somebody else's.
+    put_off[1].2 = MINUTE;
+    put_off[3].1 -= 1;
+    backend.put_off_jobs(put_off.into_iter().rev().collect()).await?;
+    holds("they wait", database.two.claim_jobs(JobKind::Webhook, 5, MINUTE).await?.is_empty())?;
+    same("who put it off has it no more", backend.finish_job(jobs[0].id, jobs[0].fence).await?, false)?;
+    outlive_brief().await;
+    let again = database.two.claim_jobs(JobKind::Webhook, 5, MINUTE).await?;
+    same("whose time came", again.iter().map(|job| job.id).collect::<Vec<_>>(), vec![jobs[0].id, jobs[2].id])?;
+    holds("they were not tried", again.iter().all(|job| job.attempts == 0))?;
+    same("the other is still held", backend.finish_job(jobs[3].id, jobs[3].fence).await?, true)
+}
+
 pub(super) async fn competitors_never_claim_the_same_job(database: Database) -> Outcome {
     const ALL: usize = 120;
     for _ in 0..ALL / 20 {

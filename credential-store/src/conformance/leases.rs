@@ -5,10 +5,10 @@ use tokio::task::JoinSet;
 
 use super::check::{Database, Failure, Outcome, holds, same};
 use super::sample::{
-    ALICE, BRIEF, HOUR, MINUTE, due_tokens, ending_tokens, failed, is_held, kept, new_credential, one, outlive_brief,
-    pass, row, taken,
+    ALICE, BRIEF, HOUR, MINUTE, due_tokens, ending_tokens, exchanged, failed, is_held, kept, new_credential, one,
+    outlive_brief, pass, row, taken,
 };
-use crate::backend::{Backend, Claim, NewCredential, Record, StatusChange, Tokens};
+use crate::backend::{Backend, Claim, Due, Exchanged, Failed, NewCredential, Record, StatusChange, Tokens};
 use crate::model::{CredentialId, CredentialStatus};
 
 // THREAT-S8
@@ -101,7 +101,7 @@ pub(super) async fn due_credentials_are_claimed_in_order_and_within_the_limit(da
     }
     let mut claimed = Vec::new();
     for wanted in [3, 3, 1, 0] {
-        let rows = database.two.claim_due("mail".to_owned(), 3, MINUTE).await?;
+        let rows = database.two.claim_due("mail".to_owned(), Due::Sound, 3, MINUTE).await?;
         same("how many", rows.len(), wanted)?;
         holds("they are leased", rows.iter().all(|row| row.fence == 1 && row.now >= row.created_at))?;
         claimed.extend(rows.into_iter().map(|row| row.id));
@@ -110,8 +110,8 @@ pub(super) async fn due_credentials_are_claimed_in_order_and_within_the_limit(da
     holds("nobody else gets one", is_held(&backend.claim(ids[0], MINUTE).await?))?;
     same("extend", backend.extend(ids[0], 1, MINUTE).await?, true)?;
     backend.release(ids[0], 1).await?;
-    same("a released one is due again", backend.claim_due("mail".to_owned(), 3, MINUTE).await?.len(), 1)?;
-    same("within no limit", backend.claim_due("mail".to_owned(), 0, MINUTE).await?.len(), 0)
+    same("a released one is due again", backend.claim_due("mail".to_owned(), Due::Sound, 3, MINUTE).await?.len(), 1)?;
+    same("within no limit", backend.claim_due("mail".to_owned(), Due::Sound, 0, MINUTE).await?.len(), 0)
 }
 
 pub(super) async fn only_what_is_due_is_claimed(database: Database) -> Outcome {
@@ -153,9 +153,41 @@ pub(super) async fn only_what_is_due_is_claimed(database: Database) -> Outcome {
     let deleted = due(backend).await?;
     backend.delete(ALICE, deleted, Record::default()).await?;
     pass(Duration::from_millis(5)).await;
-    let rows = backend.claim_due("mail".to_owned(), 100, MINUTE).await?;
+    let rows = backend.claim_due("mail".to_owned(), Due::Sound, 100, MINUTE).await?;
     let claimed: HashSet<_> = rows.iter().map(|row| row.id).collect();
     same("who is due", claimed, HashSet::from([wanted, degraded]))
+}
+
+pub(super) async fn what_failed_before_is_claimed_apart_from_the_rest(database: Database) -> Outcome {
+    let backend = &*database.one;
+    let mut failing = Vec::new();
+    for _ in 0..3 {
+        let id = due(backend).await?;
+        let lease = taken(backend, id, MINUTE).await?;
+        backend.fail_exchange(Failed { retry_in: None, ..failed(&lease) }).await?;
+        failing.push(id);
+        pass(Duration::from_millis(4)).await;
+    }
+    let mail = || "mail".to_owned();
+    same("only those that failed are due", backend.has_due(mail(), Due::Sound).await?, false)?;
+    let sound = due(backend).await?;
+    pass(Duration::from_millis(5)).await;
+    for (which, wanted) in [(Due::Sound, vec![sound]), (Due::Failing, failing.clone())] {
+        same("it is due", database.two.has_due(mail(), which).await?, true)?;
+        let rows = database.two.claim_due(mail(), which, 10, MINUTE).await?;
+        same("of the kind, the most overdue first", rows.iter().map(|row| row.id).collect::<Vec<_>>(), wanted)?;
+        same("taken", database.two.has_due(mail(), which).await?, false)?;
+        for row in rows {
+            backend.release(row.id, row.fence).await?;
+        }
+    }
+    let lease = taken(backend, failing[0], MINUTE).await?;
+    let tokens = due_tokens();
+    backend.finish_exchange(Exchanged { tokens, ..exchanged(&lease, "") }).await?;
+    pass(Duration::from_millis(5)).await;
+    let rows = backend.claim_due(mail(), Due::Sound, 10, MINUTE).await?;
+    let claimed: HashSet<_> = rows.iter().map(|row| row.id).collect();
+    same("a success makes it sound", claimed, HashSet::from([sound, failing[0]]))
 }
 
 // THREAT-S8
@@ -171,7 +203,7 @@ pub(super) async fn competitors_never_claim_the_same(database: Database) -> Outc
         claiming.spawn(async move {
             let mut own = Vec::new();
             loop {
-                let rows = backend.claim_due("mail".to_owned(), 7, MINUTE).await?;
+                let rows = backend.claim_due("mail".to_owned(), Due::Sound, 7, MINUTE).await?;
                 holds("within the limit", rows.len() <= 7)?;
                 if rows.is_empty() {
                     return Ok::<_, Failure>(own);
@@ -186,7 +218,12 @@ pub(super) async fn competitors_never_claim_the_same(database: Database) -> Outc
     }
     // One who finds all that is left locked goes away with nothing, and the rest waits for the next round.
     all.extend(
-        database.one.claim_due("mail".to_owned(), 1000, MINUTE).await?.into_iter().map(|row| (row.id, row.fence)),
+        database
+            .one
+            .claim_due("mail".to_owned(), Due::Sound, 1000, MINUTE)
+            .await?
+            .into_iter()
+            .map(|row| (row.id, row.fence)),
     );
     same("how many", all.len(), ALL)?;
     holds("each has its first lease", all.iter().all(|(_, fence)| *fence == 1))?;

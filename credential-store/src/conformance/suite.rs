@@ -49,6 +49,7 @@ const CHECKS: &[Check] = list! {
         a_late_release_does_not_end_anothers_lease,
         due_credentials_are_claimed_in_order_and_within_the_limit,
         only_what_is_due_is_claimed,
+        what_failed_before_is_claimed_apart_from_the_rest,
         competitors_never_claim_the_same;
     exchanges:
         an_exchange_begins_under_a_live_lease_and_the_right_generation_alone,
@@ -77,19 +78,21 @@ const CHECKS: &[Check] = list! {
         a_data_key_is_replaced_once_and_is_no_revision;
     logins:
         of_fifty_takers_one_gets_the_login,
-        a_login_that_is_over_is_not_taken;
+        a_login_that_is_over_is_not_taken,
+        of_the_logins_of_an_owner_the_last_ones_wait;
     jobs:
         jobs_are_claimed_the_oldest_first_and_by_kind,
         a_job_is_leased_and_comes_back_if_its_worker_dies,
         a_delayed_job_waits_and_counts_its_attempts,
+        jobs_that_are_put_off_wait_and_count_no_attempt,
         competitors_never_claim_the_same_job;
     trail:
         the_audit_trail_is_read_in_order_and_by_credential,
         the_audit_trail_outlives_its_credential,
+        the_oldest_entries_of_the_audit_trail_are_dropped_a_few_at_once,
         a_request_log_keeps_the_last_entries,
         a_request_log_is_its_owners,
         nothing_is_logged_for_what_is_gone;
-        the_oldest_entries_of_the_audit_trail_are_dropped_a_few_at_once,
     records:
         a_record_is_kept_if_and_only_if_its_change_takes_effect,
         a_change_whose_record_is_refused_is_not_made,

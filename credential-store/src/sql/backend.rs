@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::pool::{Connections, Pool};
 use crate::backend::{
-    AuditRow, Backend, BackendFuture, Changes, Claim, ConnectorFault, CredentialRow, Exchanged, Failed, Intent, Job,
-    JobKind, ListFilter, LogRow, LoginRow, NewCredential, PageKey, Record, SecretsChange, StatusChange, StoreKeyRow,
-    Touched,
+    AuditRow, Backend, BackendFuture, Changes, Claim, ConnectorFault, CredentialRow, Due, Exchanged, Failed, Intent,
+    Job, JobKind, ListFilter, LogRow, LoginRow, NewCredential, PageKey, Record, SecretsChange, StatusChange,
+    StoreKeyRow, Touched,
 };
 use crate::model::{CredentialId, OwnerDigest, Timestamp};
 
@@ -119,12 +119,18 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.claim(id, ttl))
     }
 
-    fn has_due(&self, connector: String) -> BackendFuture<'_, bool> {
-        Box::pin(self.pool.has_due(connector))
+    fn has_due(&self, connector: String, which: Due) -> BackendFuture<'_, bool> {
+        Box::pin(self.pool.has_due(connector, which))
     }
 
-    fn claim_due(&self, connector: String, limit: u32, ttl: Duration) -> BackendFuture<'_, Vec<CredentialRow>> {
-        Box::pin(self.pool.claim_due(connector, limit, ttl))
+    fn claim_due(
+        &self,
+        connector: String,
+        which: Due,
+        limit: u32,
+        ttl: Duration,
+    ) -> BackendFuture<'_, Vec<CredentialRow>> {
+        Box::pin(self.pool.claim_due(connector, which, limit, ttl))
     }
 
     fn extend(&self, id: CredentialId, fence: i64, ttl: Duration) -> BackendFuture<'_, bool> {
@@ -211,6 +217,10 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.retry_job(id, fence, wait))
     }
 
+    fn put_off_jobs(&self, jobs: Vec<(i64, i64, Duration)>) -> BackendFuture<'_, ()> {
+        Box::pin(self.pool.whole(move |pool| async move { pool.put_off_jobs(jobs).await }))
+    }
+
     fn count_jobs(&self, kind: JobKind) -> BackendFuture<'_, i64> {
         Box::pin(self.pool.count_jobs(kind))
     }
@@ -224,6 +234,10 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.audit_trail(credential, after, limit))
     }
 
+    fn trim_audit(&self, age: Duration, limit: u32) -> BackendFuture<'_, u64> {
+        Box::pin(self.pool.trim_audit(age, limit))
+    }
+
     fn log(&self, id: CredentialId, sealed: Vec<u8>, keep: u32) -> BackendFuture<'_, ()> {
         Box::pin(self.pool.whole(move |pool| async move { pool.log(id, sealed, keep).await }))
     }
@@ -234,10 +248,6 @@ impl Backend for SqlBackend {
 
     fn set_connector_fault(&self, connector: String, code: Option<String>, record: Record) -> BackendFuture<'_, bool> {
         Box::pin(self.pool.set_connector_fault(connector, code, record))
-    fn trim_audit(&self, age: Duration, limit: u32) -> BackendFuture<'_, u64> {
-        Box::pin(self.pool.trim_audit(age, limit))
-    }
-
     }
 
     fn connector_faults(&self) -> BackendFuture<'_, Vec<ConnectorFault>> {

@@ -6,7 +6,7 @@ use super::credentials::token_binds;
 use super::pool::Pool;
 use super::row::Row;
 use crate::backend::{
-    BackendError, Claim, ConnectorFault, CredentialRow, Exchanged, Failed, Intent, PageKey, Record, Touched,
+    BackendError, Claim, ConnectorFault, CredentialRow, Due, Exchanged, Failed, Intent, PageKey, Record, Touched,
 };
 use crate::model::{CredentialId, Timestamp};
 
@@ -27,16 +27,19 @@ impl Pool {
         Ok(left.map_or(Claim::Missing, |left| Claim::Held(Duration::from_millis(u64::try_from(left).unwrap_or(0)))))
     }
 
-    pub(super) async fn has_due(&self, connector: String) -> Result<bool, BackendError> {
-        let sql = "SELECT id FROM {credentials} WHERE connector = $1 AND deleted_at IS NULL AND renews = 1 AND refresh_at <= {now} \
-            AND status IN ('valid', 'degraded') AND (next_attempt_at IS NULL OR next_attempt_at <= {now}) \
-            AND (lease_until IS NULL OR lease_until <= {now}) LIMIT 1";
-        Ok(self.row("look for due credentials", sql, vec![connector.into()]).await?.is_some())
+    pub(super) async fn has_due(&self, connector: String, which: Due) -> Result<bool, BackendError> {
+        // In an order, without which PostgreSQL would rather look through the table.
+        let sql = "SELECT id FROM {credentials} WHERE connector = $1 AND deleted_at IS NULL AND renews = 1 AND refresh_at <= {start} \
+            AND status IN ('valid', 'degraded') AND (next_attempt_at IS NULL OR next_attempt_at <= {start}) \
+            AND (lease_until IS NULL OR lease_until <= {start}) AND (attempts > 0) = ($2 = 1) ORDER BY refresh_at LIMIT 1";
+        let binds = vec![connector.into(), (which == Due::Failing).into()];
+        Ok(self.row("look for due credentials", sql, binds).await?.is_some())
     }
 
     pub(super) async fn claim_due(
         &self,
         connector: String,
+        which: Due,
         limit: u32,
         ttl: Duration,
     ) -> Result<Vec<CredentialRow>, BackendError> {
@@ -44,10 +47,12 @@ impl Pool {
         let sql = "WITH picked AS MATERIALIZED ( \
                 SELECT id FROM {credentials} WHERE connector = $1 AND deleted_at IS NULL AND renews = 1 AND refresh_at <= {start} \
                     AND status IN ('valid', 'degraded') AND (next_attempt_at IS NULL OR next_attempt_at <= {start}) \
-                    AND (lease_until IS NULL OR lease_until <= {start}) ORDER BY refresh_at LIMIT $2 {skip locked} \
+                    AND (lease_until IS NULL OR lease_until <= {start}) AND (attempts > 0) = ($4 = 1) \
+                ORDER BY refresh_at LIMIT $2 {skip locked} \
             ) UPDATE {credentials} SET fence = fence + 1, lease_until = {now} + $3 \
             WHERE id IN (SELECT id FROM picked) AND (lease_until IS NULL OR lease_until <= {now}) RETURNING {columns}, {now}";
-        let rows = self.rows("take due credentials", sql, vec![connector.into(), limit.into(), ttl.into()]).await?;
+        let binds = vec![connector.into(), limit.into(), ttl.into(), (which == Due::Failing).into()];
+        let rows = self.rows("take due credentials", sql, binds).await?;
         let mut taken: Vec<_> = rows.iter().map(Row::credential).collect::<Result<_, _>>()?;
         taken.sort_by_key(|row| row.refresh_at);
         Ok(taken)

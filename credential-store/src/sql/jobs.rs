@@ -32,6 +32,20 @@ impl Pool {
         Ok(self.change("delay a job", sql, vec![id.into(), fence.into(), wait.into()]).await? == 1)
     }
 
+    pub(super) async fn put_off_jobs(&self, mut jobs: Vec<(i64, i64, Duration)>) -> Result<(), BackendError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        // In one order everywhere: two that each wait for what the other has would never end.
+        jobs.sort_unstable();
+        let sql = "UPDATE {jobs} SET fence = fence + 1, next_at = {now} + $3 WHERE id = $1 AND fence = $2";
+        let mut transaction = self.begin().await?;
+        for (id, fence, wait) in jobs {
+            transaction.change("put a job off", sql, vec![id.into(), fence.into(), wait.into()]).await?;
+        }
+        transaction.commit().await
+    }
+
     pub(super) async fn count_jobs(&self, kind: JobKind) -> Result<i64, BackendError> {
         let row =
             self.row("count jobs", "SELECT COUNT(*) FROM {jobs} WHERE kind = $1", vec![name_of(kind).into()]).await?;

@@ -37,9 +37,9 @@ fn may_scan(statement: &str) -> bool {
 const FILL: &[&str] = &[
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
         INSERT INTO {credentials} (id, owner, owner_sealed, connector, method, label, status, status_since, key_id, data_key, secrets, \
-            secrets_version, tokens, generation, revision, renews, expires_at, refresh_at, refresh_expires_at, created_at, updated_at, deleted_at) \
+            secrets_version, tokens, generation, revision, renews, expires_at, refresh_at, refresh_expires_at, attempts, created_at, updated_at, deleted_at) \
         SELECT 'cred_' || i, CAST(CAST(i % 200 AS TEXT) AS {blob}), $1, 'c' || (i % 10), 'oauth', $1, \
-            CASE WHEN i % 7 = 0 THEN 'needs_reauth' ELSE 'valid' END, i, 'k' || (i % 3), $1, $1, 1, $1, 1, 1, i % 2, i * 1000, i * 1000, i * 1000, i, i, \
+            CASE WHEN i % 7 = 0 THEN 'needs_reauth' ELSE 'valid' END, i, 'k' || (i % 3), $1, $1, 1, $1, 1, 1, i % 2, i * 1000, i * 1000, i * 1000, CASE WHEN i % 3 = 0 THEN 2 ELSE 0 END, i, i, \
             CASE WHEN i % 50 = 0 THEN i END FROM n",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
         INSERT INTO {jobs} (kind, credential, payload, created_at, next_at) SELECT CASE WHEN i % 2 = 0 THEN 'revoke' ELSE 'webhook' END, \
@@ -157,6 +157,8 @@ async fn postgres_goes_along_an_index_for_every_statement() {
             ("updated_at >= $1", "(updated_at >= "),
             ("deleted_at <= {start}", "(deleted_at <= "),
             ("kind = $1 AND next_at", "(next_at <= "),
+            ("owner = $1 AND expires_at <", "(expires_at < "),
+            ("FROM {audit} WHERE id >= $1", "(id >= "),
         ] {
             let goes_along = steps.iter().any(|step| step.contains("Index Cond") && step.contains(wanted));
             if statement.contains(part) && !goes_along {

@@ -4,6 +4,7 @@ mod builder;
 mod create;
 mod exchange;
 mod info;
+mod lanes;
 mod live;
 mod login;
 mod manage;
@@ -21,6 +22,7 @@ mod stored_credential;
 mod sweep;
 mod tasks;
 mod webhooks;
+mod window;
 
 pub use self::builder::StoreBuilder;
 pub use self::create::NewConnection;

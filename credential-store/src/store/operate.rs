@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::info::{CredentialInfo, ListQuery};
 use super::store::CredentialStore;
-use crate::backend::{AuditRow, ConnectorFault, JobKind};
+use crate::backend::{AuditRow, ConnectorFault, Due, JobKind};
 use crate::error::StoreError;
 use crate::model::{CredentialId, Owner, OwnerDigest, Timestamp};
 
@@ -88,8 +88,11 @@ impl CredentialStore {
         inner.check_open()?;
         let mut behind = Vec::new();
         for connector in inner.connectors.iter() {
-            if inner.backend.has_due(connector.id().to_owned()).await? {
-                behind.push(connector.id().to_owned());
+            for which in [Due::Sound, Due::Failing] {
+                if inner.backend.has_due(connector.id().to_owned(), which).await? {
+                    behind.push(connector.id().to_owned());
+                    break;
+                }
             }
         }
         let keys = inner.backend.keys_in_use().await?;

@@ -2,10 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tower_auth_core::{Connection, FailureClass, Secret, TokenResponse};
+use tower_auth_core::{Connection, FailureClass, Secret, TokenErrorKind, TokenResponse};
 use zeroize::Zeroize;
 
 use super::info::CredentialInfo;
+use super::lanes::{Errand, Reached};
 use super::live::Live;
 use super::news::News;
 use super::store::{CredentialStore, Inner};
@@ -25,14 +26,11 @@ struct Order {
     tokens: Option<String>,
 }
 
-/// For how long a provider that cannot be asked is asked again.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
 /// How long a provider may ask to wait.
 const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 
-/// How long one attempt may take before another process takes it over.
-const LEASE: Duration = Duration::from_secs(60);
+/// The end of a credential, to be told to its provider.
+pub(super) struct Revocation(Box<Connection>);
 
 impl CredentialStore {
     /// Ends a credential: nobody uses it from now on, its tokens are dropped, and the provider is told to end it, however long it takes to reach it. It stays on the
@@ -117,6 +115,62 @@ impl CredentialStore {
         inner.tell(event);
         Ok(())
     }
+}
+
+impl Errand for Revocation {
+    const KIND: JobKind = JobKind::Revoke;
+    const GIVE_UP_AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+    async fn open(store: &Inner, job: &Job) -> Result<Option<(String, Self)>, StoreError> {
+        let error = match store.ordered(job) {
+            Ok((connector, connection)) => {
+                let lane = lane_of(&connector, &connection);
+                return Ok(Some((lane, Self(Box::new(connection)))));
+            }
+            Err(error) => error,
+        };
+        // Whatever else it is an operator can mend.
+        if error.kind() != StoreErrorKind::Damaged && store.age_of(job).await? < Self::GIVE_UP_AFTER {
+            tracing::warn!(credential = %job.credential, error = %error, "a revocation cannot be carried out at the moment");
+            store.try_later(job, None).await?;
+        } else {
+            tracing::error!(credential = %job.credential, error = %error, "a revocation cannot be carried out");
+            store.end_job(job).await?;
+        }
+        Ok(None)
+    }
+
+    async fn carry_out(self, store: Arc<Inner>, job: Job) -> Result<Reached, StoreError> {
+        let age = store.age_of(&job).await?;
+        let Err(error) = self.0.revoke().await else {
+            tracing::info!(credential = %job.credential, "the provider has ended a credential");
+            store.end_job(&job).await?;
+            return Ok(Reached::Yes);
+        };
+        if error.class() != FailureClass::Refused && age < Self::GIVE_UP_AFTER {
+            tracing::debug!(credential = %job.credential, code = error.code(), "a provider was not told of a revocation yet");
+            store.try_later(&job, error.retry_after()).await?;
+        } else {
+            tracing::warn!(credential = %job.credential, code = error.code(), "the provider did not end a credential");
+            store.end_job(&job).await?;
+        }
+        match error.kind() {
+            TokenErrorKind::Unreachable | TokenErrorKind::TimedOut => Ok(Reached::No),
+            _ => Ok(Reached::Yes),
+        }
+    }
+
+    fn give_up(&self, job: &Job) {
+        tracing::warn!(credential = %job.credential, "a provider was not reached for a week; it is not told of a revocation");
+    }
+}
+
+/// By connector and host: those of one connector may have hosts of their own.
+fn lane_of(connector: &str, connection: &Connection) -> String {
+    let provider = connection.provider();
+    let url = ["revoke_url", "token_url", "base_url"].iter().find_map(|name| provider.url(name));
+    let host = url.and_then(|url| url.parse::<http::Uri>().ok()?.authority().map(ToString::to_string));
+    format!("{connector} {}", host.unwrap_or_default())
 }
 
 impl Inner {
@@ -243,51 +297,6 @@ impl Inner {
         NewJob { kind: JobKind::Revoke, credential: row.id, payload }
     }
 
-    /// Carries out orders that are due, all at once: one provider that does not answer holds no other up. How many there were.
-    pub(super) async fn revoke_due(self: &Arc<Self>) -> Result<usize, StoreError> {
-        let jobs = self.backend.claim_jobs(JobKind::Revoke, 10, LEASE).await?;
-        let count = jobs.len();
-        let mut orders = tokio::task::JoinSet::new();
-        for job in jobs {
-            let own = Arc::clone(self);
-            orders.spawn(async move { own.carry_out(job).await });
-        }
-        while let Some(done) = orders.join_next().await {
-            done.unwrap_or(Ok(()))?;
-        }
-        Ok(count)
-    }
-
-    async fn carry_out(&self, job: Job) -> Result<(), StoreError> {
-        let age = self.backend.now().await?.since(job.created_at);
-        let connection = match self.ordered(&job) {
-            Ok(connection) => connection,
-            // Whatever else it is an operator can mend.
-            Err(error) if error.kind() != StoreErrorKind::Damaged && age < GIVE_UP_AFTER => {
-                tracing::warn!(credential = %job.credential, error = %error, "a revocation cannot be carried out at the moment");
-                return self.try_later(&job, None).await;
-            }
-            Err(error) => {
-                tracing::error!(credential = %job.credential, error = %error, "a revocation cannot be carried out");
-                return self.end_job(&job).await;
-            }
-        };
-        match connection.revoke().await {
-            Ok(_) => {
-                tracing::info!(credential = %job.credential, "the provider has ended a credential");
-                self.end_job(&job).await
-            }
-            Err(error) if error.class() != FailureClass::Refused && age < GIVE_UP_AFTER => {
-                tracing::debug!(credential = %job.credential, code = error.code(), "a provider was not told of a revocation yet");
-                self.try_later(&job, error.retry_after()).await
-            }
-            Err(error) => {
-                tracing::warn!(credential = %job.credential, code = error.code(), "the provider did not end a credential");
-                self.end_job(&job).await
-            }
-        }
-    }
-
     /// After 5 s first, then twice as long each time, up to 43 minutes or what the provider asks for.
     async fn try_later(&self, job: &Job, asked: Option<Duration>) -> Result<(), StoreError> {
         let own = Duration::from_secs(5 << job.attempts.clamp(0, 9)).mul_f64(0.75 + 0.5 * fastrand::f64());
@@ -296,12 +305,17 @@ impl Inner {
         Ok(())
     }
 
-    async fn end_job(&self, job: &Job) -> Result<(), StoreError> {
+    pub(super) async fn age_of(&self, job: &Job) -> Result<Duration, StoreError> {
+        Ok(self.backend.now().await?.since(job.created_at))
+    }
+
+    pub(super) async fn end_job(&self, job: &Job) -> Result<(), StoreError> {
         self.backend.finish_job(job.id, job.fence).await?;
         Ok(())
     }
 
-    fn ordered(&self, job: &Job) -> Result<Connection, StoreError> {
+    /// The connector of an order, and the connection to be ended.
+    fn ordered(&self, job: &Job) -> Result<(String, Connection), StoreError> {
         let text = self.vault.open_note("jobs.revoke", &job.credential.to_string(), &job.payload)?;
         let damaged = || StoreError::new(StoreErrorKind::Damaged, "an order cannot be read");
         let order: Order = serde_json::from_slice(&text).map_err(|_| damaged())?;
@@ -310,10 +324,11 @@ impl Inner {
         let filled = connector.refill(&order.method, order.environment.as_deref(), &values)?;
         let read = |tokens: &String| TokenResponse::from_secret_json(&Secret::from(tokens.as_str()), self.clock.wall());
         let tokens = order.tokens.as_ref().map(read).transpose().map_err(|_| damaged())?;
-        self.connect(connector, &filled, &values, |builder| match &tokens {
+        let connection = self.connect(connector, &filled, &values, |builder| match &tokens {
             Some(tokens) => builder.resume(tokens.clone()),
             None => builder,
-        })
+        })?;
+        Ok((order.connector.clone(), connection))
     }
 }
 

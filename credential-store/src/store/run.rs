@@ -3,13 +3,17 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tower_auth_core::TokenCache;
+use tower_auth_core::{Clock, TokenCache};
 
+use super::lanes::Lanes;
 use super::live::Slot;
 use super::news::News;
 use super::obtain::lives;
+use super::revoke::Revocation;
 use super::store::{CredentialStore, Inner};
 use super::stored_credential::CredentialKey;
+use super::sweep::Sweep;
+use super::webhooks::Delivery;
 use crate::backend::{Changes, CredentialRow, PageKey, StatusChange, Touched};
 use crate::error::StoreError;
 use crate::event::EventKind;
@@ -26,13 +30,13 @@ const OVERLAP: Duration = Duration::from_secs(5);
 const KEEP_DELETED: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often what is over is dropped, and uses are noted.
 const TIDY: Duration = Duration::from_secs(30);
+/// How many old entries of the audit trail are dropped at once, and how often in a row.
+const TRIMMED: u32 = 500;
+const TRIMS: usize = 40;
 
 impl CredentialStore {
     /// The work that nobody asks for: takes in what other processes change, renews what is due, tells providers of revocations and applications of events, and drops what is
     /// over. Spawn it, in every process; they share the work.
-/// How many old entries of the audit trail are dropped at once, and how often in a row.
-const TRIMMED: u32 = 500;
-const TRIMS: usize = 40;
     ///
     /// It ends when the store is closed or dropped, and never because of an error. Without it credentials are renewed when they are used, and that is all.
     pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
@@ -41,8 +45,9 @@ const TRIMS: usize = 40;
         let connectors: Vec<_> = self.0.connectors.iter().map(|connector| connector.id().to_owned()).collect();
         async move {
             // Each connector by itself: a provider that does not answer holds up no other's.
-            let sweeps = connectors.into_iter().map(Work::Sweep);
-            let works = sweeps.chain([Work::Revocations, Work::Messages, Work::Ends, Work::Tidy]);
+            let sweeps = connectors.into_iter().map(|connector| Work::Sweep(Sweep::new(connector)));
+            let jobs = [Work::Revocations(Lanes::new()), Work::Messages(Lanes::new())];
+            let works = sweeps.chain(jobs).chain([Work::Ends, Work::Tidy]);
             let work = async {
                 let mut tasks = tokio::task::JoinSet::new();
                 for work in works {
@@ -61,12 +66,24 @@ const TRIMS: usize = 40;
 
 /// Work that is done again and again.
 enum Work {
-    /// Of the connector with this id.
-    Sweep(String),
-    Revocations,
-    Messages,
+    /// Of one connector.
+    Sweep(Sweep),
+    Revocations(Lanes),
+    Messages(Lanes),
     Ends,
     Tidy,
+}
+
+impl Work {
+    /// Ends when there may be more room for what is to be done.
+    async fn moved(&mut self, clock: &Clock) {
+        match self {
+            Self::Sweep(sweep) => sweep.moved(clock).await,
+            Self::Revocations(lanes) => lanes.moved(clock).await,
+            Self::Messages(lanes) => lanes.moved(clock).await,
+            Self::Ends | Self::Tidy => std::future::pending().await,
+        }
+    }
 }
 
 /// When to look again.
@@ -75,6 +92,8 @@ pub(super) enum Next {
     AtOnce,
     /// There is more, and its time comes.
     After(Duration),
+    /// There may be more, and no room for it before something ends.
+    Room,
     /// When it is time again.
     Later,
 }
@@ -88,25 +107,26 @@ impl Next {
     }
 }
 
-async fn repeat(store: Weak<Inner>, work: Work) {
+async fn repeat(store: Weak<Inner>, mut work: Work) {
     let mut failures = 0_u32;
     loop {
         let Some(store) = store.upgrade() else { return };
         let interval = store.settings.sweep_interval;
-        let (outcome, pause) = match &work {
-            Work::Sweep(connector) => (store.sweep(connector).await, interval),
-            Work::Revocations => (store.revoke_due().await.map(Next::of), Duration::from_secs(1)),
-            Work::Messages => (store.hooks_due().await.map(Next::of), Duration::from_secs(1)),
+        let (outcome, pause) = match &mut work {
+            Work::Sweep(sweep) => (store.sweep(sweep).await, interval),
+            Work::Revocations(lanes) => (store.carry_out::<Revocation>(lanes).await, Duration::from_secs(1)),
+            Work::Messages(lanes) => (store.carry_out::<Delivery>(lanes).await, Duration::from_secs(1)),
             Work::Ends => (store.note_ends().await.map(Next::of), interval),
             Work::Tidy => (store.tidy().await.map(|()| Next::Later), TIDY),
         };
         if outcome.is_ok() {
             failures = 0;
         }
+        let waits_for_room = matches!(outcome, Ok(Next::Room));
         let pause = match outcome {
             Ok(Next::AtOnce) => Duration::from_millis(20),
             Ok(Next::After(wait)) => wait.min(pause).max(Duration::from_millis(20)),
-            Ok(Next::Later) => pause.mul_f64(0.75 + 0.5 * fastrand::f64()),
+            Ok(Next::Later | Next::Room) => pause.mul_f64(0.75 + 0.5 * fastrand::f64()),
             Err(error) => {
                 failures = failures.saturating_add(1);
                 if failures == 1 {
@@ -117,7 +137,10 @@ async fn repeat(store: Weak<Inner>, work: Work) {
         };
         let clock = store.clock.clone();
         drop(store);
-        clock.sleep(pause).await;
+        tokio::select! {
+            () = clock.sleep(pause) => {}
+            () = work.moved(&clock), if waits_for_room => {}
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{Method, Request};
 use serde::{Deserialize, Serialize};
 
+use super::lanes::{Errand, Reached};
 use super::store::Inner;
 use crate::backend::{Job, JobKind, NewJob};
 use crate::error::{StoreError, StoreErrorKind};
@@ -21,12 +22,73 @@ struct Message {
     body: String,
 }
 
-/// For how long an address that does not answer is tried.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 60 * 60);
-
-/// How long one attempt may take before another process takes it over, and the attempt itself.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long one attempt may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What became of one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Taken,
+    Refused,
+    /// Nobody answered.
+    Nowhere,
+}
+
+/// A message on its way.
+pub(super) struct Delivery {
+    message: Message,
+    webhook: Webhook,
+}
+
+impl Errand for Delivery {
+    const KIND: JobKind = JobKind::Webhook;
+    const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
+    async fn open(store: &Inner, job: &Job) -> Result<Option<(String, Self)>, StoreError> {
+        let message = match store.message(job) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::error!(error = %error, "a message to a webhook cannot be read");
+                store.end_job(job).await?;
+                return Ok(None);
+            }
+        };
+        if let Some(webhook) = store.settings.webhooks.iter().find(|webhook| webhook.url == message.url) {
+            return Ok(Some((message.url.clone(), Self { webhook: webhook.clone(), message })));
+        }
+        // Another process may know it: one of another version, while they are replaced one by one.
+        if store.age_of(job).await? < Self::GIVE_UP_AFTER {
+            store.backend.retry_job(job.id, job.fence, Duration::from_secs(60)).await?;
+        } else {
+            tracing::warn!(to = site(&message.url), "nobody knows a webhook any more; a message is dropped");
+            store.end_job(job).await?;
+        }
+        Ok(None)
+    }
+
+    async fn carry_out(self, store: Arc<Inner>, job: Job) -> Result<Reached, StoreError> {
+        let age = store.age_of(&job).await?;
+        let sent = store.send(&self.webhook, &self.message).await;
+        if sent == Sent::Taken {
+            store.end_job(&job).await?;
+        } else if age < Self::GIVE_UP_AFTER {
+            let wait = Duration::from_secs(5 << job.attempts.clamp(0, 10)).mul_f64(0.75 + 0.5 * fastrand::f64());
+            store.backend.retry_job(job.id, job.fence, wait).await?;
+        } else {
+            self.give_up(&job);
+            store.end_job(&job).await?;
+        }
+        Ok(if sent == Sent::Nowhere { Reached::No } else { Reached::Yes })
+    }
+
+    fn give_up(&self, _: &Job) {
+        tracing::error!(
+            to = site(&self.message.url),
+            id = self.message.id,
+            "a webhook has not answered for three days; the message is dropped"
+        );
+    }
+}
 
 impl Inner {
     /// The messages that tell of an event.
@@ -45,58 +107,7 @@ impl Inner {
         wanting.map(message).collect()
     }
 
-    /// Sends messages that are due, all at once: an address that does not answer holds no other up. How many there were.
-    pub(super) async fn hooks_due(self: &Arc<Self>) -> Result<usize, StoreError> {
-        let jobs = self.backend.claim_jobs(JobKind::Webhook, 20, LEASE).await?;
-        let count = jobs.len();
-        let mut messages = tokio::task::JoinSet::new();
-        for job in jobs {
-            let own = Arc::clone(self);
-            messages.spawn(async move { own.send_message(job).await });
-        }
-        while let Some(sent) = messages.join_next().await {
-            sent.unwrap_or(Ok(()))?;
-        }
-        Ok(count)
-    }
-
-    async fn send_message(&self, job: Job) -> Result<(), StoreError> {
-        let message = match self.message(&job) {
-            Ok(message) => message,
-            Err(error) => {
-                tracing::error!(error = %error, "a message to a webhook cannot be read");
-                self.backend.finish_job(job.id, job.fence).await?;
-                return Ok(());
-            }
-        };
-        let Some(webhook) = self.settings.webhooks.iter().find(|webhook| webhook.url == message.url) else {
-            // Another process may know it: one of another version, while they are replaced one by one.
-            if self.backend.now().await?.since(job.created_at) < GIVE_UP_AFTER {
-                self.backend.retry_job(job.id, job.fence, Duration::from_secs(60)).await?;
-            } else {
-                tracing::warn!(to = site(&message.url), "nobody knows a webhook any more; a message is dropped");
-                self.backend.finish_job(job.id, job.fence).await?;
-            }
-            return Ok(());
-        };
-        let now = self.backend.now().await?;
-        if self.is_delivered(webhook, &message).await {
-            self.backend.finish_job(job.id, job.fence).await?;
-        } else if now.since(job.created_at) < GIVE_UP_AFTER {
-            let wait = Duration::from_secs(5 << job.attempts.clamp(0, 10)).mul_f64(0.75 + 0.5 * fastrand::f64());
-            self.backend.retry_job(job.id, job.fence, wait).await?;
-        } else {
-            tracing::error!(
-                to = site(&message.url),
-                id = message.id,
-                "a webhook has not answered for three days; the message is dropped"
-            );
-            self.backend.finish_job(job.id, job.fence).await?;
-        }
-        Ok(())
-    }
-
-    async fn is_delivered(&self, webhook: &Webhook, message: &Message) -> bool {
+    async fn send(&self, webhook: &Webhook, message: &Message) -> Sent {
         let since = self.clock.wall().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
         let timestamp = since.as_secs();
         let signature = webhook.sign(&message.id, timestamp, message.body.as_bytes());
@@ -108,21 +119,21 @@ impl Inner {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature)
             .body(Bytes::from(message.body.clone()));
-        let Ok(request) = request else { return false };
+        let Ok(request) = request else { return Sent::Nowhere };
         let sent = self.webhooks_http().send(request);
         tokio::select! {
             answer = sent => match answer {
-                Ok(response) if response.status().is_success() => true,
+                Ok(response) if response.status().is_success() => Sent::Taken,
                 Ok(response) => {
                     tracing::warn!(to = site(&message.url), status = response.status().as_u16(), "a webhook did not take an event");
-                    false
+                    Sent::Refused
                 }
                 Err(error) => {
                     tracing::warn!(to = site(&message.url), error = %error, "a webhook was not reached");
-                    false
+                    Sent::Nowhere
                 }
             },
-            () = self.clock.sleep(TIMEOUT) => false,
+            () = self.clock.sleep(TIMEOUT) => Sent::Nowhere,
         }
     }
 

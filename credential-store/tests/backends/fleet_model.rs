@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tower_auth_store::{
-    Backend, Claim, CredentialId, CredentialStatus, Exchanged, Failed, Intent, NewCredential, OwnerDigest, Record,
+    Backend, Claim, CredentialId, CredentialStatus, Due, Exchanged, Failed, Intent, NewCredential, OwnerDigest, Record,
     SecretsChange, SqliteOptions, Timestamp, Tokens,
 };
 
@@ -107,7 +107,7 @@ async fn play(deeds: Vec<(usize, Deed)>) {
             Deed::Claim | Deed::ClaimLost | Deed::ClaimDue => {
                 let ttl = if matches!(deed, Deed::ClaimLost) { Duration::ZERO } else { LONG };
                 let row = match deed {
-                    Deed::ClaimDue => backend.claim_due("mail".to_owned(), 5, ttl).await.unwrap().pop(),
+                    Deed::ClaimDue => backend.claim_due("mail".to_owned(), Due::Sound, 5, ttl).await.unwrap().pop(),
                     _ => match backend.claim(id, ttl).await.unwrap() {
                         Claim::Taken(row) => Some(*row),
                         Claim::Held(_) => None,

@@ -1,8 +1,9 @@
 //! The end of credentials, here and at their providers.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
+use tower_auth_core::{Token, TokenResponse};
 use tower_auth_store::{CredentialId, CredentialStatus, EventKind, KeyRing, NewConnection, StoreErrorKind};
 use tower_auth_testing::{ApiKeyProvider, Endpoint, Fault, OAuthProvider};
 
@@ -253,6 +254,34 @@ async fn a_deletion_that_nobody_waits_for_any_more_goes_on_to_its_end() {
                 .await;
         }
         assert_eq!(store.status().await.unwrap().revocations_waiting, 5);
+        store.close().await;
+        database.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_hangs_holds_up_no_other_revocation() {
+    for database in Database::all().await {
+        let provider = provider(|builder| builder).await;
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hanging = format!("http://{}/revoke", silent.local_addr().unwrap());
+        let toml = format!("{}\n[environments.dead]\nrevoke_url = '{hanging}'\n", provider.provider_toml("acme"));
+        let store =
+            builder(database.open().await, &ring()).connector(described(&toml, &provider)).open().await.unwrap();
+        let alice = owner("alice");
+        let tokens = TokenResponse::new(Token::new("at").unwrap())
+            .expires_in(Duration::from_secs(3600))
+            .with_refresh_token(provider.issue_refresh_token("alice", "read".parse().unwrap()));
+        let new = NewConnection::new("acme").environment("dead");
+        let id = store.import(&alice, new, tokens, SystemTime::now()).await.unwrap().id;
+        store.delete(&alice, id).await.unwrap();
+        database.double_jobs(9).await;
+        let id = import(&store, &provider, &alice, "alice").await.id;
+        store.delete(&alice, id).await.unwrap();
+        let running = tokio::spawn(store.run());
+        eventually(Duration::from_secs(8), "held up", || async { provider.report().families_revoked == 1 }).await;
+        assert!(store.status().await.unwrap().revocations_waiting >= 512);
+        running.abort();
         store.close().await;
         database.end().await;
     }

@@ -164,6 +164,14 @@ impl Database {
         assert_eq!(self.run(&sql).await, 1);
     }
 
+    /// Has each job twice, so many times.
+    pub(crate) async fn double_jobs(&self, times: usize) {
+        let columns = "kind, credential, payload, created_at, next_at";
+        for _ in 0..times {
+            self.run(&format!("INSERT INTO {{jobs}} ({columns}) SELECT {columns} FROM {{jobs}}")).await;
+        }
+    }
+
     fn named(&self, sql: &str) -> String {
         ["credentials", "jobs", "audit", "request_log", "logins", "store_key", "connectors"]
             .iter()

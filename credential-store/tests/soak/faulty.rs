@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tower_auth_store::{
     AuditRow, Backend, BackendError, BackendErrorKind, BackendFuture, Changes, Claim, ConnectorFault, CredentialId,
-    CredentialRow, Exchanged, Failed, Intent, Job, JobKind, ListFilter, LogRow, LoginRow, NewCredential, OwnerDigest,
-    PageKey, Record, SecretsChange, SqlBackend, StatusChange, StoreKeyRow, Timestamp, Touched,
+    CredentialRow, Due, Exchanged, Failed, Intent, Job, JobKind, ListFilter, LogRow, LoginRow, NewCredential,
+    OwnerDigest, PageKey, Record, SecretsChange, SqlBackend, StatusChange, StoreKeyRow, Timestamp, Touched,
 };
 
 /// Where a call stands.
@@ -80,8 +80,8 @@ impl Backend for Faulty {
         fn delete(owner: OwnerDigest, id: CredentialId, record: Record) -> bool;
         fn touch(ids: Vec<CredentialId>) -> ();
         fn claim(id: CredentialId, ttl: Duration) -> Claim;
-        fn has_due(connector: String) -> bool;
-        fn claim_due(connector: String, limit: u32, ttl: Duration) -> Vec<CredentialRow>;
+        fn has_due(connector: String, which: Due) -> bool;
+        fn claim_due(connector: String, which: Due, limit: u32, ttl: Duration) -> Vec<CredentialRow>;
         fn extend(id: CredentialId, fence: i64, ttl: Duration) -> bool;
         fn release(id: CredentialId, fence: i64) -> ();
         fn begin_exchange(id: CredentialId, fence: i64, generation: i64, intent: Intent) -> bool;
@@ -100,9 +100,10 @@ impl Backend for Faulty {
         fn claim_jobs(kind: JobKind, limit: u32, ttl: Duration) -> Vec<Job>;
         fn finish_job(id: i64, fence: i64) -> bool;
         fn retry_job(id: i64, fence: i64, wait: Duration) -> bool;
+        fn put_off_jobs(jobs: Vec<(i64, i64, Duration)>) -> ();
         fn count_jobs(kind: JobKind) -> i64;
-        fn audit_trail(credential: Option<CredentialId>, after: i64, limit: u32) -> Vec<AuditRow>;
         fn trim_audit(age: Duration, limit: u32) -> u64;
+        fn audit_trail(credential: Option<CredentialId>, after: i64, limit: u32) -> Vec<AuditRow>;
         fn log(id: CredentialId, sealed: Vec<u8>, keep: u32) -> ();
         fn logged(owner: OwnerDigest, id: CredentialId, limit: u32) -> Vec<LogRow>;
         fn set_connector_fault(connector: String, code: Option<String>, record: Record) -> bool;
