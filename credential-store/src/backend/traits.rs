@@ -155,6 +155,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Takes a login out, unless it is over. Of several who ask at once, one gets it.
     fn take_login(&self, state: String) -> BackendFuture<'_, Option<LoginRow>>;
 
+    /// Notes that something was used that is good once, and forgets it after `lifetime`; `false` if it was noted before. Of several who note the
+    /// same at once, one is first.
+    fn note_use(&self, name: String, lifetime: Duration) -> BackendFuture<'_, bool>;
+
     /// Keeps what no change caused.
     fn record(&self, record: Record) -> BackendFuture<'_, ()>;
 

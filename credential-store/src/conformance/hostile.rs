@@ -197,6 +197,7 @@ pub(super) async fn a_text_with_nul_is_kept_or_refused_whole(database: Database)
         kept.map(|()| text()).into_iter().collect(),
     )?;
     clean(backend.take_login(text()).await)?;
+    clean(backend.note_use(text(), Duration::from_secs(60)).await)?;
     clean(backend.claim_due(text(), Due::Sound, 1, Duration::ZERO).await)?;
     let filter = ListFilter { connector: Some(text()), limit: 1, ..ListFilter::default() };
     clean(backend.list(filter).await)?;

@@ -27,6 +27,25 @@ pub(super) async fn of_fifty_takers_one_gets_the_login(database: Database) -> Ou
     holds("a state that is none", database.one.take_login("A' OR '1'='1".to_owned()).await?.is_none())
 }
 
+pub(super) async fn of_many_who_note_a_use_one_is_first(database: Database) -> Outcome {
+    let mut noting = JoinSet::new();
+    for index in 0..50 {
+        let backend = database.handle(index);
+        noting.spawn(async move { backend.note_use("a".to_owned(), MINUTE).await });
+    }
+    let mut first = 0;
+    while let Some(done) = noting.join_next().await {
+        first += u32::from(done??);
+    }
+    same("how many were first", first, 1)?;
+    same("another name", database.two.note_use("A".to_owned(), BRIEF).await?, true)?;
+    holds("what was noted is no login", database.one.take_login("a".to_owned()).await?.is_none())?;
+    outlive_brief().await;
+    database.one.purge(MINUTE).await?;
+    same("a name that was forgotten", database.one.note_use("A".to_owned(), MINUTE).await?, true)?;
+    same("one that was not", database.two.note_use("a".to_owned(), MINUTE).await?, false)
+}
+
 pub(super) async fn a_login_that_is_over_is_not_taken(database: Database) -> Outcome {
     let id = one(&*database.one).await?;
     let login = LoginRow { state: "a".to_owned(), sealed: b"x".to_vec(), credential: id };

@@ -79,7 +79,8 @@ const CHECKS: &[Check] = list! {
     logins:
         of_fifty_takers_one_gets_the_login,
         a_login_that_is_over_is_not_taken,
-        of_the_logins_of_an_owner_the_last_ones_wait;
+        of_the_logins_of_an_owner_the_last_ones_wait,
+        of_many_who_note_a_use_one_is_first;
     jobs:
         jobs_are_claimed_the_oldest_first_and_by_kind,
         a_job_is_leased_and_comes_back_if_its_worker_dies,

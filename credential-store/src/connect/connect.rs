@@ -12,7 +12,6 @@ use tower_auth_core::{Origin, Secret};
 use super::assets::PagePolicy;
 use super::builder::ConnectBuilder;
 use super::claims::{self, Claims, Purpose};
-use super::once::Once;
 use super::public_url::PublicUrl;
 use super::query::with_query;
 use super::session::ConnectSession;
@@ -52,13 +51,13 @@ use crate::vault::Values;
 ///
 /// # Security
 /// All addresses are built from the base URL of the configuration, never from a request. Sessions are sealed with the store's key, so every replica
-/// takes them and nobody else reads or makes one. A token opens the page once in each process, within five minutes, and only an address without it
+/// takes them and nobody else reads or makes one. A token opens the page once, within five minutes, and only an address without it
 /// stays in the browser. Give a start address, or the `oauthUrl` of the API, to the user that it is for and to nobody else: whoever opens it connects
 /// an account for that user.
 ///
 /// The pages go by a cookie that no script and no other site can use, and each form holds a value bound to it. The API goes by the token alone, so no
 /// browser speaks for anybody unasked. Each login has a cookie of its own: an answer of a provider in another browser is not used, and does not use the
-/// login up. What is good once is counted in each process; logins themselves, in the database.
+/// login up. What is good once is noted in the database, so it is good once in the whole fleet.
 ///
 /// # Clone
 /// Clones share everything.
@@ -73,7 +72,6 @@ struct Inner {
     policy: PagePolicy,
     csrf: hmac::Key,
     throttle: Throttle,
-    used: Once,
 }
 
 /// What an operator may set.
@@ -122,7 +120,6 @@ impl Connect {
             paths: Paths::new(url.path()),
             policy: PagePolicy::new(&settings.frames, &form_targets),
             throttle: Throttle::new(settings.attempts, settings.window),
-            used: Once::default(),
             csrf,
             store,
             url,
@@ -220,8 +217,12 @@ impl Connect {
         &self.0.policy
     }
 
-    pub(super) fn used(&self) -> &Once {
-        &self.0.used
+    /// Whether `text`, which is good once and until then, was not used before anywhere in the fleet. From now on it was.
+    pub(super) async fn claim(&self, text: &str, until: Timestamp) -> Result<bool, StoreError> {
+        // A little longer: the clocks of replicas and database differ.
+        let lifetime = until.since(self.now()) + Duration::from_secs(2 * 60);
+        let name = BASE64_URL_SAFE_NO_PAD.encode(digest(text));
+        Ok(self.store().0.backend.note_use(name, lifetime).await?)
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -297,6 +298,12 @@ fn local_providers(connector: &Connector) -> impl Iterator<Item = String> {
         let origin = Origin::of(&filled.url("authorize_url")?.parse().ok()?)?;
         (!origin.is_https()).then(|| origin.to_string())
     })
+}
+
+pub(super) fn digest(text: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref());
+    bytes
 }
 
 /// The two have one length each, so the text says which is which.

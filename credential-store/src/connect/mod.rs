@@ -6,7 +6,6 @@ mod claims;
 #[allow(clippy::module_inception, reason = "the noun of the room")]
 mod connect;
 mod cookie;
-mod once;
 mod pages;
 mod public_url;
 mod query;

@@ -201,6 +201,10 @@ impl Backend for SqlBackend {
         Box::pin(self.pool.take_login(state))
     }
 
+    fn note_use(&self, name: String, lifetime: Duration) -> BackendFuture<'_, bool> {
+        Box::pin(self.pool.note_use(name, lifetime))
+    }
+
     fn record(&self, record: Record) -> BackendFuture<'_, ()> {
         Box::pin(self.pool.record(record))
     }

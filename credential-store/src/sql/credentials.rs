@@ -245,6 +245,15 @@ impl Pool {
         row.map(|row| Ok(LoginRow { state: row.text(0)?, sealed: row.blob(1)?, credential: row.id(2)? })).transpose()
     }
 
+    pub(super) async fn note_use(&self, name: String, lifetime: std::time::Duration) -> Result<bool, BackendError> {
+        // Beside the logins, which live as long and are purged alike. No login begins so: states are digests. One that is over
+        // makes place for the same name.
+        let sql = "INSERT INTO {logins} (state, sealed, credential, expires_at) VALUES ($1, $2, '', {now} + $3) \
+            ON CONFLICT (state) DO UPDATE SET expires_at = excluded.expires_at WHERE {logins}.expires_at <= {now}";
+        let binds = vec![format!("used:{name}").into(), Vec::new().into(), lifetime.into()];
+        Ok(self.change("note a use", sql, binds).await? == 1)
+    }
+
     pub(super) async fn purge(&self, age: std::time::Duration) -> Result<(), BackendError> {
         let logins = "DELETE FROM {logins} WHERE expires_at <= {start}";
         self.change("drop logins that are over", logins, Vec::new()).await?;

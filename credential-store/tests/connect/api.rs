@@ -191,6 +191,7 @@ async fn a_login_begins_with_one_call_and_needs_no_other(database: Database) {
     assert_eq!((done.status, done.location()), (303, format!("{RETURN}&credentialId={id}")));
     // A link leads once.
     assert_eq!(world.browser().get(&url).await.status, 401);
+    assert_eq!(world.browser_elsewhere().get(&url).await.status, 401);
     assert_eq!(world.browser().get("/connect/go/AAAA").await.status, 401);
     let answer = program.post(&format!("/credentials/{id}/reconnect"), json!({"redirectUri": RETURN})).await.json();
     let to = browser.get(answer["oauthUrl"].as_str().unwrap()).await.location();

@@ -1,12 +1,14 @@
 use std::time::Duration;
 
-use tower_auth_store::ConnectSession;
+use tower_auth_store::{Backend as _, ConnectSession};
 
 use crate::database::{Database, on_both};
 use crate::world::{ORIGIN, RETURN, World, owner, session};
 
 on_both![
     a_token_opens_the_page_once_and_stands_in_no_address_after_that,
+    of_two_processes_that_are_given_a_token_at_once_one_opens_the_page,
+    a_page_is_not_opened_while_nobody_can_note_it,
     a_token_in_a_form_opens_the_page_as_well,
     nothing_is_shown_without_a_session,
     sessions_are_checked_when_they_are_signed,
@@ -41,9 +43,40 @@ async fn a_token_opens_the_page_once_and_stands_in_no_address_after_that(databas
     assert_eq!(browser.get("/connect/connectors").await.status, 200);
     // The same browser may load the address again; no other may.
     assert_eq!(browser.get(start.expose_secret()).await.status, 303);
-    let other = world.browser().get(start.expose_secret()).await;
-    assert_eq!(other.status, 401);
-    other.has("This page has expired");
+    for other in [world.browser(), world.browser_elsewhere()] {
+        let other = other.get(start.expose_secret()).await;
+        assert_eq!(other.status, 401);
+        other.has("This page has expired");
+    }
+}
+
+// SYS-C13, THREAT-S11
+async fn of_two_processes_that_are_given_a_token_at_once_one_opens_the_page(database: Database) {
+    let world = World::new(&database).await;
+    let token = world.connect.sign(&session("alice")).unwrap();
+    let start = world.connect.start_url(&token);
+    let (one, other) = (world.browser(), world.browser_elsewhere());
+    let (here, there) = tokio::join!(one.get(start.expose_secret()), other.get(start.expose_secret()));
+    let mut statuses = [here.status, there.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 401]);
+    // The session itself is good in both.
+    let winner = if here.status == 303 { &one } else { &other };
+    for browser in [world.browser(), world.browser_elsewhere()] {
+        browser.take_cookies(winner);
+        assert_eq!(browser.get("/connect/connectors").await.status, 200);
+    }
+}
+
+// THREAT-S11
+async fn a_page_is_not_opened_while_nobody_can_note_it(database: Database) {
+    let world = World::new(&database).await;
+    let token = world.connect.sign(&session("alice")).unwrap();
+    world.backend.close().await;
+    let browser = world.browser();
+    let answer = browser.get(world.connect.start_url(&token).expose_secret()).await;
+    assert_eq!(answer.status, 503);
+    assert!(browser.cookies().is_empty());
 }
 
 async fn a_token_in_a_form_opens_the_page_as_well(database: Database) {

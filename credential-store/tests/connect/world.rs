@@ -84,6 +84,8 @@ pub(crate) struct World {
     /// Token requests of the connector `grants`, by the path.
     pub(crate) asked: Arc<Mutex<Vec<String>>>,
     pub(crate) router: Router,
+    /// The same of another process on the same database.
+    pub(crate) second: Router,
     /// All that went out.
     pub(crate) heard: Arc<Mutex<Vec<String>>>,
 }
@@ -111,7 +113,7 @@ impl World {
     ) -> Self {
         let keys = ApiKeyProvider::builder().listen().await.unwrap();
         let backend = database.open().await;
-        let ring = KeyRing::new("k1", &KeyRing::generate_key()).unwrap();
+        let key = KeyRing::generate_key();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let spec = |text: &str| ProviderSpec::from_toml(text).unwrap_or_else(|errors| panic!("{errors}"));
         let values = || ProviderValues::new().env(|_| None);
@@ -122,38 +124,48 @@ impl World {
                 .description("Orders and invoices")
                 .connection(tower_auth_core::ConnectionBuilder::allow_loopback_http)
         };
+        let more = "response_mode = \"form_post\"\nscopes = [\"orders.read\", \"orders.write\"]";
         let plain = format!("{}\n", acme.provider_toml("posted"))
-            .replace("kind = \"oauth2_code\"", "kind = \"oauth2_code\"\nresponse_mode = \"form_post\"");
-        let store = CredentialStore::builder(backend.clone(), ring)
-            .connector(oauth("acme"))
-            .connector(oauth("other"))
-            .connector(
-                Connector::new(spec(&plain))
-                    .values(own.clone())
-                    .connection(tower_auth_core::ConnectionBuilder::allow_loopback_http),
-            )
-            .connector(
-                Connector::new(spec(&keys.provider_toml("keys")))
-                    .values(values())
-                    .connection(tower_auth_core::ConnectionBuilder::allow_loopback_http),
-            )
-            .connector(Connector::new(spec(GRANTS)).values(operator).http_client(grants(Arc::clone(&asked))))
-            .allow_redirect(RETURN)
-            .open()
-            .await
-            .unwrap();
+            .replace("kind = \"oauth2_code\"", &format!("kind = \"oauth2_code\"\n{more}"));
+        let builder = || {
+            CredentialStore::builder(backend.clone(), KeyRing::new("k1", &key).unwrap())
+                .connector(oauth("acme"))
+                .connector(oauth("other"))
+                .connector(
+                    Connector::new(spec(&plain))
+                        .values(own.clone())
+                        .connection(tower_auth_core::ConnectionBuilder::allow_loopback_http),
+                )
+                .connector(
+                    Connector::new(spec(&keys.provider_toml("keys")))
+                        .values(values())
+                        .connection(tower_auth_core::ConnectionBuilder::allow_loopback_http),
+                )
+                .connector(
+                    Connector::new(spec(GRANTS)).values(operator.clone()).http_client(grants(Arc::clone(&asked))),
+                )
+                .allow_redirect(RETURN)
+        };
+        let (store, second) = (builder().open().await.unwrap(), builder().open().await.unwrap());
+        let second = Connect::builder(second, format!("{ORIGIN}/connect")).build().unwrap();
+        let second = Router::new().nest("/connect", second.router());
         let connect = change(Connect::builder(store.clone(), format!("{ORIGIN}/connect")).application("Shop"));
         let connect = connect.build().unwrap();
         for id in ["acme", "other", "posted"] {
             acme.add_redirect_uri(connect.callback_url(id));
         }
         let router = Router::new().nest("/connect", connect.router());
-        Self { connect, store, backend, acme, keys, asked, router, heard: Arc::default() }
+        Self { connect, store, backend, acme, keys, asked, router, second, heard: Arc::default() }
     }
 
     /// A browser without anything.
     pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.router.clone(), Arc::clone(&self.heard))
+    }
+
+    /// A browser without anything, whose requests another process gets.
+    pub(crate) fn browser_elsewhere(&self) -> Browser {
+        Browser::new(self.second.clone(), Arc::clone(&self.heard))
     }
 
     /// A browser that has opened the page.

@@ -96,6 +96,7 @@ impl Backend for Faulty {
         fn replace_data_key(id: CredentialId, old: Vec<u8>, key_id: String, new: Vec<u8>, record: Record) -> bool;
         fn put_login(owner: OwnerDigest, login: LoginRow, lifetime: Duration, keep: u32) -> ();
         fn take_login(state: String) -> Option<LoginRow>;
+        fn note_use(name: String, lifetime: Duration) -> bool;
         fn record(record: Record) -> ();
         fn claim_jobs(kind: JobKind, limit: u32, ttl: Duration) -> Vec<Job>;
         fn finish_job(id: i64, fence: i64) -> bool;

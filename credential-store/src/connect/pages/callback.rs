@@ -8,18 +8,18 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use tower_auth_core::Secret;
 
-use super::answer::{error_page, is_ahead, not_yet, page, redirect, shell, with_cookie};
+use super::answer::{error_page, failure_page, is_ahead, not_yet, page, redirect, shell, with_cookie};
 use super::finish::{Finish, return_with_id};
 use super::row::label_of;
 use super::session::own_name;
 use crate::connect::claims::{Claims, Purpose, random_text};
-use crate::connect::connect::Connect;
+use crate::connect::connect::{Connect, digest};
 use crate::connect::cookie::{Cookie, cookie};
-use crate::connect::once::digest;
 use crate::connect::query::{parameter, printable, with_query};
 use crate::connect::views::{ErrorKind, Handover, OAuthDone, Outcome, WebUrl};
 use crate::connector::Connector;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::model::Timestamp;
 use crate::store::{FailedLogin, FinishedLogin};
 
 /// What a page wants to know again when its login comes back. It is kept with the login, sealed.
@@ -128,10 +128,12 @@ pub(super) async fn go(State(connect): State<Connect>, headers: HeaderMap, Path(
         return not_yet();
     }
     let now = connect.now();
-    let link: Option<Link> = connect.open(Purpose::Link, &sealed);
-    match link.filter(|link| now.0 < link.until && connect.used().claim(&sealed, link.until, now)) {
-        Some(link) => with_cookie(redirect(&connect, &link.url), link.cookie(&connect)),
-        None => error_page(&connect, None, ErrorKind::SessionExpired, None),
+    let link = connect.open(Purpose::Link, &sealed).filter(|link: &Link| now.0 < link.until);
+    let Some(link) = link else { return error_page(&connect, None, ErrorKind::SessionExpired, None) };
+    match connect.claim(&sealed, Timestamp(link.until)).await {
+        Ok(true) => with_cookie(redirect(&connect, &link.url), link.cookie(&connect)),
+        Ok(false) => error_page(&connect, None, ErrorKind::SessionExpired, None),
+        Err(error) => failure_page(&connect, None, &error.into()),
     }
 }
 

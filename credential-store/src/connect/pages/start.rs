@@ -4,12 +4,13 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 
-use super::answer::{error_page, is_ahead, not_yet, redirect, with_cookie};
+use super::answer::{error_page, failure_page, is_ahead, not_yet, redirect, with_cookie};
 use super::session::{PageSession, Sent};
 use crate::connect::claims::{Claims, Purpose, random_text};
 use crate::connect::connect::Connect;
 use crate::connect::query::parameter;
 use crate::connect::views::ErrorKind;
+use crate::model::Timestamp;
 
 /// How long a token opens the page. The session that it opens lasts longer.
 const OPENS_FOR: Duration = Duration::from_secs(5 * 60);
@@ -25,17 +26,17 @@ pub(super) async fn by_link(State(connect): State<Connect>, headers: HeaderMap, 
         return not_yet();
     }
     let token = query.as_deref().and_then(|query| parameter(query, "session"));
-    begin(&connect, &headers, token.as_deref().unwrap_or_default())
+    begin(&connect, &headers, token.as_deref().unwrap_or_default()).await
 }
 
 /// `POST /start`, with the token in the body, where no log and no history keeps it.
 pub(super) async fn by_form(State(connect): State<Connect>, headers: HeaderMap, body: String) -> Response {
     let sent = Sent::new(&body);
-    begin(&connect, &headers, sent.as_ref().map_or("", |sent| sent.get("session")))
+    begin(&connect, &headers, sent.as_ref().map_or("", |sent| sent.get("session"))).await
 }
 
 /// Exchanges a token for a cookie, and leads to a page whose address holds no secret.
-fn begin(connect: &Connect, headers: &HeaderMap, token: &str) -> Response {
+async fn begin(connect: &Connect, headers: &HeaderMap, token: &str) -> Response {
     let refused = || error_page(connect, None, ErrorKind::SessionExpired, None);
     let now = connect.now();
     let Some(claims) = connect.open::<Claims>(Purpose::Token, token).filter(|claims| claims.is_good(now)) else {
@@ -45,8 +46,13 @@ fn begin(connect: &Connect, headers: &HeaderMap, token: &str) -> Response {
     if let Some(own) = PageSession::find(connect, headers).filter(|own| own.claims.id == claims.id) {
         return own.redirect(&own.home());
     }
-    if claims.age(now) > OPENS_FOR || !connect.used().claim(&claims.id, claims.until, now) {
+    if claims.age(now) > OPENS_FOR {
         return refused();
+    }
+    match connect.claim(&claims.id, Timestamp(claims.from).after(OPENS_FOR)).await {
+        Ok(true) => {}
+        Ok(false) => return refused(),
+        Err(error) => return failure_page(connect, None, &error.into()),
     }
     let (Ok(browser), Some(owner)) = (random_text(), claims.owner()) else { return refused() };
     let claims = claims.in_browser(browser);
