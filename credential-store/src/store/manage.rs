@@ -29,6 +29,20 @@ impl CredentialStore {
         self.info(owner, id).await
     }
 
+    /// The scopes of its present token, as far as they are known.
+    #[cfg(feature = "connect")]
+    pub(crate) async fn scopes(&self, owner: &Owner, id: CredentialId) -> Result<Vec<String>, StoreError> {
+        let inner = &*self.0;
+        let row = inner.row(owner, id, "get").await?;
+        if row.tokens.is_none() {
+            return Ok(Vec::new());
+        }
+        let opened = inner.vault.open_row(owner, &row).await?;
+        let response = open_tokens(&opened.sealer, owner, &row, inner.clock.wall())?;
+        let scope = response.as_ref().and_then(|response| response.token().scope());
+        Ok(scope.map_or_else(Vec::new, |scope| scope.iter().map(str::to_owned).collect()))
+    }
+
     /// The same after a change, which is no error because the store is closed meanwhile.
     pub(super) async fn info(&self, owner: &Owner, id: CredentialId) -> Result<CredentialInfo, StoreError> {
         let row = self.0.row(owner, id, "get").await?;

@@ -270,7 +270,14 @@ async fn an_answer_in_a_form_finds_its_cookie(database: Database) {
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     let answer = browser.send(request, back.form().unwrap()).await;
     assert_eq!(answer.status, 303, "{}", answer.text);
-    assert_eq!(credentials(&world, "alice").await.len(), 1);
+    let list = credentials(&world, "alice").await;
+    assert_eq!(list.len(), 1);
+    // What was granted is told at the end, and later.
+    for page in [answer.location(), format!("/connect/connections/{}", list[0].id)] {
+        let page = browser.get(&page).await;
+        page.has("<code>orders.read</code>");
+        page.has("<code>orders.write</code>");
+    }
 }
 
 async fn several_logins_at_once_do_not_disturb_each_other(database: Database) {

@@ -2,10 +2,10 @@ use axum::extract::Path;
 use axum::response::Response;
 
 use super::answer::PageError;
-use super::details::details;
+use super::details;
 use super::row::{moment, row};
 use super::session::{PageSession, Sent};
-use crate::connect::views::{Confirm, Flash, FlashKind, Removal, RenameForm, Section, Tab};
+use crate::connect::views::{Confirm, Flash, FlashKind, Removal, RenameForm, Section};
 use crate::error::StoreErrorKind;
 use crate::store::CredentialInfo;
 
@@ -32,7 +32,7 @@ pub(super) async fn test(own: PageSession, Path(id): Path<String>, body: String)
                 (info, Flash { kind: FlashKind::Bad, text })
             }
         };
-        Ok(session.page(&details(session, &info, Tab::Overview, Some(flash))))
+        Ok(details::draw(session, &info, Some(flash)).await)
     };
     session.finish(outcome.await)
 }

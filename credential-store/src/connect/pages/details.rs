@@ -18,9 +18,17 @@ pub(super) async fn overview(session: PageSession, Path(id): Path<String>, RawQu
     let drawn = async {
         session.is_free()?;
         let (_, info) = session.credential(&id).await?;
-        Ok(session.page(&details(&session, &info, Tab::Overview, flash)))
+        Ok(draw(&session, &info, flash).await)
     };
     session.finish(drawn.await)
+}
+
+/// What is known of a connection.
+pub(super) async fn draw(session: &PageSession, info: &CredentialInfo, flash: Option<Flash>) -> Response {
+    let mut view = details(session, info, Tab::Overview, flash);
+    // The page is there even for what cannot be opened.
+    view.scopes = session.connect.store().scopes(&session.owner, info.id).await.unwrap_or_default();
+    session.page(&view)
 }
 
 /// `GET /connections/{id}/log`
@@ -37,7 +45,7 @@ async fn draw_log(session: &PageSession, id: &str) -> Result<Response, PageError
     Ok(session.page(&details(session, &info, tab, None)))
 }
 
-pub(super) fn details(session: &PageSession, info: &CredentialInfo, tab: Tab, flash: Option<Flash>) -> Details {
+fn details(session: &PageSession, info: &CredentialInfo, tab: Tab, flash: Option<Flash>) -> Details {
     let connector = session.connect.store().connector(&info.connector).ok();
     let method = connector.and_then(|connector| connector.spec().method(&info.method));
     let mut shell = session.shell(Some(Section::Connections));
