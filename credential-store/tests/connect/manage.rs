@@ -105,6 +105,9 @@ async fn what_cannot_be_taken_back_is_asked_for_twice(database: Database) {
     browser.get(&format!("{path}/revoke")).await.has("Revoke “Mine”?");
     assert_eq!(world.store.get(&owner("alice"), info.id).await.unwrap().status, CredentialStatus::Valid);
     act(&world, &info, "revoke", &[]).await.has("The access is ended");
+    let page = browser.get("/connect/connections").await;
+    page.has("You ended the access.");
+    page.has("<dt>Checked</dt>");
     assert_eq!(world.store.get(&owner("alice"), info.id).await.unwrap().status, CredentialStatus::Revoked);
     act(&world, &info, "delete", &[]).await.has("The connection was deleted.");
     assert!(world.store.list(&owner("alice"), ListQuery::new()).await.unwrap().credentials.is_empty());

@@ -36,6 +36,7 @@ pub(super) fn row(session: &PageSession, info: &CredentialInfo) -> ConnectionRow
         since: Some(moment(Some(info.status_since)).unwrap_or_else(|| Moment::new(now, now))),
         last_used: moment(info.last_used_at),
         last_refreshed: moment(info.last_success_at),
+        has_tokens: method.is_some_and(|method| method.kind().has_token_request()),
         expires: moment(info.expires_at),
         renews_itself: info.renews,
         can_test: method.is_some_and(|method| method.can_verify() || method.kind().has_token_request()),
@@ -79,6 +80,9 @@ pub(super) fn status(status: CredentialStatus) -> Status {
 /// Why it is so, as a sentence; with the code for support.
 fn reason(info: &CredentialInfo, connector: &str) -> Option<String> {
     let text = match info.status {
+        CredentialStatus::Revoked if info.reason.as_deref() == Some("revoked_by_owner") => {
+            return Some("You ended the access.".to_owned());
+        }
         CredentialStatus::Valid if needs_a_hand(info) => {
             return Some("This access must be renewed by hand before it ends.".to_owned());
         }

@@ -34,6 +34,8 @@ pub(crate) struct ConnectionRow {
     pub(crate) since: Option<Moment>,
     pub(crate) last_used: Option<Moment>,
     pub(crate) last_refreshed: Option<Moment>,
+    /// Whether there are tokens to be renewed. If not, the time before is that of a check.
+    pub(crate) has_tokens: bool,
     /// When access ends unless it is renewed.
     pub(crate) expires: Option<Moment>,
     /// Whether it is renewed without the person, so that the end is nothing to worry about.

@@ -124,6 +124,7 @@ impl Samples {
             since: Some(ago(7200)),
             last_used: Some(ago(180)),
             last_refreshed: Some(ago(1500)),
+            has_tokens: true,
             expires: Some(ahead(2100)),
             renews_itself: status == Status::Valid,
             can_test: true,
@@ -156,7 +157,8 @@ impl Samples {
             )
         };
         let key = ConnectionRow {
-            last_refreshed: None,
+            last_refreshed: Some(ago(600)),
+            has_tokens: false,
             expires: None,
             last_used: None,
             can_revoke: false,
