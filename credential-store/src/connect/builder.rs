@@ -27,6 +27,9 @@ impl ConnectBuilder {
     }
 
     /// Lets pages of this origin show the pages in a frame. Nobody may if not set.
+    ///
+    /// It must be of the same site as the base URL, such as `https://app.example.com` for `https://connect.example.com`: browsers keep the session's cookie
+    /// from frames in pages of other sites, and the page in it would say that it has expired. Those open it in a window.
     pub fn allow_frame(mut self, origin: impl Into<String>) -> Self {
         self.settings.frames.push(origin.into());
         self

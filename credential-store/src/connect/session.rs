@@ -75,7 +75,7 @@ impl ConnectSession {
     }
 
     /// The origin of the application's page that opens this one in a window or frame, such as `https://app.example.com`: it alone is
-    /// told by a message what came of it.
+    /// told by a message what came of it: `{source: "tower-auth", outcome: "connected", credentialId, flow}`. Check `event.origin` before you believe one.
     pub fn opener_origin(mut self, origin: impl Into<String>) -> Self {
         self.opener_origin = Some(origin.into());
         self
