@@ -80,7 +80,8 @@ impl SqliteOptions {
         let mut pool =
             SqlitePoolOptions::new().max_connections(self.connections).acquire_timeout(Duration::from_secs(10));
         if self.file.is_none() {
-            pool = pool.min_connections(1).idle_timeout(None).max_lifetime(None);
+            // The database ends with its connection. Whoever gives up while the pool tests it would take it along.
+            pool = pool.min_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
         }
         let pool = connect(pool, options).await.map_err(|error| failed("open the file", error))?;
         let pool = Pool { connections: Connections::Sqlite(pool), texts };

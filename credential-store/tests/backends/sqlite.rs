@@ -20,6 +20,15 @@ async fn sqlite_in_memory_passes_the_conformance_suite() {
     assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_in_memory_outlives_calls_that_are_given_up() {
+    let backend = SqliteOptions::memory().open().await.unwrap();
+    for micros in 0..400 {
+        let _ = tokio::time::timeout(Duration::from_micros(micros % 100), backend.count(OWNER)).await;
+    }
+    assert_eq!(backend.count(OWNER).await.unwrap(), 0);
+}
+
 // THREAT-S8
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_handles_of_one_sqlite_file_pass_the_conformance_suite() {
