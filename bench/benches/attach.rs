@@ -3,11 +3,15 @@
 
 use std::hint::black_box;
 use std::sync::{Arc, RwLock};
+#[cfg(feature = "peers")]
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
+#[cfg(feature = "peers")]
+use tower_auth_bench::{TokenServer, at_once, peers};
 use tower_auth_bench::{bearer, case, request, warm_cache};
 
 fn attach(criterion: &mut Criterion) {
@@ -73,7 +77,69 @@ fn attach(criterion: &mut Criterion) {
             black_box(request.headers_mut().insert(AUTHORIZATION, value));
         }
     });
+    #[cfg(feature = "peers")]
+    peers(&mut group);
     group.finish();
+}
+
+/// From the cached token to a header of the request. Their token endpoint is on the loopback interface, and is asked before the clock starts.
+#[cfg(feature = "peers")]
+fn peers(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>) {
+    use azure_core::http::policies::Policy as _;
+    use middle::Authorizer as _;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    let server = TokenServer::start(86_400, Duration::ZERO);
+
+    let middle = runtime.block_on(peers::middle(&server));
+    case(group, "peer: middle", || {
+        let (mut request, middle) = (request(), middle.clone());
+        move || {
+            let value = HeaderValue::clone(&middle.authorization_header().unwrap());
+            black_box(request.headers_mut().insert(AUTHORIZATION, value));
+        }
+    });
+
+    let huskarl = runtime.block_on(peers::huskarl(&server));
+    let (method, uri) = (http::Method::GET, http::Uri::from_static("https://api.example.com/orders"));
+    runtime.block_on(huskarl.get_headers(&method, &uri)).unwrap();
+    case(group, "peer: huskarl", || {
+        let (mut request, huskarl, method, uri) = (request(), &huskarl, &method, &uri);
+        move || {
+            let headers = at_once(huskarl.get_headers(method, uri)).unwrap();
+            for (name, value) in &headers {
+                black_box(request.headers_mut().insert(name, value.clone()));
+            }
+        }
+    });
+
+    let google = peers::google(&server);
+    runtime.block_on(google.headers(http::Extensions::new())).unwrap();
+    case(group, "peer: google-cloud-auth", || {
+        let (mut request, google) = (request(), &google);
+        move || {
+            let google_cloud_auth::credentials::CacheableResource::New { data, .. } =
+                at_once(google.headers(http::Extensions::new())).unwrap()
+            else {
+                return;
+            };
+            for (name, value) in &data {
+                black_box(request.headers_mut().insert(name, value.clone()));
+            }
+        }
+    });
+
+    let (azure, next) = peers::azure();
+    case(group, "peer: azure_core", || {
+        let (azure, next) = (&azure, &next);
+        let context = azure_core::http::Context::new();
+        let url = "https://api.example.com/orders".parse().unwrap();
+        let mut request = azure_core::http::Request::new(url, azure_core::http::Method::Get);
+        move || {
+            black_box(at_once(azure.send(&context, &mut request, next)).unwrap());
+        }
+    });
 }
 
 criterion_group!(benches, attach);

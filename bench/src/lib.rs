@@ -4,8 +4,19 @@
 
 mod figures;
 mod outgoing;
+#[cfg(feature = "peers")]
+pub mod peers;
+mod poll;
+mod services;
 mod threads;
+mod token_server;
+
+/// How often a case is repeated where instructions are counted.
+pub const TIMES: u32 = 1_000;
 
 pub use figures::{Figure, Figures, target_dir};
 pub use outgoing::{bearer, block_on, request, token, warm_cache};
+pub use poll::at_once;
+pub use services::{BoxedNoOp, NoOp, drive, drive_as};
 pub use threads::{case, thread_counts};
+pub use token_server::{TokenServer, answer};

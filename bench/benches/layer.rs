@@ -1,0 +1,136 @@
+//! A whole service: a layer over one that does nothing.
+#![allow(missing_docs, clippy::unwrap_used, clippy::missing_docs_in_private_items)]
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use http::Request;
+use http_body::Body;
+use http_body_util::Full;
+use tower_auth::AuthLayer;
+use tower_auth_bench::{BoxedNoOp, NoOp, case, drive, drive_as, token, warm_cache};
+use tower_http::auth::AddAuthorizationLayer;
+use tower_layer::Layer;
+use tower_service::Service;
+
+const ORIGIN: [&str; 1] = ["https://api.example.com"];
+
+/// Over an inner service whose future is small, and over one whose future is boxed as hyper-util's is.
+fn whole(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("layer, small future");
+    over(&mut group, NoOp);
+    group.finish();
+    let mut group = criterion.benchmark_group("layer, boxed future");
+    over(&mut group, BoxedNoOp);
+    group.finish();
+}
+
+fn over<S>(group: &mut BenchmarkGroup<'_, WallTime>, inner: S)
+where
+    S: Service<Request<Full<Bytes>>, Response = http::Response<()>, Error = std::convert::Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    let cache = warm_cache();
+    let add = AddAuthorizationLayer::bearer(&token()).layer(inner.clone());
+    case(group, "floor: tower-http `AddAuthorization`", || {
+        let mut service = add.clone();
+        move || drive(&mut service)
+    });
+    case(group, "design: no layer, no header", || {
+        let mut service = inner.clone();
+        move || drive(&mut service)
+    });
+    case(group, "design: tower-http `AddAuthorization`, cloned per request", || {
+        let add = &add;
+        move || drive(&mut add.clone())
+    });
+    for (name, layer) in [
+        ("ours: recovery off", AuthLayer::new(&cache, ORIGIN).unwrap().without_recovery()),
+        ("ours: recovery on, known body", AuthLayer::new(&cache, ORIGIN).unwrap()),
+    ] {
+        let service = layer.layer(inner.clone());
+        case(group, name, || {
+            let mut service = service.clone();
+            move || drive(&mut service)
+        });
+        case(group, &format!("{name}, cloned per request"), || {
+            let service = &service;
+            move || drive(&mut service.clone())
+        });
+    }
+}
+
+/// What it costs to be able to send a request again, beside the least that takes.
+fn recovery(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("recovery");
+    let cache = warm_cache();
+    let off = AuthLayer::new(&cache, ORIGIN).unwrap().without_recovery().layer(NoOp);
+    case(&mut group, "floor: recovery off, head and service cloned", || {
+        let mut service = off.clone();
+        move || {
+            drive_as(full(), |request| {
+                let kept = (copy_of_head(&request), service.clone());
+                let answer = tower_auth_bench::at_once(service.call(request));
+                drop(black_box(kept));
+                answer
+            });
+        }
+    });
+    case(&mut group, "design: recovery off", || {
+        let mut service = off.clone();
+        move || drive_as(full(), |request| tower_auth_bench::at_once(service.call(request)))
+    });
+    let on = AuthLayer::new(&cache, ORIGIN).unwrap().layer(NoOp);
+    case(&mut group, "ours: recovery on, known body", || {
+        let mut service = on.clone();
+        move || drive_as(full(), |request| tower_auth_bench::at_once(service.call(request)))
+    });
+    let limited = AuthLayer::new(&cache, ORIGIN).unwrap().layer(NoOp);
+    case(&mut group, "ours: recovery on, replay body", || {
+        let mut service = limited.clone();
+        move || drive_as(streamed(), |request| tower_auth_bench::at_once(service.call(request)))
+    });
+    group.finish();
+}
+
+fn full() -> Full<Bytes> {
+    Full::new(Bytes::from_static(&[b'b'; 200]))
+}
+
+/// A body of a type that nobody knows.
+fn streamed() -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static {
+    Unknown(Some(Bytes::from_static(&[b'b'; 200])))
+}
+
+struct Unknown(Option<Bytes>);
+
+impl Body for Unknown {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        std::task::Poll::Ready(self.0.take().map(|data| Ok(http_body::Frame::data(data))))
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(self.0.as_ref().map_or(0, |data| data.len() as u64))
+    }
+}
+
+fn copy_of_head<B>(request: &Request<B>) -> http::request::Parts {
+    let mut copy = Request::new(());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    copy.into_parts().0
+}
+
+criterion_group!(benches, whole, recovery);
+criterion_main!(benches);
