@@ -19,12 +19,30 @@ const ORIGIN: [&str; 1] = ["https://api.example.com"];
 
 /// Over an inner service whose future is small, and over one whose future is boxed as hyper-util's is.
 fn whole(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("layer, small future");
+    let mut group = criterion.benchmark_group(&format!("layer, small future{}", observed()));
     over(&mut group, NoOp);
     group.finish();
-    let mut group = criterion.benchmark_group("layer, boxed future");
+    let mut group = criterion.benchmark_group(&format!("layer, boxed future{}", observed()));
     over(&mut group, BoxedNoOp);
     group.finish();
+}
+
+/// With the feature everything is counted for Prometheus, and traced into nowhere: what services in production do.
+#[cfg(feature = "metrics")]
+fn observed() -> &'static str {
+    use tracing_subscriber::filter::LevelFilter;
+
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().unwrap();
+        tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_writer(std::io::sink).init();
+    });
+    ", metrics and tracing on"
+}
+
+#[cfg(not(feature = "metrics"))]
+fn observed() -> &'static str {
+    ""
 }
 
 fn over<S>(group: &mut BenchmarkGroup<'_, WallTime>, inner: S)
@@ -63,6 +81,7 @@ where
     }
 }
 
+#[cfg(not(feature = "metrics"))]
 /// What it costs to be able to send a request again, beside the least that takes.
 fn recovery(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("recovery");
@@ -132,5 +151,8 @@ fn copy_of_head<B>(request: &Request<B>) -> http::request::Parts {
     copy.into_parts().0
 }
 
+#[cfg(not(feature = "metrics"))]
 criterion_group!(benches, whole, recovery);
+#[cfg(feature = "metrics")]
+criterion_group!(benches, whole);
 criterion_main!(benches);

@@ -13,7 +13,15 @@ use crate::token;
 #[derive(Debug)]
 pub struct TokenServer {
     address: String,
-    asked: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
+}
+
+/// What is known of its requests.
+#[derive(Debug, Default)]
+struct Counts {
+    all: AtomicUsize,
+    under_way: AtomicUsize,
+    most_under_way: AtomicUsize,
 }
 
 impl TokenServer {
@@ -43,15 +51,15 @@ impl TokenServer {
     pub fn failing(text: String, latency: Duration, nth: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let asked = Arc::new(AtomicUsize::new(0));
-        let (count, text) = (Arc::clone(&asked), Arc::new(text));
+        let counts = Arc::new(Counts::default());
+        let (shared, text) = (Arc::clone(&counts), Arc::new(text));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (count, text) = (Arc::clone(&count), Arc::clone(&text));
-                thread::spawn(move || serve(stream, &count, &text, latency, nth));
+                let (counts, text) = (Arc::clone(&shared), Arc::clone(&text));
+                thread::spawn(move || serve(stream, &counts, &text, latency, nth));
             }
         });
-        Self { address, asked }
+        Self { address, counts }
     }
 
     /// `http://127.0.0.1:port`.
@@ -63,18 +71,27 @@ impl TokenServer {
     /// How often it was asked.
     #[must_use]
     pub fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+        self.counts.all.load(Ordering::SeqCst)
+    }
+
+    /// How many requests there were at once at the most.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        self.counts.most_under_way.load(Ordering::SeqCst)
     }
 }
 
-/// A token that lives for so many seconds, as an endpoint gives it.
+/// What stands for the number of the request in an answer.
+const NUMBER: &str = "NUMBER";
+
+/// A token that lives for so many seconds, as an endpoint gives it: another one each time.
 #[must_use]
 pub fn answer(lifetime: u64) -> String {
-    format!(r#"{{"access_token":"{}","token_type":"Bearer","expires_in":{lifetime}}}"#, token())
+    format!(r#"{{"access_token":"{}.{NUMBER}","token_type":"Bearer","expires_in":{lifetime}}}"#, token())
 }
 
 /// Answers the requests of one connection until it ends.
-fn serve(stream: TcpStream, asked: &AtomicUsize, text: &str, latency: Duration, nth: usize) -> Option<()> {
+fn serve(stream: TcpStream, counts: &Counts, text: &str, latency: Duration, nth: usize) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
@@ -94,9 +111,13 @@ fn serve(stream: TcpStream, asked: &AtomicUsize, text: &str, latency: Duration, 
             }
         }
         reader.read_exact(&mut vec![0; length]).ok()?;
-        let number = asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let number = counts.all.fetch_add(1, Ordering::SeqCst) + 1;
+        let under_way = counts.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        counts.most_under_way.fetch_max(under_way, Ordering::SeqCst);
         thread::sleep(latency);
-        let (status, text) = if number % nth == 0 { ("503 Service Unavailable", "{}") } else { ("200 OK", text) };
+        counts.under_way.fetch_sub(1, Ordering::SeqCst);
+        let text = text.replace(NUMBER, &number.to_string());
+        let (status, text) = if number % nth == 0 { ("503 Service Unavailable", "{}") } else { ("200 OK", text.as_str()) };
         let length = text.len();
         let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nmetadata-flavor: Google\r\ncontent-length: {length}\r\n\r\n");
         writer.write_all(format!("{head}{text}").as_bytes()).ok()?;

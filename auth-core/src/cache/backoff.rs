@@ -5,16 +5,23 @@ use crate::{FailureClass, TokenError};
 /// The longest `Retry-After` that is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
+/// The soonest second attempt.
+const SOONEST: Duration = Duration::from_millis(50);
+
 /// How long to wait before the next attempt, after `failures` failures in a row of which `error` is the last.
 ///
 /// Transient failures: full jitter between 1 second and a bound that doubles up to 30 seconds. What only a person can
 /// mend is probed slowly: 10 seconds, doubling up to 5 minutes. `Retry-After` is honoured in both cases.
-pub(super) fn delay(error: &TokenError, failures: u32, random: f64) -> Duration {
+///
+/// `left` is for how long the token in hand may still be used. If it would end before the second attempt that comes half-way: callers
+/// of a service whose tokens live for seconds do not notice one lost answer.
+pub(super) fn delay(error: &TokenError, failures: u32, left: Duration, random: f64) -> Duration {
     let doublings = failures.min(16);
     let own = match error.class() {
         FailureClass::Transient => {
             let bound = f64::from(1_u32 << doublings).min(30.0);
-            Duration::from_secs_f64(1.0 + (bound - 1.0) * random)
+            let regular = Duration::from_secs_f64(1.0 + (bound - 1.0) * random);
+            if failures == 1 && left > SOONEST && left < regular { (left / 2).max(SOONEST) } else { regular }
         }
         FailureClass::Refused | FailureClass::Misconfigured => {
             let base = (5.0 * f64::from(1_u32 << doublings)).min(300.0);
@@ -29,9 +36,14 @@ mod tests {
     use super::*;
     use crate::TokenErrorKind;
 
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
     fn bounds(kind: TokenErrorKind, failures: u32) -> (f64, f64) {
         let error = TokenError::new(kind, "x");
-        (delay(&error, failures, 0.0).as_secs_f64(), delay(&error, failures, 1.0).as_secs_f64())
+        (
+            delay(&error, failures, Duration::ZERO, 0.0).as_secs_f64(),
+            delay(&error, failures, Duration::ZERO, 1.0).as_secs_f64(),
+        )
     }
 
     // THREAT-A4
@@ -49,13 +61,26 @@ mod tests {
         assert_eq!(bounds(TokenErrorKind::Misconfigured, u32::MAX), (300.0, 240.0));
     }
 
+    #[test]
+    fn the_second_attempt_comes_while_a_short_lived_token_may_still_be_used() {
+        let error = TokenError::new(TokenErrorKind::ServerError, "x");
+        let after = |failures, millis| delay(&error, failures, Duration::from_millis(millis), 0.0).as_millis();
+        assert_eq!((after(1, 400), after(1, 60), after(1, 50)), (200, 50, 1_000));
+        assert_eq!((after(1, 1_000), after(1, 60_000)), (1_000, 1_000), "there is time enough");
+        assert_eq!(after(2, 400), 1_000, "only the second");
+        let throttled = TokenError::new(TokenErrorKind::Throttled, "x").with_retry_after(Duration::from_secs(5));
+        assert_eq!(delay(&throttled, 1, Duration::from_millis(400), 0.0), Duration::from_secs(5));
+        let refused = TokenError::new(TokenErrorKind::Refused, "x");
+        assert_eq!(delay(&refused, 1, Duration::from_millis(400), 1.0), Duration::from_secs(8));
+    }
+
     // THREAT-A4
     #[test]
     fn retry_after_is_honoured_up_to_an_hour() {
         let error =
             |seconds| TokenError::new(TokenErrorKind::Throttled, "x").with_retry_after(Duration::from_secs(seconds));
-        assert_eq!(delay(&error(120), 1, 0.5), Duration::from_secs(120));
-        assert_eq!(delay(&error(999_999), 1, 0.5), Duration::from_secs(3_600));
-        assert_eq!(delay(&error(0), 1, 0.0), Duration::from_secs(1));
+        assert_eq!(delay(&error(120), 1, HOUR, 0.5), Duration::from_secs(120));
+        assert_eq!(delay(&error(999_999), 1, HOUR, 0.5), Duration::from_secs(3_600));
+        assert_eq!(delay(&error(0), 1, HOUR, 0.0), Duration::from_secs(1));
     }
 }

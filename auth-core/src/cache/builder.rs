@@ -120,8 +120,8 @@ impl TokenCacheBuilder {
         self
     }
 
-    /// How long before its end a token is renewed in the background, in place of a quarter of its lifetime and 5 minutes at most. Never
-    /// more than half of the lifetime.
+    /// How long before its end a token is renewed in the background, in place of a quarter of its lifetime and 5 minutes at most, or of
+    /// more where getting the last one took so long that callers would have to wait. Never more than half of the lifetime.
     pub fn refresh_margin(mut self, margin: Duration) -> Self {
         self.margins.refresh = Some(margin);
         self

@@ -1,6 +1,7 @@
 //! What the refresh engine remembers between attempts. Behind a lock that no reader takes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -17,6 +18,8 @@ pub(super) struct Flow {
     pub(super) flights: u64,
     /// The last flight that brought a response.
     pub(super) landed: u64,
+    /// How long that took.
+    pub(super) took: Duration,
     pub(super) closed: bool,
     pub(super) version: u64,
     pub(super) generation: Generation,
@@ -50,6 +53,7 @@ impl Flow {
             flight: None,
             flights: 0,
             landed: 0,
+            took: Duration::ZERO,
             closed: false,
             version: 0,
             generation: Generation(0),

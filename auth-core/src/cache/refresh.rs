@@ -166,13 +166,15 @@ impl State {
                 return self.set_apart(&mut flow, received);
             }
             flow.landed = id;
+            flow.took = took;
             self.store(&mut flow, received)
         });
         let in_charge = flow.end_flight(id);
         let mut wait = Duration::ZERO;
         if let (Err(error), true) = (&result, in_charge) {
             flow.failures = flow.failures.saturating_add(1);
-            wait = backoff::delay(error, flow.failures, fastrand::f64());
+            let left = self.snapshot.load_full().map_or(Duration::ZERO, |snapshot| snapshot.left(now));
+            wait = backoff::delay(error, flow.failures, left, fastrand::f64());
             flow.next_attempt = now + wait;
             flow.last_error = Some(error.clone());
             // An unknown outcome says nothing about the token that was refused either.
@@ -220,7 +222,8 @@ impl State {
     /// A snapshot of a response, and whether it may be kept for a second request.
     fn prepare(&self, flow: &mut Flow, received: Received) -> Result<(Arc<Snapshot>, bool), TokenError> {
         let response = Arc::clone(&received.response);
-        let windows = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, fastrand::f64());
+        let windows =
+            Windows::new(response.lifetime(), response.refresh_after(), flow.took, &self.margins, fastrand::f64());
         let unchanged = flow.value.as_ref() == Some(response.token().secret());
         let generation = if unchanged { flow.generation } else { Generation(flow.generation.0 + 1) };
         let version = flow.version + 1;
@@ -287,7 +290,7 @@ impl State {
     /// Whether the token of a response that came a while ago is not to be used any more.
     pub(super) fn has_ended(&self, received: &Received) -> bool {
         let response = &received.response;
-        let hard = Windows::new(response.lifetime(), response.refresh_after(), &self.margins, 0.0).hard;
+        let hard = Windows::new(response.lifetime(), response.refresh_after(), Duration::ZERO, &self.margins, 0.0).hard;
         let age = received.age(self.clock.now(), self.clock.wall());
         hard.is_some_and(|hard| age >= hard)
     }

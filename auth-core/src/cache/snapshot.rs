@@ -134,6 +134,11 @@ impl Snapshot {
         })
     }
 
+    /// For how long it may still be used.
+    pub(super) fn left(&self, now: MonotonicTime) -> Duration {
+        self.hard.saturating_since(now)
+    }
+
     /// The same token, due for a refresh at once.
     pub(super) fn due(&self, version: u64) -> Self {
         Self {

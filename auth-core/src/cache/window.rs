@@ -29,9 +29,15 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// The windows of a token. `jitter`, from 0 to 1, moves the soft deadline forward by up to a quarter of its margin, so
-    /// that a fleet does not refresh in step.
-    pub(super) fn new(lifetime: Lifetime, refresh_in: Option<Duration>, margins: &Margins, jitter: f64) -> Self {
+    /// The windows of a token that took so long to get. `jitter`, from 0 to 1, moves the soft deadline forward by up to a quarter of its
+    /// margin, so that a fleet does not refresh in step.
+    pub(super) fn new(
+        lifetime: Lifetime,
+        refresh_in: Option<Duration>,
+        took: Duration,
+        margins: &Margins,
+        jitter: f64,
+    ) -> Self {
         let lifetime = match lifetime {
             Lifetime::For(lifetime) => Some(lifetime),
             Lifetime::Unknown => margins.default_lifetime,
@@ -46,6 +52,11 @@ impl Windows {
         let refresh = margins.refresh.unwrap_or_else(|| (lifetime / 4).min(Duration::from_secs(5 * 60))).min(half);
         let expiry =
             margins.expiry.unwrap_or_else(|| (lifetime / 10).min(Duration::from_secs(30)).min(refresh / 2)).min(half);
+        // The next renewal is to end before callers have to wait for it, also if it takes twice as long as this one.
+        let refresh = match margins.refresh {
+            Some(_) => refresh,
+            None => refresh.max(expiry.saturating_add(took.saturating_mul(2))).min(half),
+        };
         let hard = lifetime - expiry;
         let soft = match refresh_in {
             Some(after) => early(after.min(lifetime)),
@@ -65,7 +76,11 @@ mod tests {
     use super::*;
 
     fn windows(seconds: u64, jitter: f64) -> Windows {
-        Windows::new(Lifetime::For(Duration::from_secs(seconds)), None, &Margins::default(), jitter)
+        taking(Duration::ZERO, seconds, jitter)
+    }
+
+    fn taking(took: Duration, seconds: u64, jitter: f64) -> Windows {
+        Windows::new(Lifetime::For(Duration::from_secs(seconds)), None, took, &Margins::default(), jitter)
     }
 
     fn secs(seconds: f64) -> Option<Duration> {
@@ -88,6 +103,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn who_waits_long_for_tokens_begins_earlier() {
+        let millis = Duration::from_millis;
+        assert_eq!(taking(millis(200), 1, 0.0).soft, Some(millis(500)), "half of the life at the most");
+        assert_eq!(taking(millis(200), 2, 0.0).soft, Some(millis(1_400)));
+        assert_eq!(taking(millis(200), 1, 0.0).hard, windows(1, 0.0).hard);
+        assert_eq!(taking(millis(200), 60, 0.0), windows(60, 0.0), "a quarter of the life is enough");
+        assert_eq!(taking(Duration::MAX, 60, 0.0).soft, secs(30.0));
+        let own = Margins { refresh: Some(Duration::from_secs(10)), ..Margins::default() };
+        let own = Windows::new(Lifetime::For(Duration::from_secs(60)), None, Duration::from_secs(9), &own, 0.0);
+        assert_eq!(own.soft, secs(50.0), "a margin that was set is kept");
+    }
+
     // THREAT-A8
     #[test]
     fn jitter_moves_the_refresh_forward_by_at_most_a_quarter_of_the_margin() {
@@ -107,19 +135,21 @@ mod tests {
     #[test]
     fn margins_are_settable_and_never_eat_more_than_half_of_the_life() {
         let margins = Margins { refresh: Some(Duration::from_secs(60)), ..Margins::default() };
-        let long = Windows::new(Lifetime::For(Duration::from_secs(600)), None, &margins, 0.0);
+        let long = Windows::new(Lifetime::For(Duration::from_secs(600)), None, Duration::ZERO, &margins, 0.0);
         assert_eq!((long.soft, long.hard), (secs(540.0), secs(570.0)));
-        let short = Windows::new(Lifetime::For(Duration::from_secs(10)), None, &margins, 0.0);
+        let short = Windows::new(Lifetime::For(Duration::from_secs(10)), None, Duration::ZERO, &margins, 0.0);
         assert_eq!((short.soft, short.hard), (secs(5.0), secs(9.0)));
         let strict = Margins { expiry: Some(Duration::from_secs(120)), ..Margins::default() };
-        let strict = Windows::new(Lifetime::For(Duration::from_secs(600)), None, &strict, 0.0);
+        let strict = Windows::new(Lifetime::For(Duration::from_secs(600)), None, Duration::ZERO, &strict, 0.0);
         assert_eq!((strict.soft, strict.hard), (secs(450.0), secs(480.0)));
     }
 
     #[test]
     fn the_server_may_say_when_to_renew() {
         let hour = Lifetime::For(Duration::from_secs(3_600));
-        let windows = |after, jitter| Windows::new(hour, Some(Duration::from_secs(after)), &Margins::default(), jitter);
+        let windows = |after, jitter| {
+            Windows::new(hour, Some(Duration::from_secs(after)), Duration::ZERO, &Margins::default(), jitter)
+        };
         assert_eq!(windows(1_800, 0.0).soft, secs(1_800.0));
         assert_eq!(windows(1_800, 1.0).soft, secs(1_620.0));
         assert_eq!(windows(9_999, 0.0).soft, secs(3_570.0));
@@ -129,11 +159,12 @@ mod tests {
     // R6749-5.1c, SYS-A5, SYS-V5
     #[test]
     fn an_unknown_lifetime_has_no_end_unless_one_is_declared() {
-        let unknown = Windows::new(Lifetime::Unknown, None, &Margins::default(), 0.3);
+        let unknown = Windows::new(Lifetime::Unknown, None, Duration::ZERO, &Margins::default(), 0.3);
         assert_eq!(unknown, Windows { soft: None, hard: None, lifetime: None });
         let margins = Margins { default_lifetime: Some(Duration::from_secs(3_600)), ..Margins::default() };
-        assert_eq!(Windows::new(Lifetime::Unknown, None, &margins, 0.0), self::windows(3_600, 0.0));
-        let reread = Windows::new(Lifetime::Unknown, Some(Duration::from_secs(60)), &Margins::default(), 0.0);
+        assert_eq!(Windows::new(Lifetime::Unknown, None, Duration::ZERO, &margins, 0.0), self::windows(3_600, 0.0));
+        let reread =
+            Windows::new(Lifetime::Unknown, Some(Duration::from_secs(60)), Duration::ZERO, &Margins::default(), 0.0);
         assert_eq!((reread.soft, reread.hard), (secs(60.0), None));
     }
 }

@@ -1,7 +1,7 @@
-//! What the store costs: uses of credentials in memory, a sweep of many that are due, and pages of long lists, on SQLite and, with
-//! `DATABASE_URL`, on PostgreSQL.
+//! What the store costs: uses of credentials, warm and cold, a sweep of many that are due, pages of long lists, and room on disk; on SQLite
+//! and, with `DATABASE_URL`, on PostgreSQL.
 //!
-//! `cargo run --release -p bench --bin store [ROWS]`
+//! `store [--quick | ROWS]`: lists grow to 10,000 rows, or to as many as that. `TMPDIR` says where SQLite's file is.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::disallowed_methods,
@@ -11,6 +11,7 @@
     reason = "a program that measures and prints"
 )]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -18,9 +19,9 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_auth::core::{BoxError, HttpClient, ProviderSpec, ProviderValues, Token, TokenResponse};
+use tower_auth_bench::Figures;
 use tower_auth_store::{
-    Connector, CredentialKey, CredentialStore, KeyRing, ListQuery, NewConnection, Owner, PostgresOptions, SqlBackend,
-    SqliteOptions,
+    Connector, CredentialId, CredentialKey, CredentialStore, KeyRing, ListQuery, NewConnection, Owner, PostgresOptions, SqlBackend, SqliteOptions,
 };
 
 const SPEC: &str = "id = 'acme'\nbase_url = 'https://api.acme.test'\n[[auth]]\nkind = 'oauth2_code'\n\
@@ -28,87 +29,108 @@ const SPEC: &str = "id = 'acme'\nbase_url = 'https://api.acme.test'\n[[auth]]\nk
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    let rows = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(100_000);
+    let argument = std::env::args().nth(1);
+    let (rows, due) = match argument.as_deref() {
+        Some("--quick") => (1_000, 500),
+        Some(text) => (text.parse().expect("--quick, or a number of rows"), 10_000),
+        None => (10_000, 10_000),
+    };
+    let mut figures = Figures::new("store");
     let folder = std::env::temp_dir().join(format!("tower-auth-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let file = SqliteOptions::file(folder.join("store.db")).open().await.unwrap();
-    measure("SQLite", file, rows).await;
+    let file = folder.join("store.db");
+    let open = || SqliteOptions::file(&file).open();
+    measure(&mut figures, "SQLite", [open().await.unwrap(), open().await.unwrap()], rows, due, Some(&file)).await;
     std::fs::remove_dir_all(&folder).unwrap();
     match std::env::var("DATABASE_URL") {
         Ok(url) => {
             let prefix = format!("bench_{}_", std::process::id());
-            let database = PostgresOptions::url(&url).unwrap().table_prefix(prefix).open().await.unwrap();
-            measure("PostgreSQL", database, rows).await;
+            let open = || PostgresOptions::url(&url).unwrap().table_prefix(prefix.clone()).open();
+            measure(&mut figures, "PostgreSQL", [open().await.unwrap(), open().await.unwrap()], rows, due, None).await;
         }
         Err(_) => println!("PostgreSQL: DATABASE_URL is not set"),
     }
+    figures.save().unwrap();
 }
 
-async fn measure(name: &str, backend: SqlBackend, rows: usize) {
+/// The first of the two is the process that fills the store, the second one that comes later and knows nothing yet.
+async fn measure(figures: &mut Figures, name: &str, backends: [SqlBackend; 2], rows: usize, due: usize, file: Option<&Path>) {
     let asked = Arc::new(AtomicUsize::new(0));
-    let spec = ProviderSpec::from_toml(SPEC).unwrap();
-    let values = ProviderValues::new().env(|_| None).value("client_id", "i").value("client_secret", "s");
-    let connector = Connector::new(spec).values(values).pace(Duration::ZERO);
-    let store = CredentialStore::builder(backend, KeyRing::new("k", &KeyRing::generate_key()).unwrap())
-        .http_client(provider(Arc::clone(&asked)))
-        .connector(connector)
-        .max_per_owner(u32::MAX)
-        .renew_all_ahead()
-        .sweep_interval(Duration::from_millis(50))
-        .open()
-        .await
-        .unwrap();
-    println!("{name}");
-    warm_uses(&store, &asked).await;
-    sweep(&store, &asked, 10_000).await;
-    pages(&store, rows).await;
+    let ring = KeyRing::generate_key();
+    let open = async |backend| {
+        let spec = ProviderSpec::from_toml(SPEC).unwrap();
+        let values = ProviderValues::new().env(|_| None).value("client_id", "i").value("client_secret", "s");
+        CredentialStore::builder(backend, KeyRing::new("k", &ring).unwrap())
+            .http_client(provider(Arc::clone(&asked)))
+            .connector(Connector::new(spec).values(values).pace(Duration::ZERO))
+            .max_per_owner(u32::MAX)
+            .renew_all_ahead()
+            .sweep_interval(Duration::from_millis(50))
+            .open()
+            .await
+            .unwrap()
+    };
+    let [one, two] = backends;
+    let (store, newcomer) = (open(one).await, open(two).await);
+    uses(figures, name, &store, &newcomer, &asked).await;
+    pages(figures, name, &store, rows).await;
+    if let Some(file) = file {
+        let wal = file.with_extension("db-wal");
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |data| data.len());
+        let bytes = (length(file) + length(&wal)) as f64;
+        figures.add("store: room on disk of a credential", &format!("ours: {name}"), 1, bytes / rows as f64, "bytes");
+    }
+    sweep(figures, name, &store, &asked, due).await;
+    newcomer.close().await;
     store.close().await;
 }
 
-/// Uses of a hundred credentials whose tokens are in memory, by two tasks.
-async fn warm_uses(store: &CredentialStore, asked: &AtomicUsize) {
+/// Uses of a hundred credentials whose tokens are in memory, and first uses by a process that has none.
+async fn uses(figures: &mut Figures, name: &str, store: &CredentialStore, newcomer: &CredentialStore, asked: &AtomicUsize) {
     let owner = Owner::user("warm").unwrap();
     let mut keys = Vec::new();
     for _ in 0..100 {
-        let info = import(store, &owner, 3_600).await;
-        let key = CredentialKey::new(owner.clone(), info);
+        let key = CredentialKey::new(owner.clone(), import(store, &owner, 3_600).await);
         store.tokens_of(&key).unwrap().ready().await.unwrap();
         keys.push(key);
     }
-    let keys = Arc::new(keys);
-    let begun = Instant::now();
-    let users: Vec<_> = (0..2)
-        .map(|number| {
-            let (store, keys) = (store.clone(), Arc::clone(&keys));
-            tokio::spawn(async move {
-                let (mut count, until) = (0_u64, Instant::now() + Duration::from_secs(2));
-                while Instant::now() < until {
-                    for key in keys.iter().skip(number * 50).take(50) {
-                        store.tokens_of(key).unwrap().try_current().unwrap();
-                        count += 1;
-                    }
-                }
-                count
-            })
-        })
-        .collect();
-    let mut count = 0;
-    for user in users {
-        count += user.await.unwrap();
+    let mut cold = Vec::new();
+    for key in &keys {
+        let begun = Instant::now();
+        newcomer.tokens_of(key).unwrap().ready().await.unwrap();
+        cold.push(begun.elapsed());
     }
-    let per_second = count as f64 / begun.elapsed().as_secs_f64();
-    println!("  warm uses by two tasks             {per_second:>12.0} per second");
+    figures.add("store: first use of a credential", &format!("ours: {name}"), 1, millis(median(cold)) * 1e3, "us");
+    for threads in [1, 2] {
+        let count = std::thread::scope(|scope| {
+            let users: Vec<_> = (0..threads).map(|number| scope.spawn({
+                let keys = &keys;
+                move || use_for(store, &keys[number * 50..][..50], Duration::from_secs(1))
+            })).collect();
+            users.into_iter().map(|user| user.join().unwrap()).sum::<u64>()
+        });
+        figures.add("store: warm uses", &format!("ours: {name}"), threads, count as f64, "/s");
+    }
     assert_eq!(asked.load(Ordering::SeqCst), 0, "nobody was asked");
 }
 
+fn use_for(store: &CredentialStore, keys: &[CredentialKey], length: Duration) -> u64 {
+    let (mut count, until) = (0, Instant::now() + length);
+    while Instant::now() < until {
+        for key in keys {
+            store.tokens_of(key).unwrap().try_current().unwrap();
+            count += 1;
+        }
+    }
+    count
+}
+
 /// Credentials that are all due at once, renewed as fast as the database takes it.
-async fn sweep(store: &CredentialStore, asked: &AtomicUsize, count: usize) {
+async fn sweep(figures: &mut Figures, name: &str, store: &CredentialStore, asked: &AtomicUsize, count: usize) {
     let owner = Owner::user("sweep").unwrap();
     let begun = Instant::now();
-    for _ in 0..count {
-        // Due at once: three quarters of this are over soon.
-        import(store, &owner, 1).await;
-    }
+    // Due at once: three quarters of a second are over soon.
+    import_many(store, &owner, 1, count).await;
     let imported = begun.elapsed();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (begun, running) = (Instant::now(), tokio::spawn(store.run()));
@@ -119,37 +141,35 @@ async fn sweep(store: &CredentialStore, asked: &AtomicUsize, count: usize) {
     let took = begun.elapsed();
     running.abort();
     let rate = |took: Duration| count as f64 / took.as_secs_f64();
-    println!("  credentials kept                   {:>12.0} per second", rate(imported));
-    println!("  sweep of {count} due, without a pace {:>10.0} per second, each once", rate(took));
-    assert_eq!(asked.load(Ordering::SeqCst), count);
+    figures.add("store: credentials kept", &format!("ours: {name}"), 1, rate(imported), "/s");
+    figures.add(&format!("store: a sweep of {count} due, no pace"), &format!("ours: {name}"), 1, rate(took), "/s");
+    assert_eq!(asked.load(Ordering::SeqCst), count, "each was renewed once");
 }
 
 /// The first and the last page of lists of growing length.
-async fn pages(store: &CredentialStore, most: usize) {
+async fn pages(figures: &mut Figures, name: &str, store: &CredentialStore, most: usize) {
     let (owner, mut length) = (Owner::user("list").unwrap(), 0);
     let mut target = 1_000;
     while target <= most {
-        while length < target {
-            import(store, &owner, 86_400).await;
-            length += 1;
-        }
+        import_many(store, &owner, 86_400, target - length).await;
+        length = target;
         let first = timed(store, &owner, ListQuery::new()).await;
-        let (mut after, mut last) = (None, Duration::ZERO);
-        for _ in 0..(length / 500) {
-            let query = ListQuery::new().limit(500);
-            let query = match after.take() {
-                Some(after) => query.after(after),
-                None => query,
-            };
-            let page = store.list(&owner, query).await.unwrap();
-            if let Some(next) = page.next {
-                last = timed(store, &owner, ListQuery::new().after(next.clone())).await;
-                after = Some(next);
-            }
+        let (mut query, mut last) = (ListQuery::new().limit(500), ListQuery::new());
+        while let Some(after) = store.list(&owner, query).await.unwrap().next {
+            last = ListQuery::new().after(after.clone());
+            query = ListQuery::new().limit(500).after(after);
         }
-        println!("  page of 50 of {length:>7}: first {:>8.2} ms, last {:>8.2} ms", millis(first), millis(last));
+        let last = timed(store, &owner, last).await;
+        for (which, time) in [("first", first), ("last", last)] {
+            figures.add("store: a page of 50", &format!("ours: {name}, {which} of {length}"), 1, millis(time), "ms");
+        }
         target *= 10;
     }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
 }
 
 /// The median of some tries.
@@ -160,15 +180,30 @@ async fn timed(store: &CredentialStore, owner: &Owner, query: ListQuery) -> Dura
         store.list(owner, query.clone()).await.unwrap();
         times.push(begun.elapsed());
     }
-    times.sort();
-    times[times.len() / 2]
+    median(times)
 }
 
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-async fn import(store: &CredentialStore, owner: &Owner, seconds: u64) -> tower_auth_store::CredentialId {
+/// Eight at a time.
+async fn import_many(store: &CredentialStore, owner: &Owner, seconds: u64, count: usize) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let (store, owner) = (store.clone(), owner.clone());
+        tasks.spawn(async move {
+            for _ in 0..count / 8 + usize::from(number < count % 8) {
+                import(&store, &owner, seconds).await;
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+}
+
+async fn import(store: &CredentialStore, owner: &Owner, seconds: u64) -> CredentialId {
     let response = TokenResponse::new(Token::new("access-token-of-usual-length-abcdefghijklmnopqrstuvwxyz").unwrap())
         .expires_in(Duration::from_secs(seconds))
         .with_refresh_token("refresh-token-of-usual-length-abcdefghijklmnopqrstuvwxyz");

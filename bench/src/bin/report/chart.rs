@@ -12,6 +12,12 @@ const BARS: f64 = 420.0;
 const VALUE: f64 = 110.0;
 const ROW: f64 = 22.0;
 
+/// What the chart of a group is called.
+pub(crate) fn file_name(group: &str) -> String {
+    let words = group.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    format!("{}.svg", words.collect::<Vec<_>>().join("-").to_lowercase())
+}
+
 /// A chart of one group: the cases at one thread and at two, as multiples of the floor.
 pub(crate) fn of_group(measured: &Measured, group: &str) -> String {
     let floor = measured.floor(group).unwrap_or(1.0);

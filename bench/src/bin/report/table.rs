@@ -47,7 +47,7 @@ pub(crate) fn of_groups(measured: &Measured) -> String {
 
 /// What was to be reached, and what was.
 pub(crate) fn of_targets(targets: &[Held]) -> String {
-    let mut text = "### Targets\n\n| what | target | measured | |\n|---|--:|--:|---|\n".to_owned();
+    let mut text = "| what | target | measured | |\n|---|--:|--:|---|\n".to_owned();
     for held in targets {
         let sign = if held.target.at_most { "<=" } else { ">=" };
         let limit = number(held.target.limit);

@@ -26,6 +26,7 @@ const CLONED: &str = "ours: reader cloned per request";
 const ADD: &str = "floor: tower-http `AddAuthorization`";
 const OFF: &str = "ours: recovery off";
 const ON_BASE: &str = "floor: recovery off, head and service cloned";
+const CACHE: &str = "ours: `TokenCache`";
 const RAW: &str = "floor: aws-lc-rs, parsed key";
 const FIRST: &str = "ours: first sight";
 const REPEAT: &str = "ours: memo hit, 10,000 live tokens";
@@ -54,8 +55,8 @@ fn targets() -> Vec<Target> {
         at_most("memo look-up, 10,000 live tokens / RS256 raw check", ("verify RS256", REPEAT, 1), ("verify RS256", RAW, 1), 0.02),
         at_least("axum, RS256 with memo / no auth, requests per second", ("whole: axum", "ours: RS256, memo", 1), ("whole: axum", "floor: no auth", 1), 0.95),
         at_most("repeated Basic / argon2id", ("login", "ours: repeated login", 1), ("login", "floor: argon2id", 1), 1.0 / 20_000.0),
-        at_most("at expiry: longest wait / 1 ms", ("expiry", "ours: longest wait", 1), ("expiry", "floor: 1 ms", 1), 1.0),
-        at_most("at expiry: token requests per expiry", ("expiry requests", "ours: token requests per expiry", 1), ("expiry requests", "floor: 1", 1), 1.0),
+        at_most("at expiry: longest wait / 1 ms", ("expiry: longest wait", CACHE, 1), ("expiry: longest wait", "floor: 1 ms", 1), 1.0),
+        at_most("at expiry: token requests at once", ("expiry: token requests at once, most", CACHE, 1), ("expiry: token requests at once, most", "floor: 1", 1), 1.0),
     ]
 }
 
