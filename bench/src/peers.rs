@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use azure_core::async_trait;
+use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::http::headers::Headers;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
@@ -14,7 +14,7 @@ use google_cloud_auth::credentials::{Credentials, mds};
 use huskarl::authorizer::HttpAuthorizer;
 use huskarl::cache::{GrantTokenSource, InMemoryRefreshTokenStore, InMemoryTokenCache};
 use huskarl::core::client_auth::ClientSecret;
-use huskarl::core::secrets::SecretString;
+use huskarl::core::secrets::{ProvidedSecret, SecretString};
 use huskarl::grant::client_credentials::{ClientCredentialsGrant, ClientCredentialsGrantParameters};
 use huskarl_reqwest::ReqwestClient;
 use middle::BasicClientCredentialAuthorizer;
@@ -39,7 +39,7 @@ pub async fn huskarl(server: &TokenServer) -> HttpAuthorizer {
     let grant = ClientCredentialsGrant::builder()
         .client_id("client")
         .http_client(http)
-        .client_auth(ClientSecret::new(SecretString::new("secret")))
+        .client_auth(ClientSecret::new(ProvidedSecret::new(SecretString::new("secret"))))
         .token_endpoint(format!("{}/token", server.address()).parse().expect("a URL"))
         .build();
     let source = GrantTokenSource::builder()
@@ -82,6 +82,7 @@ impl TokenCredential for LongLived {
 #[derive(Debug)]
 struct NoOp;
 
+#[allow(elided_lifetimes_in_paths, reason = "as the trait writes it")]
 #[async_trait]
 impl Policy for NoOp {
     async fn send(&self, _: &Context, _: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {

@@ -2,12 +2,7 @@
 //!
 //! `builds [FILTER]`: those whose names contain it. Half an hour on two processors; the development profile.
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::unwrap_used,
-    reason = "a program that measures"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, reason = "a program that measures")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -62,7 +57,8 @@ fn main() {
         );
         fs::write(folder.join("Cargo.toml"), manifest).unwrap();
         let tree = cargo(&folder, &["tree", "--prefix", "none", "--edges", "normal,build"]);
-        let crates: BTreeSet<_> = tree.lines().map(|line| line.trim_end_matches(" (*)")).filter(|line| !line.is_empty()).collect();
+        let crates: BTreeSet<_> =
+            tree.lines().map(|line| line.trim_end_matches(" (*)")).filter(|line| !line.is_empty()).collect();
         // Without the user itself.
         figures.add("crates that a dependency brings", &name, 1, crates.len() as f64 - 1.0, "crates");
         cargo(&folder, &["fetch"]);

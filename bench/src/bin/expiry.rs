@@ -23,8 +23,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::MissedTickBehavior;
 use tower::ServiceExt;
-use tower_auth::AuthLayer;
-use tower_auth_bench::{Figures, TokenServer, answer, peers, token};
+use tower_auth::{AuthLayer, ReplayBody};
+use tower_auth_bench::{Figures, TokenServer, answer, peers};
 use tower_auth_core::{ClientCredentials, TokenCache};
 use tower_layer::Layer;
 
@@ -68,10 +68,9 @@ impl Authorizer {
     async fn attach(&self, headers: &mut HeaderMap) -> bool {
         match self {
             Self::Nobody => true,
-            Self::Ours(cache) => cache.current().await.is_ok_and(|current| {
-                headers.insert(AUTHORIZATION, current.header().clone());
-                true
-            }),
+            Self::Ours(cache) => {
+                cache.current().await.is_ok_and(|current| current.credential.apply_to_headers(headers))
+            }
             Self::Middle(middle) => {
                 use middle::Authorizer as _;
                 middle.authorization_header().is_ok_and(|value| {
@@ -176,7 +175,11 @@ async fn run(address: &str, authorizer: &Authorizer, length: Duration) -> Outcom
     let client: Client<HttpConnector, Empty<Bytes>> =
         Client::builder(TokioExecutor::new()).pool_max_idle_per_host(64).build_http();
     let layered = match authorizer {
-        Authorizer::Ours(cache) => Some(AuthLayer::new(cache, [address]).unwrap().layer(client.clone())),
+        Authorizer::Ours(cache) => {
+            let client: Client<HttpConnector, ReplayBody<Empty<Bytes>>> =
+                Client::builder(TokioExecutor::new()).pool_max_idle_per_host(64).build_http();
+            Some(AuthLayer::new(cache, [address]).unwrap().layer(client))
+        }
         _ => None,
     };
     let (done, mut ends) = mpsc::unbounded_channel::<(Duration, bool)>();
@@ -234,7 +237,9 @@ async fn hello() -> String {
                 let service = hyper::service::service_fn(|_| async {
                     Ok::<_, Infallible>(Response::new(http_body_util::Full::new(Bytes::from_static(b"hello"))))
                 });
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                );
             }
         });
     });

@@ -13,6 +13,8 @@ fn main() {
     let mut figures = Figures::new("sizes");
     let floor = "floor: the token's text";
     figures.add("memory: a cached token", floor, 1, token().len() as f64, "bytes");
+    // What a process holds once is held by the first.
+    let _first = warm_cache();
     let own = held(warm_cache);
     figures.add("memory: a cached token", "ours: a `TokenCache`", 1, own, "bytes");
     let all = held(keyed);

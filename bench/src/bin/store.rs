@@ -21,7 +21,8 @@ use http::{Request, Response};
 use tower_auth::core::{BoxError, HttpClient, ProviderSpec, ProviderValues, Token, TokenResponse};
 use tower_auth_bench::Figures;
 use tower_auth_store::{
-    Connector, CredentialId, CredentialKey, CredentialStore, KeyRing, ListQuery, NewConnection, Owner, PostgresOptions, SqlBackend, SqliteOptions,
+    Connector, CredentialId, CredentialKey, CredentialStore, KeyRing, ListQuery, NewConnection, Owner, PostgresOptions,
+    SqlBackend, SqliteOptions,
 };
 
 const SPEC: &str = "id = 'acme'\nbase_url = 'https://api.acme.test'\n[[auth]]\nkind = 'oauth2_code'\n\
@@ -54,7 +55,14 @@ async fn main() {
 }
 
 /// The first of the two is the process that fills the store, the second one that comes later and knows nothing yet.
-async fn measure(figures: &mut Figures, name: &str, backends: [SqlBackend; 2], rows: usize, due: usize, file: Option<&Path>) {
+async fn measure(
+    figures: &mut Figures,
+    name: &str,
+    backends: [SqlBackend; 2],
+    rows: usize,
+    due: usize,
+    file: Option<&Path>,
+) {
     let asked = Arc::new(AtomicUsize::new(0));
     let ring = KeyRing::generate_key();
     let open = async |backend| {
@@ -86,7 +94,13 @@ async fn measure(figures: &mut Figures, name: &str, backends: [SqlBackend; 2], r
 }
 
 /// Uses of a hundred credentials whose tokens are in memory, and first uses by a process that has none.
-async fn uses(figures: &mut Figures, name: &str, store: &CredentialStore, newcomer: &CredentialStore, asked: &AtomicUsize) {
+async fn uses(
+    figures: &mut Figures,
+    name: &str,
+    store: &CredentialStore,
+    newcomer: &CredentialStore,
+    asked: &AtomicUsize,
+) {
     let owner = Owner::user("warm").unwrap();
     let mut keys = Vec::new();
     for _ in 0..100 {
@@ -103,10 +117,14 @@ async fn uses(figures: &mut Figures, name: &str, store: &CredentialStore, newcom
     figures.add("store: first use of a credential", &format!("ours: {name}"), 1, millis(median(cold)) * 1e3, "us");
     for threads in [1, 2] {
         let count = std::thread::scope(|scope| {
-            let users: Vec<_> = (0..threads).map(|number| scope.spawn({
-                let keys = &keys;
-                move || use_for(store, &keys[number * 50..][..50], Duration::from_secs(1))
-            })).collect();
+            let users: Vec<_> = (0..threads)
+                .map(|number| {
+                    scope.spawn({
+                        let keys = &keys;
+                        move || use_for(store, &keys[number * 50..][..50], Duration::from_secs(1))
+                    })
+                })
+                .collect();
             users.into_iter().map(|user| user.join().unwrap()).sum::<u64>()
         });
         figures.add("store: warm uses", &format!("ours: {name}"), threads, count as f64, "/s");

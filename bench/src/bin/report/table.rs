@@ -34,7 +34,13 @@ pub(crate) fn of_groups(measured: &Measured) -> String {
             for count in &threads {
                 match figures.iter().find(|figure| figure.name == name && figure.threads == *count) {
                     Some(figure) => {
-                        let _ = write!(text, " {} {} | {} |", number(figure.value), figure.unit, number(figure.value / floor));
+                        let _ = write!(
+                            text,
+                            " {} {} | {} |",
+                            number(figure.value),
+                            figure.unit,
+                            number(figure.value / floor)
+                        );
                     }
                     None => text.push_str(" | |"),
                 }

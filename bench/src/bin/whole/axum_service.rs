@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts};
-use axum::routing::get;
 use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::routing::get;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Request, StatusCode};
 use tower_auth_axum::Bearer;
+use tower_auth_bench::block_on;
 use tower_auth_bench::incoming::Issuer;
 use tower_auth_bench::resource_peers::{JsonWebToken, PeerClaims, tower_oauth2_resource_server};
-use tower_auth_bench::block_on;
 use tower_auth_core::jose::Algorithm;
 use tower_http::validate_request::ValidateRequestHeaderLayer;
 
@@ -54,7 +54,9 @@ pub(crate) fn serve(variant: &str) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         // The floor gets the token too: it costs its bytes.
         println!("http://{} {token}", listener.local_addr().unwrap());
-        axum::serve(axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true))), app).await.unwrap();
+        axum::serve(axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true))), app)
+            .await
+            .unwrap();
     });
 }
 
@@ -74,9 +76,9 @@ fn app(variant: &str, issuer: Option<&Issuer>, token: &str) -> Router {
     }
     match variant {
         "floor: no auth" => plain(),
-        "design: a layer that does nothing" => {
-            plain().layer(tower::layer::layer_fn(|service| tower::util::MapRequest::new(service, |request: Request<_>| request)))
-        }
+        "design: a layer that does nothing" => plain().layer(tower::layer::layer_fn(|service| {
+            tower::util::MapRequest::new(service, |request: Request<_>| request)
+        })),
         #[allow(deprecated, reason = "as simple as a check can be")]
         "design: tower-http `ValidateRequestHeader`" => plain().layer(ValidateRequestHeaderLayer::bearer(token)),
         _ => panic!("an unknown variant: {variant}"),

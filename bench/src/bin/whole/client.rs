@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::Mutex;
 use tower::{Service, ServiceExt};
-use tower_auth::AuthLayer;
+use tower_auth::{AuthLayer, ReplayBody};
 use tower_auth_bench::{bearer, block_on, token, warm_cache};
 use tower_http::auth::AddAuthorizationLayer;
 use tower_layer::Layer;
@@ -47,23 +47,27 @@ pub(crate) fn measure(variant: &str, address: &str, length: Duration, processor:
 /// Sends for so many seconds, and prints what [`measure`] reads.
 pub(crate) fn run(variant: &str, address: &str, seconds: u64) {
     let length = Duration::from_secs(seconds);
+    let layer = AuthLayer::new(&warm_cache(), [address]).unwrap();
     block_on(async {
         let client: Client<HttpConnector, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let value = bearer();
-        let cache = warm_cache();
+        // Bodies that can be sent again are of a type of their own.
+        let of_replayed: Client<HttpConnector, ReplayBody<Empty<Bytes>>> =
+            Client::builder(TokioExecutor::new()).build_http();
         match variant {
-            "floor: header by hand" => send(client.map_request(move |mut request: Request<_>| {
-                request.headers_mut().insert(AUTHORIZATION, value.clone());
-                request
-            }), address, length).await,
+            "floor: header by hand" => {
+                let by_hand = client.map_request(move |mut request: Request<_>| {
+                    request.headers_mut().insert(AUTHORIZATION, value.clone());
+                    request
+                });
+                send(by_hand, address, length).await;
+            }
             "design: no header" => send(client, address, length).await,
             "design: tower-http `AddAuthorization`" => {
                 send(AddAuthorizationLayer::bearer(&token()).layer(client), address, length).await;
             }
-            "ours: recovery on" => send(AuthLayer::new(&cache, [address]).unwrap().layer(client), address, length).await,
-            "ours: recovery off" => {
-                send(AuthLayer::new(&cache, [address]).unwrap().without_recovery().layer(client), address, length).await;
-            }
+            "ours: recovery on" => send(layer.layer(of_replayed), address, length).await,
+            "ours: recovery off" => send(layer.without_recovery().layer(of_replayed), address, length).await,
             _ => panic!("an unknown variant: {variant}"),
         }
     });
@@ -117,7 +121,7 @@ where
 fn processor_time() -> Duration {
     let threads = std::fs::read_dir("/proc/self/task").unwrap();
     let run = threads.flatten().filter_map(|thread| {
-        std::fs::read_to_string(thread.path().join("schedstat")).ok()?.split_whitespace().next()?.parse().ok()
+        std::fs::read_to_string(thread.path().join("schedstat")).ok()?.split_whitespace().next()?.parse::<u64>().ok()
     });
     Duration::from_nanos(run.sum())
 }

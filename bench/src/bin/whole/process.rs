@@ -39,7 +39,7 @@ impl Process {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         let run = threads.flatten().filter_map(|thread| {
             let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split_whitespace().next()?.parse().ok()
+            text.split_whitespace().next()?.parse::<u64>().ok()
         });
         Duration::from_nanos(run.sum())
     }
