@@ -11,8 +11,10 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
 use http_body_util::Full;
 use tower_auth::{Auth, AuthLayer};
+use tower_auth_bench::incoming::{Issuer, RawCheck, verified};
 use tower_auth_bench::{NoOp, TIMES, bearer, drive, request, token, warm_cache};
-use tower_auth_core::TokenReader;
+use tower_auth_core::jose::Algorithm;
+use tower_auth_core::{TokenReader, Verifier};
 use tower_http::auth::{AddAuthorization, AddAuthorizationLayer};
 use tower_layer::Layer;
 
@@ -95,4 +97,47 @@ fn recovery_on(mut service: Auth<NoOp>) -> Auth<NoOp> {
 
 library_benchmark_group!(name = layer, benchmarks = [add_authorization, recovery_off, recovery_on]);
 
-main!(library_benchmark_groups = [attach, layer]);
+/// Of HS256, whose signature hides least of what else is done. With a token that it accepts.
+fn checked() -> (RawCheck, String) {
+    let issuer = Issuer::new(Algorithm::Hs256);
+    (issuer.raw_check(), issuer.token(0))
+}
+
+fn verifying(remembers: bool) -> (Verifier, String) {
+    let issuer = Issuer::new(Algorithm::Hs256);
+    let (verifier, token) =
+        (if remembers { issuer.remembering_verifier() } else { issuer.verifier() }, issuer.token(0));
+    (0..4).for_each(|_| drop(verified(&verifier, &token)));
+    (verifier, token)
+}
+
+#[library_benchmark]
+#[bench::once(checked())]
+fn raw_check((raw, token): (RawCheck, String)) -> (RawCheck, String) {
+    for _ in 0..TIMES {
+        assert!(black_box(raw.accepts(black_box(&token))));
+    }
+    (raw, token)
+}
+
+#[library_benchmark]
+#[bench::once(verifying(false))]
+fn first_sight((verifier, token): (Verifier, String)) -> (Verifier, String) {
+    for _ in 0..TIMES {
+        drop(black_box(verified(&verifier, black_box(&token))));
+    }
+    (verifier, token)
+}
+
+#[library_benchmark]
+#[bench::once(verifying(true))]
+fn memo_hit((verifier, token): (Verifier, String)) -> (Verifier, String) {
+    for _ in 0..TIMES {
+        drop(black_box(verified(&verifier, black_box(&token))));
+    }
+    (verifier, token)
+}
+
+library_benchmark_group!(name = verify, benchmarks = [raw_check, first_sight, memo_hit]);
+
+main!(library_benchmark_groups = [attach, layer, verify]);

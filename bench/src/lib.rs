@@ -3,10 +3,13 @@
 #![allow(clippy::disallowed_types, reason = "it measures time")]
 
 mod figures;
+pub mod incoming;
 mod outgoing;
 #[cfg(feature = "peers")]
 pub mod peers;
 mod poll;
+#[cfg(feature = "peers")]
+pub mod resource_peers;
 mod services;
 mod threads;
 mod token_server;

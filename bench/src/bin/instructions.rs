@@ -72,6 +72,9 @@ fn title(case: &str) -> &str {
         "add_authorization" => "floor: tower-http `AddAuthorization`",
         "recovery_off" => "ours: recovery off",
         "recovery_on" => "ours: recovery on, known body",
+        "raw_check" => "floor: aws-lc-rs, parsed key",
+        "first_sight" => "ours: first sight",
+        "memo_hit" => "ours: memo hit, one hot token",
         other => other,
     }
 }
