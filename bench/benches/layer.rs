@@ -1,6 +1,7 @@
 //! A whole service: a layer over one that does nothing.
 #![allow(missing_docs, clippy::unwrap_used, clippy::missing_docs_in_private_items)]
 
+use std::convert::Infallible;
 use std::hint::black_box;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use http::Request;
 use http_body::Body;
 use http_body_util::Full;
-use tower_auth::AuthLayer;
+use tower_auth::{AuthLayer, ReplayBody};
 use tower_auth_bench::{BoxedNoOp, NoOp, case, drive, drive_as, token, warm_cache};
 use tower_http::auth::AddAuthorizationLayer;
 use tower_layer::Layer;
@@ -47,9 +48,10 @@ fn observed() -> &'static str {
 
 fn over<S>(group: &mut BenchmarkGroup<'_, WallTime>, inner: S)
 where
-    S: Service<Request<Full<Bytes>>, Response = http::Response<()>, Error = std::convert::Infallible>,
+    S: Service<Request<Full<Bytes>>, Response = http::Response<()>, Error = Infallible>,
+    S: Service<Request<ReplayBody<Full<Bytes>>>, Response = http::Response<()>, Error = Infallible>,
     S: Clone + Send + Sync + 'static,
-    S::Future: Send,
+    <S as Service<Request<ReplayBody<Full<Bytes>>>>>::Future: Send,
 {
     let cache = warm_cache();
     let add = AddAuthorizationLayer::bearer(&token()).layer(inner.clone());
@@ -120,7 +122,7 @@ fn full() -> Full<Bytes> {
 }
 
 /// A body of a type that nobody knows.
-fn streamed() -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static {
+fn streamed() -> impl Body<Data = Bytes, Error = Infallible> + Send + 'static {
     Unknown(Some(Bytes::from_static(&[b'b'; 200])))
 }
 
@@ -128,7 +130,7 @@ struct Unknown(Option<Bytes>);
 
 impl Body for Unknown {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: std::pin::Pin<&mut Self>,
