@@ -56,7 +56,6 @@ impl Figures {
 
 /// Where cargo builds, and where figures and the report go.
 #[must_use]
-#[allow(clippy::disallowed_methods, reason = "as cargo says it")]
 pub fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from)

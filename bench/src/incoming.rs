@@ -189,6 +189,7 @@ fn jwks(key: &SigningKey) -> String {
 pub struct RawCheck(Key);
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and a box would be in the way of the floor")]
 enum Key {
     Public(ParsedPublicKey),
     Secret(hmac::Key),

@@ -1,6 +1,5 @@
 //! What the benchmarks share: repetitions by several threads at once, and figures that the report reads.
 #![forbid(unsafe_code)]
-#![allow(clippy::disallowed_types, reason = "it measures time")]
 
 mod figures;
 pub mod incoming;

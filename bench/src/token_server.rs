@@ -118,7 +118,7 @@ fn serve(stream: TcpStream, counts: &Counts, text: &str, latency: Duration, nth:
         counts.under_way.fetch_sub(1, Ordering::SeqCst);
         let text = text.replace(NUMBER, &number.to_string());
         let (status, text) =
-            if number % nth == 0 { ("503 Service Unavailable", "{}") } else { ("200 OK", text.as_str()) };
+            if number.is_multiple_of(nth) { ("503 Service Unavailable", "{}") } else { ("200 OK", text.as_str()) };
         let length = text.len();
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nmetadata-flavor: Google\r\ncontent-length: {length}\r\n\r\n"

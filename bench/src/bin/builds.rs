@@ -2,7 +2,7 @@
 //!
 //! `builds [FILTER]`: those whose names contain it. Half an hour on two processors; the development profile.
 #![forbid(unsafe_code)]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, reason = "a program that measures")]
+#![allow(clippy::unwrap_used, reason = "a program that measures")]
 
 use std::collections::BTreeSet;
 use std::fs;

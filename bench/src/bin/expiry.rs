@@ -6,7 +6,7 @@
 //!
 //! `expiry [--quick]`
 #![forbid(unsafe_code)]
-#![allow(clippy::disallowed_types, clippy::unwrap_used, reason = "a program that measures")]
+#![allow(clippy::unwrap_used, reason = "a program that measures")]
 
 use std::convert::Infallible;
 use std::sync::Arc;

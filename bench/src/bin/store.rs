@@ -3,13 +3,7 @@
 //!
 //! `store [--quick | ROWS]`: lists grow to 10,000 rows, or to as many as that. `TMPDIR` says where SQLite's file is.
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a program that measures and prints"
-)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures and prints")]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -48,7 +48,7 @@ pub(crate) fn variants() -> Vec<&'static str> {
 pub(crate) fn serve(variant: &str) {
     let algorithm = ALGORITHMS.iter().find(|(name, _)| variant.contains(name)).map(|(_, algorithm)| *algorithm);
     let issuer = algorithm.map(Issuer::new);
-    let token = issuer.as_ref().map_or_else(|| tower_auth_bench::token(), |issuer| issuer.token(1));
+    let token = issuer.as_ref().map_or_else(tower_auth_bench::token, |issuer| issuer.token(1));
     let app = app(variant, issuer.as_ref(), &token);
     block_on(async move {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -6,13 +6,7 @@
 //!
 //! `whole [--quick]`; needs wrk and h2load (Debian: wrk, nghttp2-client), and leaves out what it cannot drive.
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a program that measures and prints"
-)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures and prints")]
 
 mod axum_service;
 mod client;
@@ -60,7 +54,9 @@ fn served(figures: &mut Figures, kind: &str, variants: &[&str], driver: Driver, 
     let servers: Vec<_> = variants.iter().map(|variant| Process::start(&[kind, variant], MEASURED)).collect();
     let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); servers.len()];
     // What was just started is slow at first.
-    servers.iter().for_each(|server| drop(driver.drive(server, length / 5)));
+    for server in &servers {
+        let _ = driver.drive(server, length / 5);
+    }
     for _ in 0..rounds {
         for (server, outcomes) in servers.iter().zip(&mut outcomes) {
             outcomes.push(driver.drive(server, length));
@@ -81,15 +77,18 @@ fn clients(figures: &mut Figures, rounds: usize, length: Duration) {
     note(figures, "hyper-util client", &variants, &outcomes);
 }
 
+/// What it is, its unit, and where it is found.
+type Column = (&'static str, &'static str, fn(&Outcome) -> f64);
+
 fn note(figures: &mut Figures, kind: &str, variants: &[&str], outcomes: &[Vec<Outcome>]) {
-    let figures_of: [(&str, &str, fn(&Outcome) -> f64); 5] = [
+    let columns: [Column; 5] = [
         ("", "/s", |outcome| outcome.per_second),
         (", processor time of a request", "us", |outcome| outcome.processor_time),
         (", latency, 50 of 100", "us", |outcome| outcome.latencies[0]),
         (", latency, 99 of 100", "us", |outcome| outcome.latencies[1]),
         (", latency, 99.9 of 100", "us", |outcome| outcome.latencies[2]),
     ];
-    for (what, unit, value) in figures_of {
+    for (what, unit, value) in columns {
         for (variant, outcomes) in variants.iter().zip(outcomes) {
             let mut values: Vec<_> = outcomes.iter().map(value).collect();
             values.sort_by(f64::total_cmp);
