@@ -20,10 +20,10 @@ const ORIGIN: [&str; 1] = ["https://api.example.com"];
 
 /// Over an inner service whose future is small, and over one whose future is boxed as hyper-util's is.
 fn whole(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group(&format!("layer, small future{}", observed()));
+    let mut group = criterion.benchmark_group(format!("layer, small future{}", observed()));
     over(&mut group, NoOp);
     group.finish();
-    let mut group = criterion.benchmark_group(&format!("layer, boxed future{}", observed()));
+    let mut group = criterion.benchmark_group(format!("layer, boxed future{}", observed()));
     over(&mut group, BoxedNoOp);
     group.finish();
 }

@@ -10,6 +10,7 @@ mod poll;
 #[cfg(feature = "peers")]
 pub mod resource_peers;
 mod services;
+#[cfg(feature = "peers")]
 mod threads;
 mod token_server;
 
@@ -20,5 +21,6 @@ pub use figures::{Figure, Figures, target_dir};
 pub use outgoing::{bearer, block_on, request, token, warm_cache};
 pub use poll::at_once;
 pub use services::{BoxedNoOp, NoOp, drive, drive_as};
+#[cfg(feature = "peers")]
 pub use threads::{case, thread_counts};
 pub use token_server::{TokenServer, answer};
