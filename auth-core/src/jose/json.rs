@@ -122,7 +122,8 @@ impl<'de, M: Members<'de>> Visitor<'de> for ObjectSeed<'_, '_, M> {
         let level = self.level.deeper()?;
         // Known names are told apart by a bit each, so that the usual claims are not compared with each other.
         let mut seen = 0_u32;
-        let mut names = Names::new();
+        // Most objects have no others.
+        let mut names: Option<Names<'_>> = None;
         while let Some(Text(name)) = map.next_key()? {
             level.count_member()?;
             if let Some(slot) = self.target.slot(&name) {
@@ -133,7 +134,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for ObjectSeed<'_, '_, M> {
                 level.guard.reading.set(Some(M::NAMES[slot]));
                 self.target.read(slot, &mut map, level)?;
             } else {
-                if !names.insert(name) {
+                if !names.get_or_insert_with(Names::new).insert(name) {
                     return Err(level.fail(JoseError::DuplicateMember));
                 }
                 self.target.unknown();

@@ -204,7 +204,9 @@ impl One {
     fn conclude(&self, judged: Result<Judged, Fault>, tried: Scheme, span: &RequestSpan) -> Verification {
         let result = match judged {
             Ok(Judged { finding: Finding { mut principal, subject_token, .. }, nonce }) => {
-                principal.scheme = tried;
+                if let Some(principal) = Arc::get_mut(&mut principal) {
+                    principal.scheme = tried;
+                }
                 Ok(Verified::new(principal, self.0.id).with_subject_token(subject_token).with_nonce(nonce))
             }
             Err(fault) => Err(self.refuse(fault, Some(tried))),

@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use super::Principal;
 use super::rejection::Fault;
@@ -20,7 +21,8 @@ pub(super) enum Step {
 
 /// A credential that holds, as far as one check can tell.
 pub(super) struct Finding {
-    pub(super) principal: Principal,
+    /// Nobody else has it yet. Behind the pointer that its verdict will have, since it is large and goes through many hands.
+    pub(super) principal: Arc<Principal>,
     /// The token itself, where it is kept.
     pub(super) subject_token: Option<SubjectToken>,
     /// How long the verdict may be remembered, where it may.
@@ -38,7 +40,7 @@ impl Step {
 impl From<Principal> for Finding {
     fn from(principal: Principal) -> Self {
         Self {
-            principal,
+            principal: Arc::new(principal),
             subject_token: None,
             #[cfg(feature = "jwt")]
             memorable: None,

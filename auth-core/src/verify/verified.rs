@@ -34,8 +34,8 @@ pub struct Verified<T = Principal> {
 pub struct VerifierId(u64);
 
 impl<T> Verified<T> {
-    pub(super) fn new(value: T, by: VerifierId) -> Self {
-        Self { value: Arc::new(value), by, subject_token: None, nonce: None }
+    pub(super) fn new(value: Arc<T>, by: VerifierId) -> Self {
+        Self { value, by, subject_token: None, nonce: None }
     }
 
     pub(super) fn with_subject_token(mut self, token: Option<SubjectToken>) -> Self {

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::rights::Rights;
 use crate::jose::Claims;
@@ -13,7 +14,7 @@ pub(super) struct Caller {
     payload_at: usize,
     payload_len: usize,
     /// Without its claims.
-    principal: Principal,
+    principal: Arc<Principal>,
 }
 
 impl Caller {
@@ -33,18 +34,19 @@ impl Caller {
             x5t_s256: claims.cnf.as_ref().and_then(|cnf| text(&cnf.x5t_s256)),
             scheme: Scheme::Bearer,
         };
-        Ok(Self { payload_at: whole.as_ptr().addr(), payload_len: whole.len(), principal })
+        Ok(Self { payload_at: whole.as_ptr().addr(), payload_len: whole.len(), principal: Arc::new(principal) })
     }
 
     /// The principal, which keeps of `buffer` only the claims: neither header nor signature.
-    pub(super) fn into_principal(self, mut buffer: Vec<u8>) -> Option<Principal> {
+    pub(super) fn into_principal(mut self, mut buffer: Vec<u8>) -> Option<Arc<Principal>> {
         let start = self.payload_at.checked_sub(buffer.as_ptr().addr())?;
         buffer.truncate(start.checked_add(self.payload_len)?);
         if start > buffer.len() {
             return None;
         }
         buffer.drain(..start);
-        Some(Principal { claims: String::from_utf8(buffer).ok()?, ..self.principal })
+        Arc::get_mut(&mut self.principal)?.claims = String::from_utf8(buffer).ok()?;
+        Some(self.principal)
     }
 }
 
@@ -66,7 +68,7 @@ mod tests {
         renamed: &'a [(&'a str, &'a str)],
     }
 
-    fn principal(json: &str, said: &Said<'_>) -> Result<Principal, RejectionKind> {
+    fn principal(json: &str, said: &Said<'_>) -> Result<Arc<Principal>, RejectionKind> {
         let mut places = Places::default();
         let mut named = |names: &[&str]| -> Option<Vec<Place>> {
             (!names.is_empty()).then(|| names.iter().map(|name| places.add(name).unwrap()).collect())
