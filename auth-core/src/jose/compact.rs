@@ -7,6 +7,8 @@ const MAX_HEADER_LEN: usize = 2 * 1024;
 /// The parts of a token in JWS compact form (RFC 7515 section 7.1), decoded and not yet read.
 pub(super) struct Compact<'a> {
     pub(super) header: &'a [u8],
+    /// Whether the text of the header is the known one. Then it is not decoded.
+    pub(super) is_known: bool,
     /// Header and payload as received, with the dot between them.
     pub(super) signing_input: &'a str,
     pub(super) payload: &'a [u8],
@@ -17,6 +19,17 @@ impl<'a> Compact<'a> {
     /// Takes `token` apart. The decoded parts go into `buffer`, whose old content is overwritten.
     #[inline]
     pub(super) fn decode(token: &'a str, max_len: usize, buffer: &'a mut Vec<u8>) -> Result<Self, JoseError> {
+        Self::decode_beside(None, token, max_len, buffer)
+    }
+
+    /// The same, without a header whose text is `known`: it was decoded before, and keeps all the rules.
+    #[inline]
+    pub(super) fn decode_beside(
+        known: Option<&str>,
+        token: &'a str,
+        max_len: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<Self, JoseError> {
         if token.len() > max_len {
             return Err(JoseError::TooLong);
         }
@@ -28,6 +41,8 @@ impl<'a> Compact<'a> {
         if header.len() * 3 / 4 > MAX_HEADER_LEN {
             return Err(JoseError::HeaderTooLong);
         }
+        let is_known = known == Some(header);
+        let header = if is_known { "" } else { header };
 
         let sizes = [header, payload, signature].map(|part| base64url::decoded_len(part.len()));
         buffer.clear();
@@ -41,6 +56,7 @@ impl<'a> Compact<'a> {
 
         Ok(Self {
             header: &decoded[..header_end],
+            is_known,
             signing_input,
             payload: &decoded[header_end..payload_end],
             signature: &decoded[payload_end..signature_end],

@@ -47,7 +47,7 @@ impl<'a> DpopProof<'a> {
     /// Those of `Jws::parse`; when `typ` is not `dpop+jwt`, or `jwk` is absent or no key that we know; when the payload
     /// is no strict JSON object, or one of the claims has the wrong type.
     pub(crate) fn parse(token: &'a str, max_len: usize, buffer: &'a mut Vec<u8>) -> Result<Self, JoseError> {
-        let Compact { header, signing_input, payload, signature } = Compact::decode(token, max_len, buffer)?;
+        let Compact { header, signing_input, payload, signature, .. } = Compact::decode(token, max_len, buffer)?;
         let (header, key) = Header::parse_with_key(header)?;
         if header.typ.is_none() {
             return Err(JoseError::MissingMember("typ"));

@@ -67,6 +67,22 @@ impl<'a> Header<'a> {
         Ok((header, raw.key))
     }
 
+    /// The same, borrowed from nothing.
+    pub(super) fn to_static(&self) -> Header<'static> {
+        let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| Cow::Owned(text.to_owned()));
+        let Self { alg, kid, typ, cty, names_key } = self;
+        Header { alg: *alg, kid: owned(kid), typ: owned(typ), cty: owned(cty), names_key: *names_key }
+    }
+
+    /// The same, borrowed from this one.
+    pub(super) fn borrowed(&self) -> Header<'_> {
+        fn borrowed<'a>(text: &'a Option<Cow<'_, str>>) -> Option<Cow<'a, str>> {
+            text.as_deref().map(Cow::Borrowed)
+        }
+        let Self { alg, kid, typ, cty, names_key } = self;
+        Header { alg: *alg, kid: borrowed(kid), typ: borrowed(typ), cty: borrowed(cty), names_key: *names_key }
+    }
+
     /// Whether `typ` is the media type `short`, given without `application/`. Compared without regard to case,
     /// and `x` means `application/x` (RFC 7515 section 4.1.9, RFC 8725 section 3.11). Absent is no type.
     #[must_use]
@@ -122,8 +138,21 @@ struct RawHeader<'a, K> {
 impl<'de, K: KeyMember<'de>> Members<'de> for RawHeader<'de, K> {
     const NAMES: &'static [&'static str] = &["alg", "kid", "typ", "cty", "crit", "b64", "jwk", "jku", "x5u", "x5c"];
 
+    // Written out so that the compiler can choose by length, on the path of every token.
     fn slot(&self, name: &str) -> Option<usize> {
-        Self::NAMES.iter().position(|known| *known == name)
+        Some(match name {
+            "alg" => 0,
+            "kid" => 1,
+            "typ" => 2,
+            "cty" => 3,
+            "crit" => 4,
+            "b64" => 5,
+            "jwk" => 6,
+            "jku" => 7,
+            "x5u" => 8,
+            "x5c" => 9,
+            _ => return None,
+        })
     }
 
     fn read<A: MapAccess<'de>>(&mut self, slot: usize, map: &mut A, level: Level<'_>) -> Result<(), A::Error> {

@@ -4,6 +4,7 @@ use super::claims::Claims;
 use super::compact::Compact;
 use super::error::JoseError;
 use super::header::Header;
+use super::last_header::KnownHeader;
 use super::verifying_key::VerifyingKey;
 
 /// Longest token to verify by default, in bytes: 8 KiB.
@@ -33,8 +34,26 @@ impl<'a> Jws<'a> {
     /// # Errors
     /// When a rule above is broken; the error names it.
     pub fn parse(token: &'a str, max_len: usize, buffer: &'a mut Vec<u8>) -> Result<Self, JoseError> {
-        let Compact { header, signing_input, payload, signature } = Compact::decode(token, max_len, buffer)?;
+        let Compact { header, signing_input, payload, signature, .. } = Compact::decode(token, max_len, buffer)?;
         Ok(Self { header: Header::parse(header)?, signing_input, payload, signature })
+    }
+
+    /// The same with less work for a header that is known.
+    pub(crate) fn parse_beside(
+        known: &'a KnownHeader,
+        token: &'a str,
+        max_len: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<Self, JoseError> {
+        let known = known.get();
+        let text = known.map(|known| &*known.text);
+        let Compact { header, is_known, signing_input, payload, signature } =
+            Compact::decode_beside(text, token, max_len, buffer)?;
+        let header = match known {
+            Some(known) if is_known => known.header.borrowed(),
+            _ => Header::parse(header)?,
+        };
+        Ok(Self { header, signing_input, payload, signature })
     }
 
     /// The protected header.

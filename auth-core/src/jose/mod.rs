@@ -46,6 +46,7 @@ mod json;
 mod jwk;
 mod jwk_set;
 mod jws;
+mod last_header;
 mod names;
 mod numeric_date;
 mod pem;
@@ -73,3 +74,4 @@ pub use self::verifying_key::VerifyingKey;
 
 #[cfg(feature = "dpop")]
 pub(crate) use self::dpop_proof::DpopProof;
+pub(crate) use self::last_header::LastHeader;

@@ -8,7 +8,7 @@ use super::tenants::{Known, Tenants};
 use super::trusted::ClaimedIssuer;
 use crate::SubjectToken;
 use crate::error::{ConfigError, ConfigErrorKind, printable};
-use crate::jose::{JoseError, Jws, MAX_TOKEN_LEN};
+use crate::jose::{JoseError, Jws, LastHeader, MAX_TOKEN_LEN};
 use crate::verify::KeysStatus;
 use crate::verify::keys::{KeyWait, Landed, Miss};
 use crate::verify::memo::{MemoOptions, Memorable};
@@ -21,6 +21,7 @@ pub(in crate::verify) struct Issuers {
     /// Those that were named beforehand. One of them is never one of the others too.
     named: Vec<Arc<JwtCheck>>,
     tenants: Vec<Arc<Tenants>>,
+    last_header: LastHeader,
 }
 
 /// Why a token is not verified at once.
@@ -41,11 +42,11 @@ struct Waited {
 
 impl Issuers {
     pub(super) fn one(check: JwtCheck) -> Self {
-        Self { named: vec![Arc::new(check)], tenants: Vec::new() }
+        Self { named: vec![Arc::new(check)], ..Self::default() }
     }
 
     pub(super) fn tenants(tenants: Tenants) -> Self {
-        Self { named: Vec::new(), tenants: vec![Arc::new(tenants)] }
+        Self { tenants: vec![Arc::new(tenants)], ..Self::default() }
     }
 
     pub(in crate::verify) fn is_empty(&self) -> bool {
@@ -170,9 +171,10 @@ impl Issuers {
 
     fn attempt(&self, token: &str, waited: &Waited) -> Result<Finding, Pause> {
         let mut buffer = Vec::new();
+        let known = self.last_header.load();
         let found;
         let (check, caller, generation) = {
-            let jws = Jws::parse(token, MAX_TOKEN_LEN, &mut buffer).map_err(not_a_token)?;
+            let jws = Jws::parse_beside(&known, token, MAX_TOKEN_LEN, &mut buffer).map_err(not_a_token)?;
             let claims = jws.claims().map_err(not_a_token)?;
             let Some(issuer) = claims.iss.as_deref() else {
                 return Err(Fault::new(RejectionKind::UnknownIssuer, "the token has no `iss`").into());
@@ -190,6 +192,7 @@ impl Issuers {
                 Miss::Fault(fault) => Pause::Fault(fault),
                 Miss::Wait(wait) => Pause::Keys(wait, check.standing().map(|_| Arc::clone(check))),
             })?;
+            self.last_header.learn(&known, token, jws.header());
             (check, caller, generation)
         };
         let principal = caller
