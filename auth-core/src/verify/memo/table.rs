@@ -40,6 +40,8 @@ pub(super) struct Epoch(u64);
 #[repr(align(64))]
 struct Tags([AtomicU64; WAYS]);
 
+/// Two cache lines that processors fetch as a pair.
+#[repr(align(128))]
 struct Set {
     tags: Tags,
     entries: [ArcSwapOption<Entry>; WAYS],
@@ -74,6 +76,9 @@ impl Memo {
                 continue;
             }
             let entry = slot.load();
+            if let Some(entry) = entry.as_deref() {
+                entry.prefetch();
+            }
             let Some(entry) = entry.as_deref().filter(|entry| entry.is_of(hash, token)) else { continue };
             match entry.verdict(self.epoch()) {
                 Some(verified) => return Some(verified.clone()),
