@@ -34,7 +34,8 @@ pub struct Credential(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    /// The usual case, kept flat.
+    /// The usual case: a name known to the compiler is hashed by it.
+    Authorization(HeaderValue),
     Header(HeaderName, HeaderValue),
     Parts(Box<[Part]>),
     /// Made of each request.
@@ -42,6 +43,12 @@ enum Repr {
     /// The parts go on the request, which is signed then.
     #[cfg(feature = "provider")]
     Composed(Arc<Composed>),
+}
+
+impl Repr {
+    fn header(name: HeaderName, value: HeaderValue) -> Self {
+        if name == AUTHORIZATION { Self::Authorization(value) } else { Self::Header(name, value) }
+    }
 }
 
 #[cfg(feature = "provider")]
@@ -64,7 +71,7 @@ impl Credential {
     /// # Errors
     /// When the pair is too long for a field value.
     pub fn basic(pair: &Basic) -> Result<Self, ConfigError> {
-        Ok(Self(Repr::Header(AUTHORIZATION, sensitive(pair.header_text().expose_secret())?)))
+        Ok(Self(Repr::Authorization(sensitive(pair.header_text().expose_secret())?)))
     }
 
     /// An API key in the header `name`.
@@ -76,7 +83,7 @@ impl Credential {
         if key.is_empty() {
             return Err(ConfigError::new(ConfigErrorKind::InvalidCredential, "the API key is empty"));
         }
-        Ok(Self(Repr::Header(name, sensitive(key.expose_secret())?)))
+        Ok(Self(Repr::header(name, sensitive(key.expose_secret())?)))
     }
 
     /// A token where `placement` wants it.
@@ -101,7 +108,7 @@ impl Credential {
         };
         let parts = placement.0.iter().map(part).collect::<Result<Vec<_>, _>>()?;
         Ok(Self(match <[Part; 1]>::try_from(parts) {
-            Ok([Part::Header(name, value)]) => Repr::Header(name, value),
+            Ok([Part::Header(name, value)]) => Repr::header(name, value),
             Ok(single) => Repr::Parts(Box::new(single)),
             Err(parts) => Repr::Parts(parts.into()),
         }))
@@ -129,7 +136,7 @@ impl Credential {
         });
         let parts = parts.collect::<Result<Vec<_>, ConfigError>>()?;
         Ok(Self(match <[Part; 1]>::try_from(parts) {
-            Ok([Part::Header(name, value)]) => Repr::Header(name, value),
+            Ok([Part::Header(name, value)]) => Repr::header(name, value),
             Ok(single) => Repr::Parts(Box::new(single)),
             Err(parts) => Repr::Parts(parts.into()),
         }))
@@ -140,6 +147,7 @@ impl Credential {
     pub(crate) fn signed_by(self, signer: &Self) -> Self {
         let (Repr::Signed(signer), parts) = (&signer.0, self.0) else { return signer.clone() };
         let parts: Box<[Part]> = match parts {
+            Repr::Authorization(value) => Box::new([Part::Header(AUTHORIZATION, value)]),
             Repr::Header(name, value) => Box::new([Part::Header(name, value)]),
             Repr::Parts(parts) => parts,
             signed => return Self(signed),
@@ -158,7 +166,7 @@ impl Credential {
         let parts = match &self.0 {
             Repr::Parts(parts) => parts,
             Repr::Composed(composed) => &composed.parts,
-            Repr::Header(..) | Repr::Signed(_) => return None,
+            Repr::Authorization(_) | Repr::Header(..) | Repr::Signed(_) => return None,
         };
         parts.iter().find_map(|part| match part {
             Part::Base(base) => Some(&**base),
@@ -171,7 +179,7 @@ impl Credential {
             Repr::Signed(signer) => Some(&**signer),
             #[cfg(feature = "provider")]
             Repr::Composed(composed) => Some(&*composed.signer),
-            Repr::Header(..) | Repr::Parts(_) => None,
+            Repr::Authorization(_) | Repr::Header(..) | Repr::Parts(_) => None,
         }
     }
 
@@ -185,7 +193,7 @@ impl Credential {
     #[inline]
     #[must_use]
     pub fn is_signer(&self) -> bool {
-        !matches!(self.0, Repr::Header(..) | Repr::Parts(_))
+        !matches!(self.0, Repr::Authorization(_) | Repr::Header(..) | Repr::Parts(_))
     }
 
     /// Whether it is made of the body too.
@@ -202,6 +210,9 @@ impl Credential {
     #[inline]
     pub fn apply<B>(&self, request: &mut Request<B>) -> Result<(), SigningError> {
         match &self.0 {
+            Repr::Authorization(value) => {
+                request.headers_mut().insert(AUTHORIZATION, value.clone());
+            }
             Repr::Header(name, value) => {
                 request.headers_mut().insert(name, value.clone());
             }
@@ -247,14 +258,8 @@ impl Credential {
     #[must_use]
     pub fn apply_if_absent<B>(&self, request: &mut Request<B>) -> bool {
         match &self.0 {
-            // One look-up for both the question and the answer.
-            Repr::Header(name, value) => match request.headers_mut().entry(name) {
-                Entry::Vacant(entry) => {
-                    entry.insert(value.clone());
-                    true
-                }
-                Entry::Occupied(_) => false,
-            },
+            Repr::Authorization(value) => fill(request.headers_mut().entry(AUTHORIZATION), value),
+            Repr::Header(name, value) => fill(request.headers_mut().entry(name), value),
             Repr::Parts(_) => {
                 let absent = !self.is_present_in(request.headers());
                 // Prebuilt parts fail only where they must not go.
@@ -269,6 +274,10 @@ impl Credential {
     #[must_use]
     pub fn apply_to_headers(&self, headers: &mut HeaderMap) -> bool {
         match &self.0 {
+            Repr::Authorization(value) => {
+                headers.insert(AUTHORIZATION, value.clone());
+                true
+            }
             Repr::Header(name, value) => {
                 headers.insert(name, value.clone());
                 true
@@ -290,6 +299,7 @@ impl Credential {
     #[must_use]
     pub fn is_present_in(&self, headers: &HeaderMap) -> bool {
         match &self.0 {
+            Repr::Authorization(_) => headers.contains_key(AUTHORIZATION),
             Repr::Header(name, _) => headers.contains_key(name),
             Repr::Parts(parts) => is_any_present(parts, headers),
             Repr::Signed(signer) => signer.is_present_in(headers),
@@ -312,6 +322,7 @@ impl Credential {
             (name, copy)
         };
         Self(match &self.0 {
+            Repr::Authorization(value) => Repr::Authorization(header(&AUTHORIZATION, value).1),
             Repr::Header(name, value) => {
                 let (name, value) = header(name, value);
                 Repr::Header(name, value)
@@ -345,10 +356,25 @@ impl Credential {
     }
 }
 
+/// One look-up for both the question whether the header is there and the answer.
+#[inline]
+fn fill(entry: Entry<'_, HeaderValue>, value: &HeaderValue) -> bool {
+    match entry {
+        Entry::Vacant(entry) => {
+            entry.insert(value.clone());
+            true
+        }
+        Entry::Occupied(_) => false,
+    }
+}
+
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
         match &self.0 {
+            Repr::Authorization(_) => {
+                list.entry(&AUTHORIZATION);
+            }
             Repr::Header(name, _) => {
                 list.entry(name);
             }

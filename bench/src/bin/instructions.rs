@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_auth_bench::{Figures, TIMES};
 
@@ -17,6 +18,13 @@ use tower_auth_bench::{Figures, TIMES};
 const TOLERANCE: f64 = 0.03;
 
 type Counts = BTreeMap<String, f64>;
+
+/// What is compared with. Another compiler counts otherwise.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    compiler: String,
+    counts: Counts,
+}
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1);
@@ -34,13 +42,18 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     figures.save()?;
 
+    let compiler = String::from_utf8(Command::new("rustc").arg("--version").output()?.stdout)?.trim().to_owned();
     let kept = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.json"));
     if keeps {
-        fs::write(kept, serde_json::to_string_pretty(&counted)? + "\n")?;
+        fs::write(kept, serde_json::to_string_pretty(&Kept { compiler, counts: counted })? + "\n")?;
         println!("kept: {}", kept.display());
         return Ok(ExitCode::SUCCESS);
     }
-    let before: Counts = serde_json::from_str(&fs::read_to_string(kept)?)?;
+    let Kept { compiler: known, counts: before } = serde_json::from_str(&fs::read_to_string(kept)?)?;
+    if known != compiler {
+        println!("not compared: the counts kept are those of {known}, and this is {compiler}");
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut code = ExitCode::SUCCESS;
     for name in before.keys().chain(counted.keys().filter(|name| !before.contains_key(*name))) {
         let (old, new) = (before.get(name), counted.get(name));
