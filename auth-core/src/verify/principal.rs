@@ -15,7 +15,7 @@ use crate::{ConfigError, ScopeSet};
 /// `Debug` shows how the caller was verified, not who it is: that is personal data.
 pub struct Principal {
     pub(super) method: Method,
-    /// The claims, in which most of the texts below are ranges.
+    /// The claims, in which most of the texts below are ranges. Empty without claims.
     pub(super) claims: String,
     pub(super) issuer: Option<Text>,
     pub(super) subject: Text,
@@ -50,7 +50,7 @@ impl Principal {
     pub(super) fn named(method: Method, subject: &str) -> Self {
         Self {
             method,
-            claims: String::from("{}"),
+            claims: String::new(),
             issuer: None,
             subject: Text::Owned(subject.into()),
             client_id: None,
@@ -166,7 +166,7 @@ impl Principal {
     /// The claims set as received; an empty object for credentials without claims.
     #[must_use]
     pub fn claims_json(&self) -> &str {
-        &self.claims
+        if self.claims.is_empty() { "{}" } else { &self.claims }
     }
 
     /// Decodes the claims into a type of your own. They are decoded on each call.
@@ -178,7 +178,7 @@ impl Principal {
     #[cfg(feature = "jwt")]
     pub fn claims<T: serde::de::DeserializeOwned>(&self) -> Result<T, super::Rejection> {
         // Serde's own message is not passed on: it may quote a claim.
-        super::claims::decode(&self.claims).map_err(|kind| {
+        super::claims::decode(self.claims_json()).map_err(|kind| {
             super::Rejection::new(kind, format!("the claims do not decode as {}", std::any::type_name::<T>()))
         })
     }
