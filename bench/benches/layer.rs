@@ -11,7 +11,7 @@ use http::Request;
 use http_body::Body;
 use http_body_util::Full;
 use tower_auth::{AuthLayer, ReplayBody};
-use tower_auth_bench::{BoxedNoOp, NoOp, case, drive, drive_as, token, warm_cache};
+use tower_auth_bench::{BoxedNoOp, NoOp, Reading, case, drive, drive_as, token, warm_cache};
 use tower_http::auth::AddAuthorizationLayer;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -88,7 +88,7 @@ where
 fn recovery(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("recovery");
     let cache = warm_cache();
-    let off = AuthLayer::new(&cache, ORIGIN).unwrap().without_recovery().layer(NoOp);
+    let off = AuthLayer::new(&cache, ORIGIN).unwrap().without_recovery().layer(Reading);
     case(&mut group, "floor: recovery off, head and service cloned", || {
         let mut service = off.clone();
         move || {
@@ -104,12 +104,12 @@ fn recovery(criterion: &mut Criterion) {
         let mut service = off.clone();
         move || drive_as(full(), |request| tower_auth_bench::at_once(service.call(request)))
     });
-    let on = AuthLayer::new(&cache, ORIGIN).unwrap().layer(NoOp);
+    let on = AuthLayer::new(&cache, ORIGIN).unwrap().layer(Reading);
     case(&mut group, "ours: recovery on, known body", || {
         let mut service = on.clone();
         move || drive_as(full(), |request| tower_auth_bench::at_once(service.call(request)))
     });
-    let limited = AuthLayer::new(&cache, ORIGIN).unwrap().layer(NoOp);
+    let limited = AuthLayer::new(&cache, ORIGIN).unwrap().layer(Reading);
     case(&mut group, "ours: recovery on, replay body", || {
         let mut service = limited.clone();
         move || drive_as(streamed(), |request| tower_auth_bench::at_once(service.call(request)))

@@ -20,7 +20,7 @@ pub const TIMES: u32 = 1_000;
 pub use figures::{Figure, Figures, target_dir};
 pub use outgoing::{bearer, block_on, request, token, warm_cache};
 pub use poll::at_once;
-pub use services::{BoxedNoOp, NoOp, drive, drive_as};
+pub use services::{BoxedNoOp, NoOp, Reading, drive, drive_as};
 #[cfg(feature = "peers")]
 pub use threads::{case, thread_counts};
 pub use token_server::{TokenServer, answer};

@@ -43,11 +43,32 @@ pub fn drive_as<B, E>(body: B, send: impl FnOnce(Request<B>) -> Result<Response<
     }
 }
 
-/// Reads the request's body, puts its head aside and answers.
+/// Puts the request's head aside and answers.
 #[derive(Clone, Debug)]
 pub struct NoOp;
 
-impl<B: Body> Service<Request<B>> for NoOp {
+/// The same, and reads the body to its end first.
+#[derive(Clone, Debug)]
+pub struct Reading;
+
+impl<B> Service<Request<B>> for NoOp {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    #[inline]
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        HEAD.set(Some(request.into_parts().0));
+        ready(Ok(Response::new(())))
+    }
+}
+
+impl<B: Body> Service<Request<B>> for Reading {
     type Response = Response<()>;
     type Error = Infallible;
     type Future = Ready<Result<Response<()>, Infallible>>;
@@ -66,11 +87,11 @@ impl<B: Body> Service<Request<B>> for NoOp {
     }
 }
 
-/// The same behind a box, as the futures of hyper-util are.
+/// [`NoOp`] behind a box, as the futures of hyper-util are.
 #[derive(Clone, Debug)]
 pub struct BoxedNoOp;
 
-impl<B: Body> Service<Request<B>> for BoxedNoOp {
+impl<B> Service<Request<B>> for BoxedNoOp {
     type Response = Response<()>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<()>, Infallible>> + Send>>;

@@ -1,6 +1,7 @@
 //! One thing, repeated by one thread and by several at once.
 
-use std::sync::Barrier;
+use std::hint::black_box;
+use std::sync::{Barrier, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,9 @@ where
 }
 
 /// How long `times` repetitions take a thread while all of them work.
+///
+/// A shared machine is not equally fast at all times. So between slices of the repetitions the same arithmetic is timed again and again, and what the
+/// repetitions took is told as if the machine had been as fast throughout as when that was fastest.
 fn time<M, F>(threads: usize, times: u64, make: &M) -> Duration
 where
     M: Fn() -> F + Sync,
@@ -42,16 +46,43 @@ where
         let mut repeat = make();
         // First times are dearer: caches fill, and values that were never cloned are moved.
         (0..64).for_each(|_| repeat());
+        let fastest = fastest();
         barrier.wait();
-        let start = Instant::now();
-        (0..times).for_each(|_| repeat());
-        start.elapsed()
+        let (mut took, mut arithmetic, mut slices, mut left) = (Duration::ZERO, Duration::ZERO, 0, times);
+        while left > 0 {
+            let slice = (times / SLICES).clamp(1, left);
+            let start = Instant::now();
+            (0..slice).for_each(|_| repeat());
+            took += start.elapsed();
+            arithmetic += time_of_arithmetic();
+            (slices, left) = (slices + 1, left - slice);
+        }
+        took.mul_f64((fastest.as_secs_f64() * f64::from(slices) / arithmetic.as_secs_f64()).min(1.0))
     };
     let sum: Duration = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|number| scope.spawn(move || work(number))).collect();
         workers.into_iter().map(|worker| worker.join().expect("a case does not panic")).sum()
     });
     sum / u32::try_from(threads).unwrap_or(u32::MAX)
+}
+
+/// In how many slices repetitions are done.
+const SLICES: u64 = 64;
+
+/// Some microseconds of arithmetic that no compiler shortens.
+fn time_of_arithmetic() -> Duration {
+    let start = Instant::now();
+    let mut value = black_box(1_u64);
+    for step in 0..2_000 {
+        value = black_box(value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(step));
+    }
+    start.elapsed()
+}
+
+/// What that took when the machine was fastest, as far as was seen at the start.
+fn fastest() -> Duration {
+    static FASTEST: OnceLock<Duration> = OnceLock::new();
+    *FASTEST.get_or_init(|| (0..20_000).map(|_| time_of_arithmetic()).min().unwrap_or_default())
 }
 
 /// Keeps this thread on one processor. Where that cannot be had it runs where it runs.
