@@ -152,7 +152,7 @@ pub(super) fn is_token68(text: &str) -> bool {
 }
 
 fn is_token68_byte(byte: u8) -> bool {
-    let is_letter = matches!(byte | 0x20, b'a'..=b'z');
+    let is_letter = (byte | 0x20).is_ascii_lowercase();
     // `-`, `.`, `/` and the digits are neighbours.
     is_letter | matches!(byte, b'-'..=b'9') | (byte == b'_') | (byte == b'~') | (byte == b'+')
 }
