@@ -27,7 +27,9 @@ fn reader() -> TokenReader {
 /// The first uses fill what later ones find.
 fn used(mut reader: TokenReader) -> TokenReader {
     let mut request = request();
-    (0..4).for_each(|_| drop(reader.attach(&mut request)));
+    for _ in 0..4 {
+        let _ = reader.attach(&mut request);
+    }
     reader
 }
 
