@@ -139,7 +139,7 @@ fn text_of(value: &HeaderValue) -> Result<&str, Fault> {
     if value.len() > MAX_LEN {
         return Err(Fault::new(RejectionKind::InvalidRequest, "the credential is longer than 16 KiB"));
     }
-    // No field value has control characters.
+    // A field value has no control characters but the tab, which `to_str` lets pass too.
     let text = std::str::from_utf8(value.as_bytes()).ok().filter(|text| text.is_ascii());
     text.ok_or_else(|| Fault::new(RejectionKind::InvalidRequest, "the credential has a byte outside printable ASCII"))
 }

@@ -48,12 +48,6 @@ impl<T> Verified<T> {
         self
     }
 
-    /// Whether somebody else has a clone of it.
-    #[cfg(feature = "jwt")]
-    pub(super) fn is_shared(&self) -> bool {
-        Arc::strong_count(&self.value) > 1
-    }
-
     /// The same verdict, as that of a verifier that asked the one that came to it.
     pub(super) fn judged_by(mut self, verifier: VerifierId) -> Self {
         self.by = verifier;

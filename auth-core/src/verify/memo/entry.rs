@@ -1,4 +1,3 @@
-use std::hint;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -64,11 +63,6 @@ impl Entry {
 
     pub(super) fn hash(&self) -> u64 {
         self.hash
-    }
-
-    /// Has the verdict brought nearer while the token is compared: in a table of many both are far away in memory.
-    pub(super) fn prefetch(&self) {
-        hint::black_box(self.verified.is_shared());
     }
 
     /// Whether it is about this very token.

@@ -76,9 +76,6 @@ impl Memo {
                 continue;
             }
             let entry = slot.load();
-            if let Some(entry) = entry.as_deref() {
-                entry.prefetch();
-            }
             let Some(entry) = entry.as_deref().filter(|entry| entry.is_of(hash, token)) else { continue };
             match entry.verdict(self.epoch()) {
                 Some(verified) => return Some(verified.clone()),

@@ -17,7 +17,7 @@ use tower_http::auth::AddAuthorizationLayer;
 use tower_layer::Layer;
 
 use crate::drive::Outcome;
-use crate::process::pinned;
+use crate::process::{pinned, processor_time_of};
 
 /// How many requests are under way at once.
 const TASKS: usize = 16;
@@ -105,7 +105,7 @@ where
     while let Some(ended) = tasks.join_next().await {
         ended.unwrap();
     }
-    let (all, spent) = (all.lock().await, processor_time());
+    let (all, spent) = (all.lock().await, processor_time_of("self"));
     let micros = |share| all.value_at_quantile(share) as f64 / 1e3;
     println!(
         "{} {} {} {} {}",
@@ -115,13 +115,4 @@ where
         micros(0.99),
         micros(0.999)
     );
-}
-
-/// Of this process, which does nothing else.
-fn processor_time() -> Duration {
-    let threads = std::fs::read_dir("/proc/self/task").unwrap();
-    let run = threads.flatten().filter_map(|thread| {
-        std::fs::read_to_string(thread.path().join("schedstat")).ok()?.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(run.sum())
 }

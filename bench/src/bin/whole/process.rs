@@ -36,12 +36,7 @@ impl Process {
 
     /// How long its threads have run.
     pub(crate) fn processor_time(&self) -> Duration {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let run = threads.flatten().filter_map(|thread| {
-            let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split_whitespace().next()?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(run.sum())
+        processor_time_of(&self.child.id().to_string())
     }
 }
 
@@ -50,6 +45,16 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How long the threads of a process have run: of its number, or of `self`.
+pub(crate) fn processor_time_of(process: &str) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let run = threads.flatten().filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(run.sum())
 }
 
 /// A command that stays on one processor.
