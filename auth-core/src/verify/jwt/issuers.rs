@@ -134,7 +134,9 @@ impl Issuers {
                 match pause {
                     Pause::Keys(wait, issuer) if fetches < 2 => {
                         fetches += 1;
-                        waited.keys = Some(wait.landed().await);
+                        let landed = wait.landed().await;
+                        // There is one at a time: a second one began after the first, so after the token came.
+                        waited.keys = Some(if fetches == 1 { landed } else { landed.of_a_later_fetch() });
                         waited.issuer = waited.issuer.or(issuer);
                     }
                     Pause::Trust(tenants, issuer) if waited.issuer.is_none() => {

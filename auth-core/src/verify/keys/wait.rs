@@ -16,6 +16,13 @@ pub(in crate::verify) struct Landed {
     pub(super) is_earlier: bool,
 }
 
+impl Landed {
+    /// Of a fetch that began after what waits for its answer came, though somebody else began it.
+    pub(in crate::verify) fn of_a_later_fetch(self) -> Self {
+        Self { is_earlier: false, ..self }
+    }
+}
+
 /// A fetch to be waited for.
 pub(in crate::verify) struct KeyWait {
     pub(super) outcome: watch::Receiver<Option<Landed>>,
