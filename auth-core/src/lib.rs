@@ -26,6 +26,7 @@
 //! | [`HttpClient`] | any HTTP client as a tower service, below everything that talks to an authorization server |
 //! | [`Secret`] | a text that shows in no log |
 //! | [`Clock`] | where all of this takes the time from |
+//! | [`ShardedArc`] | an `Arc` for what is cloned with each request |
 //!
 //! # Features
 //!
@@ -73,6 +74,7 @@ mod origin;
 mod provider;
 mod scope;
 mod secret;
+mod sharded;
 #[cfg(any(feature = "sign-hmac", feature = "sign-aws", feature = "provider"))]
 mod signing;
 mod source;
@@ -145,6 +147,7 @@ pub use self::provider::{
 pub use self::provider::{ConnectionLogin, StartedLogin};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
+pub use self::sharded::ShardedArc;
 #[cfg(feature = "sign-aws")]
 pub use self::signing::AwsSigner;
 #[cfg(feature = "sign-hmac")]

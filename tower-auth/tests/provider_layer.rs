@@ -238,6 +238,23 @@ async fn a_new_token_is_never_sent_to_the_address_of_the_old_one() {
     assert_eq!(api.tokens(), ["Bearer token-1"]);
 }
 
+// THREAT-T1
+#[tokio::test]
+async fn a_layer_for_another_origin_does_not_send_the_request_without_its_credential() {
+    let endpoint = late();
+    let connection = endpoint.connect(LATE, &[]);
+    let api = Api::accepting(|_| true);
+    let layer = AuthLayer::new(connection.tokens().unwrap(), ["https://other.acme.test"]).unwrap();
+    for layer in [layer.clone(), layer.without_recovery()] {
+        let mut service = layer.layer(api.clone());
+        for _ in 0..2 {
+            let error = call(&mut service, request("https://other.acme.test/me", full(""))).await.unwrap_err();
+            assert_eq!(kind_of(&error), AuthErrorKind::NotSigned);
+        }
+    }
+    assert!(api.seen().is_empty());
+}
+
 #[tokio::test]
 async fn requests_without_our_credential_find_a_late_address_too() {
     let endpoint = late();

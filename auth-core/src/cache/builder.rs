@@ -8,17 +8,16 @@ use tokio::runtime::Handle as Runtime;
 use super::TokenCache;
 use super::bucket::Bucket;
 use super::flow::Flow;
-use super::handle::Handle;
 use super::persist::{Persist, erase};
 use super::presentation::Presentation;
-use super::shard::default_count;
 use super::state::{Parts, State};
 use super::window::Margins;
 #[cfg(feature = "dpop")]
 use crate::DpopKey;
 use crate::error::{BoxError, ConfigError, ConfigErrorKind};
+use crate::sharded::default_shards;
 use crate::source::{ErasedSource, TokenSource};
-use crate::{Clock, Placement, TokenResponse};
+use crate::{Clock, Placement, ShardedArc, TokenResponse};
 
 /// Configures a [`TokenCache`]. Every option has a default.
 #[must_use = "a builder does nothing until `build` is called"]
@@ -53,7 +52,7 @@ impl TokenCacheBuilder {
             forced_period: Duration::from_secs(30),
             runtime: None,
             no_runtime: false,
-            shards: default_count(),
+            shards: default_shards(),
         }
     }
 
@@ -217,7 +216,8 @@ impl TokenCacheBuilder {
         {
             self.presentation.key = self.presentation.key.map(|key| key.with_clock(self.clock.clone()));
         }
-        TokenCache::from_handle(Handle::new(State::new(Parts {
+        let shards = self.shards;
+        let state = State::new(Parts {
             clock: self.clock,
             name: self.name,
             source: self.source,
@@ -227,9 +227,10 @@ impl TokenCacheBuilder {
             margins: self.margins,
             presentation: self.presentation,
             runtime: self.runtime,
-            shards: self.shards,
+            shards,
             flow: Flow::new(Bucket::new(self.forced_burst, self.forced_period)),
-        })))
+        });
+        TokenCache::from_handle(ShardedArc::with_shards(state, shards))
     }
 }
 

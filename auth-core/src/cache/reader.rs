@@ -2,10 +2,10 @@ use std::fmt;
 
 use http::{HeaderMap, Request};
 
-use super::handle::Handle;
 use super::snapshot::{Generation, Snapshot};
+use super::state::State;
 use super::{Current, TokenCache};
-use crate::{Credential, MonotonicTime};
+use crate::{Credential, MonotonicTime, ShardedArc};
 
 /// A reader of a [`TokenCache`] that keeps a copy of the credential of its own: what a middleware holds.
 ///
@@ -33,7 +33,7 @@ use crate::{Credential, MonotonicTime};
 /// A clone starts without a copy and reads the shared ones; it makes its own when it is used a second time. So a clone
 /// per request costs little, and a clone that lives on is fastest.
 pub struct TokenReader {
-    handle: Handle,
+    handle: ShardedArc<State>,
     slot: Slot,
 }
 
@@ -42,7 +42,7 @@ enum Slot {
     Empty,
     /// Used once. The second use pays for a copy.
     Used,
-    Own(Own),
+    Own(Box<Own>),
 }
 
 struct Own {
@@ -53,7 +53,7 @@ struct Own {
 }
 
 impl TokenReader {
-    pub(super) fn new(handle: Handle) -> Self {
+    pub(super) fn new(handle: ShardedArc<State>) -> Self {
         Self { handle, slot: Slot::Empty }
     }
 
@@ -97,25 +97,29 @@ impl TokenReader {
 
     fn with_shared<R>(&mut self, now: MonotonicTime, read: impl FnOnce(&Credential, Generation) -> R) -> Option<R> {
         let Self { handle, slot } = self;
-        handle.state().with_usable(now, |snapshot, shared, fresh_until| {
-            slot.refill(snapshot, shared, fresh_until);
+        handle.as_arc().with_usable(now, |snapshot, shared, fresh_until| {
+            match slot {
+                Slot::Empty => *slot = Slot::Used,
+                Slot::Used | Slot::Own(_) => slot.refill(snapshot, shared, fresh_until),
+            }
             read(shared, snapshot.generation)
         })
     }
 }
 
 impl Slot {
+    /// Takes a copy of what is shared, or looks that the copy is good for longer.
+    #[cold]
     fn refill(&mut self, snapshot: &Snapshot, shared: &Credential, fresh_until: u64) {
         match self {
-            Self::Empty => *self = Self::Used,
             Self::Own(own) if own.version == snapshot.version => own.fresh_until = fresh_until,
-            Self::Used | Self::Own(_) => {
-                *self = Self::Own(Own {
+            _ => {
+                *self = Self::Own(Box::new(Own {
                     version: snapshot.version,
                     generation: snapshot.generation,
                     fresh_until,
                     credential: shared.detached(),
-                });
+                }));
             }
         }
     }

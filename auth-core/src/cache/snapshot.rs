@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::presentation::Presentation;
-use super::shard::thread_number;
 use super::window::Windows;
 use crate::credential::Credential;
+use crate::sharded::thread_number;
 use crate::token::{Expiry, Lifetime};
 use crate::{Clock, ConfigError, MonotonicTime, Token, TokenResponse};
 

@@ -8,7 +8,6 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::Notify;
 
 use super::flow::Flow;
-use super::handle::Nodes;
 use super::persist::Persist;
 use super::presentation::Presentation;
 use super::snapshot::{Liveness, Snapshot};
@@ -30,7 +29,6 @@ pub(super) struct State {
     /// Wakes those who wait for a flight when somebody else's response was published.
     pub(super) published: Notify,
     flow: Mutex<Flow>,
-    nodes: Nodes,
     pub(super) shards: usize,
     pub(super) clock: Clock,
     pub(super) name: Name,
@@ -66,7 +64,6 @@ impl State {
             gate: AtomicU64::new(0),
             published: Notify::new(),
             flow: Mutex::new(parts.flow),
-            nodes: Nodes::default(),
             shards: parts.shards,
             clock: parts.clock,
             name: parts.name,
@@ -78,14 +75,6 @@ impl State {
             presentation: parts.presentation,
             runtime: parts.runtime,
         }
-    }
-
-    pub(super) fn shard_count(&self) -> usize {
-        self.shards
-    }
-
-    pub(super) fn nodes(&self) -> &Nodes {
-        &self.nodes
     }
 
     #[inline]

@@ -3,13 +3,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handle::Handle;
 use super::snapshot::{Generation, Liveness, Received, Snapshot};
+use super::state::State;
 use super::{CacheStatus, Invalidation, TokenCacheBuilder, TokenReader};
 #[cfg(feature = "provider")]
 use crate::Clock;
 use crate::source::{RefreshCause, SourceRequest, TokenSource};
-use crate::{Credential, Token, TokenError, TokenResponse};
+use crate::{Credential, ShardedArc, Token, TokenError, TokenResponse};
 
 /// A token source plus its last token, readable without a lock.
 ///
@@ -48,7 +48,7 @@ use crate::{Credential, Token, TokenError, TokenResponse};
 /// a rotated refresh token reaches its [`persist`](TokenCacheBuilder::persist) step. [`close`](Self::close) waits for that.
 #[derive(Clone)]
 pub struct TokenCache {
-    handle: Handle,
+    handle: ShardedArc<State>,
 }
 
 /// A credential as it was at one moment, and which one it was.
@@ -75,7 +75,7 @@ impl TokenCache {
         TokenCacheBuilder::new(source)
     }
 
-    pub(super) fn from_handle(handle: Handle) -> Self {
+    pub(super) fn from_handle(handle: ShardedArc<State>) -> Self {
         Self { handle }
     }
 
@@ -83,7 +83,7 @@ impl TokenCache {
     /// is due and there is a runtime.
     #[must_use]
     pub fn try_current(&self) -> Option<Current> {
-        self.handle.state().with_usable(self.handle.clock.now(), |snapshot, credential, _| Current {
+        self.handle.as_arc().with_usable(self.handle.clock.now(), |snapshot, credential, _| Current {
             credential: credential.clone(),
             generation: snapshot.generation,
         })
@@ -133,7 +133,7 @@ impl TokenCache {
     /// Starts an exchange if there is no token or the present one is due, and does not wait for it. Does nothing without
     /// a runtime, and while the source is left alone after a failure.
     pub fn prefetch(&self) {
-        self.handle.state().begin_if_due();
+        self.handle.as_arc().begin_if_due();
     }
 
     /// A reader with a copy of the credential of its own, for the hot path of a middleware.
@@ -161,7 +161,7 @@ impl TokenCache {
     /// [`invalidate`](Self::invalidate) this says nothing about the token itself, so that it counts as no refusal; who asks next waits for
     /// the source. What an exchange under way brings is used.
     pub fn discard(&self) {
-        self.handle.state().discard();
+        self.handle.as_arc().discard();
     }
 
     /// Takes in a response that somebody else obtained, such as another replica. False if the present token is
@@ -177,7 +177,7 @@ impl TokenCache {
     /// The last response that came, also when its token is of no use any more.
     #[cfg(feature = "provider")]
     pub(crate) fn last_response(&self) -> Option<Arc<TokenResponse>> {
-        self.handle.state().last_response()
+        self.handle.as_arc().last_response()
     }
 
     #[cfg(feature = "provider")]
@@ -188,26 +188,26 @@ impl TokenCache {
     /// Changes what is kept beside the token; see the engine's method.
     #[cfg(feature = "provider")]
     pub(crate) fn amend(&self, change: impl Fn(TokenResponse) -> TokenResponse) -> Option<TokenResponse> {
-        self.handle.state().amend(change)
+        self.handle.as_arc().amend(change)
     }
 
     /// Makes the response of a new grant the current one; see the engine's method.
     #[cfg(feature = "provider")]
     pub(crate) fn replace(&self, response: TokenResponse) -> Result<(), TokenError> {
         let clock = &self.handle.clock;
-        self.handle.state().replace(Received { response: Arc::new(response), at: clock.now(), wall: clock.wall() })
+        self.handle.as_arc().replace(Received { response: Arc::new(response), at: clock.now(), wall: clock.wall() })
     }
 
     /// Waits until the exchange under way has ended.
     #[cfg(feature = "provider")]
     pub(crate) async fn settle(&self) {
-        self.handle.state().settle().await;
+        self.handle.as_arc().settle().await;
     }
 
     /// The credential, if there is a usable one. Starts nothing.
     #[cfg(feature = "provider")]
     pub(crate) fn peek(&self) -> Option<Credential> {
-        self.handle.state().peek()
+        self.handle.as_arc().peek()
     }
 
     /// How the cache is doing.
@@ -222,7 +222,7 @@ impl TokenCache {
     /// It holds the cache weakly: it ends when the cache is dropped or closed, and never because of an error.
     pub fn keep_fresh(&self) -> impl Future<Output = ()> + Send + 'static {
         let clock = self.handle.clock.clone();
-        let state = Arc::downgrade(self.handle.state());
+        let state = Arc::downgrade(self.handle.as_arc());
         async move {
             while let Some(strong) = state.upgrade() {
                 let now = clock.now();
@@ -255,7 +255,7 @@ impl TokenCache {
     /// # Cancel safety
     /// The cache stays closed; call it again to wait on.
     pub async fn close(&self) {
-        self.handle.state().close().await;
+        self.handle.as_arc().close().await;
     }
 
     /// Whether there are other handles, readers or exchanges than this one.
@@ -264,7 +264,7 @@ impl TokenCache {
     }
 
     fn snapshot(&self) -> impl Future<Output = Result<Arc<Snapshot>, TokenError>> + Send + 'static {
-        let state = Arc::clone(self.handle.state());
+        let state = Arc::clone(self.handle.as_arc());
         async move {
             match state.usable() {
                 Some(snapshot) => Ok(snapshot),

@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -25,12 +26,10 @@ pin_project! {
 pin_project! {
     #[project = InnerProjection]
     enum Inner<B> {
-        /// Passed through.
-        Plain { #[pin] body: B },
-        /// Passed through and kept.
-        Recording { #[pin] body: B, recorder: Recorder },
+        /// Passed through, and perhaps kept.
+        Passed { #[pin] body: B, recorder: Option<Recorder> },
         /// Sent again.
-        Replay { frames: std::vec::IntoIter<Bytes>, trailers: Option<HeaderMap>, left: u64 },
+        Replay { kept: Kept, left: u64 },
     }
 }
 
@@ -42,10 +41,16 @@ pub(super) enum Replay {
     Recorded(Arc<OnceLock<Kept>>),
 }
 
-/// A whole body.
+/// A whole body. Small, since each request moves room for one: most bodies are one chunk.
 #[derive(Clone, Default)]
 pub(super) struct Kept {
-    chunks: Vec<Bytes>,
+    first: Bytes,
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Clone, Default)]
+struct Rest {
+    chunks: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
 }
 
@@ -57,31 +62,51 @@ struct Recorder {
 }
 
 impl<B> ReplayBody<B> {
-    /// A body that is only passed through.
+    /// A body that is only passed through so far.
     #[inline]
-    pub(super) fn plain(body: B) -> Self {
-        Self { inner: Inner::Plain { body } }
+    pub(super) fn new(body: B) -> Self {
+        Self { inner: Inner::Passed { body, recorder: None } }
     }
 
     /// A body that was kept, to be sent again.
     pub(super) fn again(kept: Kept) -> Self {
-        let left = kept.chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        Self { inner: Inner::Replay { frames: kept.chunks.into_iter(), trailers: kept.trailers, left } }
+        let left = kept.chunks().map(|chunk| chunk.len() as u64).sum();
+        Self { inner: Inner::Replay { kept, left } }
     }
 }
 
 impl<B: Body + 'static> ReplayBody<B> {
-    /// A body that is kept while it is read, up to `limit` bytes, and the means to send it again.
-    pub(super) fn replayable(body: B, limit: usize) -> (Self, Replay) {
-        if let Some(kept) = known(&body) {
-            return (Self::plain(body), Replay::Known(kept));
+    /// Keeps the body while it is read, up to `limit` bytes. To be called before it is.
+    pub(super) fn record(&mut self, limit: usize) -> Replay {
+        match &mut self.inner {
+            Inner::Passed { body, recorder } => {
+                if let Some(kept) = known(body) {
+                    return Replay::Known(kept);
+                }
+                let done = Arc::new(OnceLock::new());
+                let mut new = Recorder { kept: Kept::default(), left: limit, done: Some(Arc::clone(&done)) };
+                if body.is_end_stream() {
+                    new.finish();
+                }
+                *recorder = Some(new);
+                Replay::Recorded(done)
+            }
+            Inner::Replay { kept, .. } => Replay::Known(kept.clone()),
         }
-        let done = Arc::new(OnceLock::new());
-        let mut recorder = Recorder { kept: Kept::default(), left: limit, done: Some(Arc::clone(&done)) };
-        if body.is_end_stream() {
-            recorder.finish();
+    }
+
+    /// The whole body, if it is known before it is read.
+    pub(super) fn known(&self) -> Option<Kept> {
+        match &self.inner {
+            Inner::Passed { body, .. } => known(body),
+            Inner::Replay { kept, .. } => Some(kept.clone()),
         }
-        (Self { inner: Inner::Recording { body, recorder } }, Replay::Recorded(done))
+    }
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        Self::Known(Kept::default())
     }
 }
 
@@ -96,7 +121,7 @@ impl Replay {
 }
 
 /// The content of bodies that hold all of it in one shared buffer.
-pub(super) fn known<B: Body + 'static>(body: &B) -> Option<Kept> {
+fn known<B: Body + 'static>(body: &B) -> Option<Kept> {
     let body: &dyn Any = body;
     if body.is::<Empty<Bytes>>() {
         return Some(Kept::default());
@@ -105,11 +130,11 @@ pub(super) fn known<B: Body + 'static>(body: &B) -> Option<Kept> {
     // A clone of the body yields its one buffer without waiting.
     let mut clone = full.clone();
     let mut context = Context::from_waker(std::task::Waker::noop());
-    let chunks = match Pin::new(&mut clone).poll_frame(&mut context) {
-        Poll::Ready(Some(Ok(frame))) => frame.into_data().into_iter().collect(),
-        _ => Vec::new(),
+    let data = match Pin::new(&mut clone).poll_frame(&mut context) {
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().ok(),
+        _ => None,
     };
-    Some(Kept { chunks, trailers: None })
+    Some(Kept { first: data.unwrap_or_default(), rest: None })
 }
 
 impl Kept {
@@ -120,20 +145,44 @@ impl Kept {
                 return false;
             }
             *left -= data.len();
-            self.chunks.push(data.clone());
+            match &mut self.rest {
+                None if self.first.is_empty() => self.first = data.clone(),
+                rest => rest.get_or_insert_default().chunks.push_back(data.clone()),
+            }
         } else if let Some(trailers) = frame.trailers_ref() {
-            self.trailers = Some(trailers.clone());
+            self.rest.get_or_insert_default().trailers = Some(trailers.clone());
         }
         true
     }
 
     /// The data in one piece.
     pub(super) fn bytes(&self) -> Cow<'_, [u8]> {
-        match &self.chunks[..] {
-            [] => Cow::Borrowed(&[]),
-            [one] => Cow::Borrowed(one),
-            several => Cow::Owned(several.concat()),
+        match &self.rest {
+            Some(rest) if !rest.chunks.is_empty() => {
+                Cow::Owned(self.chunks().map(|chunk| &chunk[..]).collect::<Vec<_>>().concat())
+            }
+            _ => Cow::Borrowed(&self.first),
         }
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = &Bytes> {
+        std::iter::once(&self.first).chain(self.rest.iter().flat_map(|rest| &rest.chunks))
+    }
+
+    /// Takes what comes next.
+    fn next(&mut self) -> Option<Frame<Bytes>> {
+        if !self.first.is_empty() {
+            return Some(Frame::data(std::mem::take(&mut self.first)));
+        }
+        let rest = self.rest.as_mut()?;
+        match rest.chunks.pop_front() {
+            Some(chunk) => Some(Frame::data(chunk)),
+            None => rest.trailers.take().map(Frame::trailers),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_empty() && self.rest.as_ref().is_none_or(|rest| rest.chunks.is_empty() && rest.trailers.is_none())
     }
 }
 
@@ -162,34 +211,27 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().inner.project() {
-            InnerProjection::Plain { body } => {
-                let frame = ready!(body.poll_frame(context));
-                Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(shared))))
-            }
-            InnerProjection::Recording { mut body, recorder } => {
+            InnerProjection::Passed { mut body, recorder } => {
                 let frame =
                     ready!(body.as_mut().poll_frame(context)).map(|frame| frame.map(|frame| frame.map_data(shared)));
-                match &frame {
-                    Some(Ok(frame)) => {
-                        recorder.record(frame);
-                        // A transport that knows the end does not poll for it; nothing follows trailers (RFC 9110 section 6.5).
-                        if frame.is_trailers() || body.is_end_stream() {
-                            recorder.finish();
+                if let Some(recorder) = recorder {
+                    match &frame {
+                        Some(Ok(frame)) => {
+                            recorder.record(frame);
+                            // A transport that knows the end does not poll for it; nothing follows trailers (RFC 9110 section 6.5).
+                            if frame.is_trailers() || body.is_end_stream() {
+                                recorder.finish();
+                            }
                         }
+                        Some(Err(_)) => recorder.done = None,
+                        None => recorder.finish(),
                     }
-                    Some(Err(_)) => recorder.done = None,
-                    None => recorder.finish(),
                 }
                 Poll::Ready(frame)
             }
-            InnerProjection::Replay { frames, trailers, left } => {
-                let frame = match frames.next() {
-                    Some(chunk) => {
-                        *left -= chunk.len() as u64;
-                        Some(Frame::data(chunk))
-                    }
-                    None => trailers.take().map(Frame::trailers),
-                };
+            InnerProjection::Replay { kept, left } => {
+                let frame = kept.next();
+                *left -= frame.as_ref().and_then(Frame::data_ref).map_or(0, |chunk| chunk.len() as u64);
                 Poll::Ready(frame.map(Ok))
             }
         }
@@ -197,14 +239,14 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.inner {
-            Inner::Plain { body } | Inner::Recording { body, .. } => body.is_end_stream(),
-            Inner::Replay { frames, trailers, .. } => frames.as_slice().is_empty() && trailers.is_none(),
+            Inner::Passed { body, .. } => body.is_end_stream(),
+            Inner::Replay { kept, .. } => kept.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
-            Inner::Plain { body } | Inner::Recording { body, .. } => body.size_hint(),
+            Inner::Passed { body, .. } => body.size_hint(),
             Inner::Replay { left, .. } => SizeHint::with_exact(*left),
         }
     }
@@ -217,15 +259,15 @@ pub(super) fn shared<D: Buf>(mut data: D) -> Bytes {
 
 impl<B: Default> Default for ReplayBody<B> {
     fn default() -> Self {
-        Self::plain(B::default())
+        Self::new(B::default())
     }
 }
 
 impl<B> fmt::Debug for ReplayBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.inner {
-            Inner::Plain { .. } => "ReplayBody(plain)",
-            Inner::Recording { .. } => "ReplayBody(recording)",
+            Inner::Passed { recorder: None, .. } => "ReplayBody(passed)",
+            Inner::Passed { recorder: Some(_), .. } => "ReplayBody(recorded)",
             Inner::Replay { .. } => "ReplayBody(replay)",
         })
     }

@@ -18,31 +18,6 @@ pub(super) enum Chosen {
     Refuse(AuthError),
 }
 
-/// Judges a request: where it goes, and what it says about itself. Takes away the extension that named its credentials.
-#[inline]
-pub(super) fn choose<B>(config: &Config, request: &mut Request<B>) -> Chosen {
-    if request.extensions().get::<SkipAuth>().is_some() {
-        return Chosen::Nothing;
-    }
-    let rule = match config.rule(request.uri()) {
-        Ok(Some(rule)) => rule,
-        Ok(None) => return Chosen::Nothing,
-        Err(error) => return Chosen::Refuse(error),
-    };
-    if let Some(RequestCredentials(credentials)) = request.extensions_mut().remove() {
-        return Chosen::Other(credentials.0);
-    }
-    match &config.choice {
-        Choice::One { .. } => Chosen::Own,
-        #[cfg(feature = "provider")]
-        Choice::Bound { .. } => Chosen::Own,
-        Choice::Several(rules) => {
-            rules.get(rule).map_or(Chosen::Nothing, |(_, credentials)| Chosen::Other(credentials.0.clone()))
-        }
-        Choice::Selected { select, .. } => Chosen::By(Arc::clone(select)),
-    }
-}
-
 /// What the selection function says of a request.
 pub(super) fn select<B>(select: &Select, request: Request<B>) -> (Request<B>, Chosen) {
     let (parts, body) = request.into_parts();
@@ -57,18 +32,42 @@ pub(super) fn select<B>(select: &Select, request: Request<B>) -> (Request<B>, Ch
 }
 
 impl Config {
-    /// The index of the rule for `uri`; `None` if no credential goes there.
+    /// Whether the request is one of those that most are: it says nothing about itself, and goes where the one credential goes.
     #[inline]
-    fn rule(&self, uri: &Uri) -> Result<Option<usize>, AuthError> {
-        if let Choice::One { origins, .. } = &self.choice {
-            if origins.iter().any(|origin| origin.matches(uri)) {
-                return Ok(Some(0));
-            }
-        }
-        self.rule_otherwise(uri)
+    pub(super) fn is_usual<B>(&self, request: &Request<B>) -> bool {
+        let (Choice::One { origins, .. }, uri) = (&self.choice, request.uri()) else { return false };
+        let fits = |origin: &Origin| origin.matches(uri) || (uri.authority().is_none() && origins.len() == 1);
+        let says = request.extensions();
+        let says_nothing = says.get::<SkipAuth>().is_none() && says.get::<RequestCredentials>().is_none();
+        says_nothing && origins.iter().any(fits)
     }
 
-    fn rule_otherwise(&self, uri: &Uri) -> Result<Option<usize>, AuthError> {
+    /// Judges a request: where it goes, and what it says about itself. Takes away the extension that named its credentials.
+    pub(super) fn choose<B>(&self, request: &mut Request<B>) -> Chosen {
+        if request.extensions().get::<SkipAuth>().is_some() {
+            return Chosen::Nothing;
+        }
+        let rule = match self.rule(request.uri()) {
+            Ok(Some(rule)) => rule,
+            Ok(None) => return Chosen::Nothing,
+            Err(error) => return Chosen::Refuse(error),
+        };
+        if let Some(RequestCredentials(credentials)) = request.extensions_mut().remove() {
+            return Chosen::Other(credentials.0);
+        }
+        match &self.choice {
+            Choice::One { .. } => Chosen::Own,
+            #[cfg(feature = "provider")]
+            Choice::Bound { .. } => Chosen::Own,
+            Choice::Several(rules) => {
+                rules.get(rule).map_or(Chosen::Nothing, |(_, credentials)| Chosen::Other(credentials.0.clone()))
+            }
+            Choice::Selected { select, .. } => Chosen::By(Arc::clone(select)),
+        }
+    }
+
+    /// The index of the rule for `uri`; `None` if no credential goes there.
+    fn rule(&self, uri: &Uri) -> Result<Option<usize>, AuthError> {
         // The credential judges, once it is there.
         if self.is_bound() {
             return Ok(Some(0));

@@ -1,13 +1,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_auth_core::{BoxError, Current, Generation, TokenCache, TokenError};
+use tower_auth_core::{BoxError, Current, Generation, ShardedArc, TokenCache, TokenError};
 use tower_service::Service;
 
 use super::body::{Kept, ReplayBody};
@@ -61,9 +60,9 @@ pub(super) type CurrentFuture = Pin<Box<dyn Future<Output = Result<Current, Toke
 /// A request that waits for a token, with the service that is ready for it.
 pub(super) struct Held<S, B> {
     pub(super) service: S,
-    pub(super) request: Request<B>,
+    pub(super) request: Request<ReplayBody<B>>,
     pub(super) cache: TokenCache,
-    pub(super) config: Arc<Config>,
+    pub(super) config: ShardedArc<Config>,
 }
 
 /// A refused request that waits for a newer token.
@@ -84,7 +83,7 @@ struct Again<S, B> {
 struct Retried {
     cache: TokenCache,
     generation: Generation,
-    config: Arc<Config>,
+    config: ShardedArc<Config>,
 }
 
 impl<S, B> ResponseFuture<S, B>
@@ -128,8 +127,12 @@ where
                     Err(error) => return Poll::Ready(Err(AuthError::no_token(error).into())),
                 },
                 StateProjection::Sent { response, resend } => {
-                    let response = ready!(response.poll(context)).map_err(Into::into)?;
-                    let Some(resend) = resend.take() else { return Poll::Ready(Ok(response)) };
+                    let polled = response.poll(context);
+                    if resend.is_none() {
+                        return polled.map_err(Into::into);
+                    }
+                    let response = ready!(polled).map_err(Into::into)?;
+                    let resend = take(resend);
                     match resend.judge(&response) {
                         Next::Return => return Poll::Ready(Ok(explain_demand(response))),
                         Next::Explain(reason) => return Poll::Ready(Ok(explain(response, reason))),
@@ -175,7 +178,7 @@ where
     B: Body + 'static,
 {
     /// Sends the request with the token that it waited for.
-    fn send(mut self, current: &Current) -> State<S, B> {
+    fn send(self, current: &Current) -> State<S, B> {
         if current.credential.is_signer() {
             let aside = self.config.elsewhere(self.request.uri(), &current.credential);
             let aside = aside.or_else(|| {
@@ -187,7 +190,7 @@ where
                 Some(Aside::Refuse(error)) => return State::Refused { error: Some(error) },
                 Some(_) => {
                     config.complete(&mut request, &current.credential);
-                    return State::Sent { response: service.call(request.map(ReplayBody::plain)), resend: None };
+                    return State::Sent { response: service.call(request), resend: None };
                 }
                 None => {}
             }
@@ -197,20 +200,16 @@ where
                 Err(error) => State::Refused { error: Some(error) },
             };
         }
-        match self.config.attach(&mut self.request, &current.credential, self.config.recovery) {
-            Ok(Some(head)) => {
-                let Self { mut service, request, cache, config } = self;
-                let (parts, body) = request.into_parts();
-                let (body, replay) = ReplayBody::replayable(body, config.replay_limit);
-                let resend =
-                    Resend { service: service.clone(), head, replay, cache, generation: current.generation, config };
-                State::Sent { response: service.call(Request::from_parts(parts, body)), resend: Some(Box::new(resend)) }
+        let Self { mut service, mut request, cache, config } = self;
+        let resend = config.recovery.then(|| Resend::of(&request, &service, cache, current.generation, &config));
+        match (config.attach(&mut request, &current.credential), resend) {
+            (Ok(()), Some(mut resend)) => {
+                State::Sent { response: resend.send(&mut service, request), resend: Some(resend) }
             }
-            Ok(None) | Err(Aside::Keep | Aside::Sign(..)) => {
-                let Self { mut service, request, .. } = self;
-                State::Sent { response: service.call(request.map(ReplayBody::plain)), resend: None }
+            (Ok(()), None) | (Err(Aside::Keep | Aside::Sign(..)), _) => {
+                State::Sent { response: service.call(request), resend: None }
             }
-            Err(Aside::Refuse(error)) => State::Refused { error: Some(error) },
+            (Err(Aside::Refuse(error)), _) => State::Refused { error: Some(error) },
         }
     }
 }
@@ -234,7 +233,7 @@ impl<S, R> Refused<S, Response<R>> {
                 let retried = Retried {
                     cache: resend.cache.clone(),
                     generation: current.generation,
-                    config: Arc::clone(&resend.config),
+                    config: resend.config.clone(),
                 };
                 Ok(match resend.into_request(kept, &current) {
                     Ok((service, request)) => {

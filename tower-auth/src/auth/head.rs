@@ -27,9 +27,8 @@ impl Head {
             let name_length = u16::try_from(name.as_str().len()).unwrap_or(0);
             let value_length = u32::try_from(value.len()).unwrap_or(0);
             sensitive |= value.is_sensitive();
-            headers.extend_from_slice(&name_length.to_ne_bytes());
-            headers.extend_from_slice(&value_length.to_ne_bytes());
-            headers.push(u8::from(value.is_sensitive()));
+            let ([a, b], [c, d, e, f]) = (name_length.to_ne_bytes(), value_length.to_ne_bytes());
+            headers.extend_from_slice(&[a, b, c, d, e, f, u8::from(value.is_sensitive())]);
             headers.extend_from_slice(&name.as_str().as_bytes()[..usize::from(name_length)]);
             headers.extend_from_slice(&value.as_bytes()[..widen(value_length)]);
         }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use tower_auth_core::{ConfigError, ConfigErrorKind, Origin};
+use tower_auth_core::{ConfigError, ConfigErrorKind, Origin, ShardedArc};
 use tower_layer::Layer;
 
 use super::refusal::Refusal;
@@ -59,7 +59,7 @@ use super::{Auth, Credentials, ExistingCredential};
 /// `https` only is refused, not sent without a credential.
 #[derive(Clone)]
 pub struct AuthLayer {
-    config: Arc<Config>,
+    config: ShardedArc<Config>,
 }
 
 /// What the layer was told; shared by all its services.
@@ -141,7 +141,7 @@ impl AuthLayer {
     ///
     /// # Errors
     /// As [`new`](Self::new); also when one of the origins is there already, or the layer [selects](Self::select).
-    pub fn and<I>(mut self, credentials: impl Into<Credentials>, origins: I) -> Result<Self, ConfigError>
+    pub fn and<I>(self, credentials: impl Into<Credentials>, origins: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
         I::Item: TryInto<Origin, Error: Into<ConfigError>>,
@@ -168,36 +168,31 @@ impl AuthLayer {
             return Err(ConfigError::new(ConfigErrorKind::InvalidOrigin, format!("{twice} has credentials already")));
         }
         rules.push(added);
-        Arc::make_mut(&mut self.config).choice = Choice::Several(rules);
-        Ok(self)
+        Ok(self.with(|config| config.choice = Choice::Several(rules)))
     }
 
     /// Sets what happens to a request that has a credential of its own; kept if not set.
     #[must_use]
-    pub fn existing_credential(mut self, policy: ExistingCredential) -> Self {
-        Arc::make_mut(&mut self.config).existing = policy;
-        self
+    pub fn existing_credential(self, policy: ExistingCredential) -> Self {
+        self.with(|config| config.existing = policy)
     }
 
     /// Refuses requests to other origins, which would otherwise pass without a credential.
     #[must_use]
-    pub fn refuse_other_origins(mut self) -> Self {
-        Arc::make_mut(&mut self.config).refuse_foreign = true;
-        self
+    pub fn refuse_other_origins(self) -> Self {
+        self.with(|config| config.refuse_foreign = true)
     }
 
     /// Hands every response to the caller as it is. A refused token is used until it expires.
     #[must_use]
-    pub fn without_recovery(mut self) -> Self {
-        Arc::make_mut(&mut self.config).recovery = false;
-        self
+    pub fn without_recovery(self) -> Self {
+        self.with(|config| config.recovery = false)
     }
 
     /// Sets how many bytes of a body are kept to send it again; 64 KiB if not set.
     #[must_use]
-    pub fn replay_limit(mut self, bytes: usize) -> Self {
-        Arc::make_mut(&mut self.config).replay_limit = bytes;
-        self
+    pub fn replay_limit(self, bytes: usize) -> Self {
+        self.with(|config| config.replay_limit = bytes)
     }
 
     /// Sets what says that a token is dead, for APIs that do not answer 401. If not set: a 401 whose Bearer challenge names
@@ -206,14 +201,19 @@ impl AuthLayer {
     /// An API that says so in the body needs [`BodyRefusalLayer`](crate::BodyRefusalLayer) below this layer. A challenge that asks for more than a new token
     /// (`insufficient_scope`, `insufficient_user_authentication`) is none whatever `predicate` says.
     #[must_use]
-    pub fn refused_when(mut self, predicate: impl Fn(StatusCode, &HeaderMap) -> bool + Send + Sync + 'static) -> Self {
-        Arc::make_mut(&mut self.config).refusal = Refusal::Custom(Arc::new(predicate));
-        self
+    pub fn refused_when(self, predicate: impl Fn(StatusCode, &HeaderMap) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|config| config.refusal = Refusal::Custom(Arc::new(predicate)))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::clone(&self.config);
+        change(&mut config);
+        Self { config: ShardedArc::new(config) }
     }
 
     pub(super) fn of(choice: Choice) -> Self {
         Self {
-            config: Arc::new(Config {
+            config: ShardedArc::new(Config {
                 choice,
                 existing: ExistingCredential::default(),
                 recovery: true,
@@ -229,7 +229,7 @@ impl<S> Layer<S> for AuthLayer {
     type Service = Auth<S>;
 
     fn layer(&self, inner: S) -> Auth<S> {
-        Auth::new(inner, Arc::clone(&self.config))
+        Auth::new(inner, self.config.clone())
     }
 }
 

@@ -1,7 +1,6 @@
 use http::Request;
 use tower_auth_core::{Credential, Generation, SigningError};
 
-use super::head::Head;
 use super::layer::Config;
 use super::{AuthError, AuthErrorKind};
 
@@ -35,35 +34,21 @@ impl Aside {
 }
 
 impl Config {
-    /// Puts `credential` on `request` unless it has one of its own. Keeps the head as it was before if that is wanted.
+    /// Puts `credential` on `request` unless it has one of its own.
     #[inline]
-    pub(super) fn attach<B>(
-        &self,
-        request: &mut Request<B>,
-        credential: &Credential,
-        keep_head: bool,
-    ) -> Result<Option<Head>, Aside> {
+    pub(super) fn attach<B>(&self, request: &mut Request<B>, credential: &Credential) -> Result<(), Aside> {
         if let Some(aside) = self.elsewhere(request.uri(), credential) {
             return Err(aside);
         }
         let replaces = self.existing == ExistingCredential::Replace;
-        if keep_head {
-            if !replaces && credential.is_present_in(request.headers()) {
-                self.complete(request, credential);
-                return Err(self.present());
-            }
-            let head = Head::of(request);
-            credential.apply(request).map_err(Aside::unsigned)?;
-            Ok(Some(head))
-        } else if replaces {
-            credential.apply(request).map_err(Aside::unsigned)?;
-            Ok(None)
-        } else if credential.apply_if_absent(request) {
-            Ok(None)
-        } else {
-            self.complete(request, credential);
-            Err(self.present())
+        if !replaces && credential.apply_if_absent(request) {
+            return Ok(());
         }
+        if !replaces && credential.is_present_in(request.headers()) {
+            self.complete(request, credential);
+            return Err(self.present());
+        }
+        credential.apply(request).map_err(Aside::unsigned)
     }
 
     /// What follows from a request's having a credential of its own, if it has.

@@ -1,7 +1,7 @@
-use std::sync::Arc;
-
 use http::{Request, Response};
-use tower_auth_core::{Current, Generation, Invalidation, SigningError, TokenCache};
+use http_body::Body;
+use tower_auth_core::{Current, Generation, Invalidation, ShardedArc, SigningError, TokenCache};
+use tower_service::Service;
 
 use super::body::{Kept, Replay, ReplayBody};
 use super::extension::NotRecovered;
@@ -17,7 +17,7 @@ pub(super) struct Resend<S> {
     pub(super) cache: TokenCache,
     /// The credential that was sent.
     pub(super) generation: Generation,
-    pub(super) config: Arc<Config>,
+    pub(super) config: ShardedArc<Config>,
 }
 
 /// What follows from a response.
@@ -31,6 +31,37 @@ pub(super) enum Next {
 }
 
 impl<S> Resend<S> {
+    /// What `request` needs, which has no credential yet, and is going to get the one of `generation`.
+    pub(super) fn of<B>(
+        request: &Request<B>,
+        service: &S,
+        cache: TokenCache,
+        generation: Generation,
+        config: &ShardedArc<Config>,
+    ) -> Box<Self>
+    where
+        S: Clone,
+    {
+        Box::new(Self {
+            service: service.clone(),
+            head: Head::of(request),
+            replay: Replay::default(),
+            cache,
+            generation,
+            config: config.clone(),
+        })
+    }
+
+    /// Sends the request for the first time.
+    pub(super) fn send<B>(&mut self, service: &mut S, mut request: Request<ReplayBody<B>>) -> S::Future
+    where
+        S: Service<Request<ReplayBody<B>>>,
+        B: Body + 'static,
+    {
+        self.replay = request.body_mut().record(self.config.replay_limit);
+        service.call(request)
+    }
+
     /// Judges a response, and drops the token from the cache if it says that the token is dead.
     pub(super) fn judge<R>(&self, response: &Response<R>) -> Next {
         if !self.config.refusal.is_refused(response) {

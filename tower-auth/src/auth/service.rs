@@ -1,19 +1,18 @@
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use tower_auth_core::{BoxError, Credential, Generation, TokenCache, TokenReader};
+use tower_auth_core::{BoxError, Credential, Generation, ShardedArc, TokenCache, TokenReader};
 use tower_service::Service;
 
 use super::body::ReplayBody;
-use super::choice::{Chosen, choose, select};
+use super::choice::{Chosen, select};
 use super::credentials::Source;
 use super::future::{Held, ResponseFuture};
 use super::layer::{Choice, Config};
-use super::policy::Aside;
+use super::policy::{Aside, ExistingCredential};
 use super::resend::Resend;
 use super::signed::SignedFuture;
 
@@ -23,13 +22,13 @@ use super::signed::SignedFuture;
 /// A clone shares the cache and holds nothing of this one's readiness.
 pub struct Auth<S> {
     inner: S,
-    config: Arc<Config>,
+    config: ShardedArc<Config>,
     /// In the usual case the reader, with its copy of the credential. Otherwise one is cloned per request.
     own: Option<Source>,
 }
 
 impl<S> Auth<S> {
-    pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
+    pub(super) fn new(inner: S, config: ShardedArc<Config>) -> Self {
         let own = match &config.choice {
             Choice::One { credentials, .. } => Some(credentials.0.clone()),
             #[cfg(feature = "provider")]
@@ -55,115 +54,142 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<B>) -> ResponseFuture<S, B> {
+    fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
         let Self { inner, config, own } = self;
-        let mut chosen = choose(config, &mut request);
-        if let Chosen::By(function) = chosen {
-            (request, chosen) = select(&*function, request);
-        }
-        match (chosen, own) {
-            (Chosen::Own, Some(source)) => send(inner, config, source, request),
-            (Chosen::Other(mut source), _) => send(inner, config, &mut source, request),
-            (Chosen::Refuse(error), _) => ResponseFuture::refused(error),
-            (Chosen::Nothing | Chosen::Own | Chosen::By(_), _) => pass(inner, request),
+        // To move a request costs as much as all the rest, and most just after it was written to: this is the one time.
+        let mut request = request.map(ReplayBody::new);
+        match own {
+            Some(Source::Cached(reader)) if config.is_usual(&request) => {
+                let passes = !config.recovery && config.existing != ExistingCredential::Replace;
+                if passes && reader.with_current(|credential, _| credential.apply_if_absent(&mut request)) == Some(true)
+                {
+                    return pass(inner, request);
+                }
+                let attached = attach(inner, config, reader, &mut request);
+                go_on(inner, config, attached, request)
+            }
+            own => choose(inner, config, own.as_mut(), request),
         }
     }
 }
 
-/// Puts the current credential on a request and sends it.
-fn send<S, B, R>(
-    inner: &mut S,
-    config: &Arc<Config>,
-    source: &mut Source,
-    mut request: Request<B>,
-) -> ResponseFuture<S, B>
-where
-    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
-    B: Body + 'static,
-{
-    let reader = match source {
-        Source::Cached(reader) => reader,
-        Source::Static(credential) if credential.is_signer() => {
-            return sign(inner, config, credential.clone(), None, request);
-        }
-        Source::Static(credential) => {
-            return match config.attach(&mut request, credential, false) {
-                Ok(_) => pass(inner, request),
-                Err(aside) => put_aside(inner, config, aside, None, request),
-            };
-        }
-    };
+/// What follows from the attempt to put a credential on a request.
+enum Attached<S> {
+    /// It is there.
+    Sent(Option<Box<Resend<S>>>),
+    /// It is not there.
+    Not { aside: Aside, cache: Option<TokenCache> },
+    /// There is none yet.
+    Waits { cache: TokenCache },
+}
+
+/// Puts the current credential of `reader` on a request.
+#[inline]
+fn attach<S: Clone, B>(
+    inner: &S,
+    config: &ShardedArc<Config>,
+    reader: &mut TokenReader,
+    request: &mut Request<B>,
+) -> Attached<S> {
+    let cache = config.recovery.then(|| reader.cache());
     let attached = reader.with_current(|credential, generation| {
         if credential.is_signer() {
             return Err(Aside::Sign(credential.clone(), generation));
         }
-        config.attach(&mut request, credential, config.recovery).map(|head| head.map(|head| (head, generation)))
+        let resend = cache.map(|cache| Resend::of(request, inner, cache, generation, config));
+        config.attach(request, credential).map(|()| resend)
     });
     match attached {
-        Some(Ok(None)) => pass(inner, request),
-        Some(Ok(Some((head, generation)))) => {
-            let (parts, body) = request.into_parts();
-            let (body, replay) = ReplayBody::replayable(body, config.replay_limit);
-            let resend = Resend {
-                service: inner.clone(),
-                head,
-                replay,
-                cache: reader.cache(),
-                generation,
-                config: Arc::clone(config),
-            };
-            ResponseFuture::sent(inner.call(Request::from_parts(parts, body)), Some(Box::new(resend)))
-        }
-        Some(Err(aside)) => put_aside(inner, config, aside, Some(reader), request),
+        Some(Ok(resend)) => Attached::Sent(resend),
+        Some(Err(aside)) => Attached::Not { aside, cache: Some(reader.cache()) },
         // Where it goes decides first, and that comes with the token.
         None => match config.conflict(!config.is_bound() && reader.is_present_in(request.headers())) {
-            Some(aside) => put_aside(inner, config, aside, None, request),
-            None => {
-                // The service in `inner` is the one that was polled ready: it waits with the request, and the clone stays.
-                let spare = inner.clone();
-                let service = mem::replace(inner, spare);
-                ResponseFuture::waiting(Held { service, request, cache: reader.cache(), config: Arc::clone(config) })
-            }
+            Some(aside) => Attached::Not { aside, cache: None },
+            None => Attached::Waits { cache: reader.cache() },
         },
     }
 }
 
-fn pass<S, B>(inner: &mut S, request: Request<B>) -> ResponseFuture<S, B>
-where
-    S: Service<Request<ReplayBody<B>>>,
-{
-    ResponseFuture::sent(inner.call(request.map(ReplayBody::plain)), None)
-}
-
-#[cold]
-fn put_aside<S, B, R>(
+/// Finds out which credential a request gets, and sends it.
+fn choose<S, B, R>(
     inner: &mut S,
-    config: &Arc<Config>,
-    aside: Aside,
-    reader: Option<&TokenReader>,
-    request: Request<B>,
+    config: &ShardedArc<Config>,
+    own: Option<&mut Source>,
+    mut request: Request<ReplayBody<B>>,
 ) -> ResponseFuture<S, B>
 where
     S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
     B: Body + 'static,
 {
-    match aside {
-        Aside::Keep => pass(inner, request),
-        Aside::Refuse(error) => ResponseFuture::refused(error),
-        Aside::Sign(credential, generation) => {
-            let cached = reader.map(|reader| (reader.cache(), generation));
-            sign(inner, config, credential, cached, request)
+    let mut chosen = config.choose(&mut request);
+    if let Chosen::By(function) = chosen {
+        (request, chosen) = select(&*function, request);
+    }
+    let mut other;
+    let source = match (chosen, own) {
+        (Chosen::Own, Some(source)) => source,
+        (Chosen::Other(source), _) => {
+            other = source;
+            &mut other
+        }
+        (Chosen::Refuse(error), _) => return ResponseFuture::refused(error),
+        (Chosen::Nothing | Chosen::Own | Chosen::By(_), _) => return pass(inner, request),
+    };
+    let step = match source {
+        Source::Cached(reader) => attach(inner, config, reader, &mut request),
+        Source::Static(credential) if credential.is_signer() => {
+            return sign(inner, config, credential.clone(), None, request);
+        }
+        Source::Static(credential) => match config.attach(&mut request, credential) {
+            Ok(()) => Attached::Sent(None),
+            Err(aside) => Attached::Not { aside, cache: None },
+        },
+    };
+    go_on(inner, config, step, request)
+}
+
+/// Sends a request, or has it wait.
+fn go_on<S, B, R>(
+    inner: &mut S,
+    config: &ShardedArc<Config>,
+    step: Attached<S>,
+    request: Request<ReplayBody<B>>,
+) -> ResponseFuture<S, B>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+    B: Body + 'static,
+{
+    match step {
+        Attached::Sent(Some(mut resend)) => ResponseFuture::sent(resend.send(inner, request), Some(resend)),
+        Attached::Sent(None) | Attached::Not { aside: Aside::Keep, .. } => pass(inner, request),
+        Attached::Not { aside: Aside::Refuse(error), .. } => ResponseFuture::refused(error),
+        Attached::Not { aside: Aside::Sign(credential, generation), cache } => {
+            sign(inner, config, credential, cache.map(|cache| (cache, generation)), request)
+        }
+        Attached::Waits { cache } => {
+            // The service in `inner` is the one that was polled ready: it waits with the request, and the clone stays.
+            let spare = inner.clone();
+            let service = mem::replace(inner, spare);
+            ResponseFuture::waiting(Held { service, request, cache, config: config.clone() })
         }
     }
+}
+
+#[inline]
+fn pass<S, B>(inner: &mut S, request: Request<ReplayBody<B>>) -> ResponseFuture<S, B>
+where
+    S: Service<Request<ReplayBody<B>>>,
+{
+    ResponseFuture::sent(inner.call(request), None)
 }
 
 /// Sends a request with a credential that is made of it.
 fn sign<S, B, R>(
     inner: &mut S,
-    config: &Arc<Config>,
+    config: &ShardedArc<Config>,
     credential: Credential,
     cached: Option<(TokenCache, Generation)>,
-    mut request: Request<B>,
+    mut request: Request<ReplayBody<B>>,
 ) -> ResponseFuture<S, B>
 where
     S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
@@ -184,7 +210,7 @@ where
             // As for a request that waits: the service that was polled ready goes along.
             let spare = inner.clone();
             let service = mem::replace(inner, spare);
-            match SignedFuture::begin(service, Arc::clone(config), credential, cached, request) {
+            match SignedFuture::begin(service, config.clone(), credential, cached, request) {
                 Ok(signed) => ResponseFuture::signed(signed),
                 Err(error) => ResponseFuture::refused(error),
             }
@@ -194,7 +220,7 @@ where
 
 impl<S: Clone> Clone for Auth<S> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), config: Arc::clone(&self.config), own: self.own.clone() }
+        Self { inner: self.inner.clone(), config: self.config.clone(), own: self.own.clone() }
     }
 }
 

@@ -1,7 +1,6 @@
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
@@ -9,11 +8,12 @@ use http::{Request, Response, Uri};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_auth_core::{
-    BoxError, Credential, Current, Generation, Invalidation, SigningError, SigningErrorKind, TokenCache, TokenError,
+    BoxError, Credential, Current, Generation, Invalidation, ShardedArc, SigningError, SigningErrorKind, TokenCache,
+    TokenError,
 };
 use tower_service::Service;
 
-use super::body::{Kept, Replay, ReplayBody, known, shared};
+use super::body::{Kept, Replay, ReplayBody};
 use super::demand::explain_demand;
 use super::extension::NotRecovered;
 use super::future::{CurrentFuture, explain, take};
@@ -42,7 +42,7 @@ pin_project! {
         S: Service<Request<ReplayBody<B>>>,
     {
         /// Reading the body, which the signature covers.
-        Reading { #[pin] body: B, kept: Kept, left: usize, parts: Option<Box<Parts>> },
+        Reading { #[pin] body: ReplayBody<B>, kept: Kept, left: usize, parts: Option<Box<Parts>> },
         /// Waiting for a response.
         Sent { #[pin] response: S::Future },
         /// Waiting for a newer token, with the refusal at hand.
@@ -56,7 +56,7 @@ pin_project! {
 struct Call<S> {
     /// The next send's. Polled ready before the first one.
     service: S,
-    config: Arc<Config>,
+    config: ShardedArc<Config>,
     target: Uri,
     credential: Credential,
     /// Where the credential is from, if it can be renewed.
@@ -85,10 +85,10 @@ where
     /// Sends `request` by `service`, which was polled ready.
     pub(super) fn begin(
         service: S,
-        config: Arc<Config>,
+        config: ShardedArc<Config>,
         credential: Credential,
         cached: Option<(TokenCache, Generation)>,
-        request: Request<B>,
+        mut request: Request<ReplayBody<B>>,
     ) -> Result<Self, AuthError> {
         let needs_body = credential.needs_body();
         let mut call = Call {
@@ -101,20 +101,20 @@ where
             may_renew: true,
             config,
         };
-        let (parts, body) = request.into_parts();
         let limit = call.config.replay_limit;
-        let step = match known(&body) {
-            None if needs_body && !body.is_end_stream() => {
+        let step = match request.body().known() {
+            None if needs_body && !request.body().is_end_stream() => {
+                let (parts, body) = request.into_parts();
                 Step::Reading { body, kept: Kept::default(), left: limit, parts: Some(Box::new(parts)) }
             }
-            whole => {
-                let whole = whole.or_else(|| needs_body.then(Kept::default));
-                let (body, replay) = match &whole {
-                    Some(kept) => (ReplayBody::plain(body), Replay::Known(kept.clone())),
-                    None if call.config.recovery => ReplayBody::replayable(body, limit),
-                    None => (ReplayBody::plain(body), Replay::Known(Kept::default())),
+            known => {
+                let whole = known.or_else(|| needs_body.then(Kept::default));
+                let replay = match &whole {
+                    Some(kept) => Replay::Known(kept.clone()),
+                    None if call.config.recovery => request.body_mut().record(limit),
+                    None => Replay::default(),
                 };
-                Step::Sent { response: call.first(Request::from_parts(parts, body), replay, whole.as_ref())? }
+                Step::Sent { response: call.first(request, replay, whole.as_ref())? }
             }
         };
         Ok(Self { step, call })
@@ -248,7 +248,7 @@ where
                         let Ok(frame) = frame else {
                             return Poll::Ready(Err(AuthError::not_signed(unreadable()).into()));
                         };
-                        if !kept.push(&frame.map_data(shared), left) {
+                        if !kept.push(&frame, left) {
                             return Poll::Ready(Err(AuthError::not_signed(oversized()).into()));
                         }
                     }
