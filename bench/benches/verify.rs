@@ -4,12 +4,17 @@
 //! take: `tower-oauth2-resource-server` a request with a service below it that does nothing, `huskarl-resource-server` the header.
 #![allow(missing_docs, clippy::unwrap_used, clippy::missing_docs_in_private_items)]
 
+use std::collections::HashMap;
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use foldhash::quality::RandomState;
 use tower_auth_bench::case;
 use tower_auth_bench::incoming::{Issuer, LIVE_TOKENS, scrambled, verified};
+use tower_auth_core::Verified;
 use tower_auth_core::jose::Algorithm;
 
 fn verify(criterion: &mut Criterion) {
@@ -42,11 +47,18 @@ fn ours(group: &mut BenchmarkGroup<'_, WallTime>, issuer: &Issuer) {
     let tokens: Vec<_> = (0..LIVE_TOKENS).map(|number| issuer.token(number)).collect();
     let verifier = issuer.remembering_verifier();
     tokens.iter().for_each(|token| drop(verified(&verifier, token)));
-    let starts = std::sync::atomic::AtomicUsize::new(0);
+    let starts = AtomicUsize::new(0);
     case(group, "ours: memo hit, 10,000 live tokens", || {
-        let start = starts.fetch_add(LIVE_TOKENS / 3, std::sync::atomic::Ordering::Relaxed);
+        let start = starts.fetch_add(LIVE_TOKENS / 3, Ordering::Relaxed);
         let (verifier, mut next) = (&verifier, scrambled(&tokens, start));
         move || drop(black_box(verified(verifier, black_box(next()))))
+    });
+    // What memory alone costs where the tokens of a run are in no cache of the processor.
+    let entry = |token: &String| (token.as_str().into(), Arc::new(verified(&verifier, token)));
+    let map: HashMap<Box<str>, Arc<Verified>, RandomState> = tokens.iter().map(entry).collect();
+    case(group, "design: read-only map, 10,000 live tokens", || {
+        let (map, mut next) = (&map, scrambled(&tokens, LIVE_TOKENS / 2));
+        move || drop(black_box(Arc::clone(&map[black_box(next()).as_str()])))
     });
     case(group, "ours: memo hit, one hot token", || {
         let (verifier, token) = (&verifier, tokens[0].clone());
