@@ -29,7 +29,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        [] => measure(3, Duration::from_secs(3)),
+        [] => measure(9, Duration::from_secs(1)),
         ["--quick"] => measure(1, Duration::from_secs(1)),
         ["axum", variant] => axum_service::serve(variant),
         ["tonic", variant] => tonic_service::serve(variant),
