@@ -26,7 +26,6 @@
 //! | [`HttpClient`] | any HTTP client as a tower service, below everything that talks to an authorization server |
 //! | [`Secret`] | a text that shows in no log |
 //! | [`Clock`] | where all of this takes the time from |
-//! | [`ShardedArc`] | an `Arc` for what is cloned with each request |
 //!
 //! # Features
 //!
@@ -147,6 +146,7 @@ pub use self::provider::{
 pub use self::provider::{ConnectionLogin, StartedLogin};
 pub use self::scope::ScopeSet;
 pub use self::secret::Secret;
+#[doc(hidden)]
 pub use self::sharded::ShardedArc;
 #[cfg(feature = "sign-aws")]
 pub use self::signing::AwsSigner;

@@ -108,12 +108,12 @@ impl TokenReader {
 }
 
 impl Slot {
-    /// Takes a copy of what is shared, or looks that the copy is good for longer.
+    /// Takes a copy of what is shared, or notes for how much longer the copy is good.
     #[cold]
     fn refill(&mut self, snapshot: &Snapshot, shared: &Credential, fresh_until: u64) {
         match self {
             Self::Own(own) if own.version == snapshot.version => own.fresh_until = fresh_until,
-            _ => {
+            Self::Empty | Self::Used | Self::Own(_) => {
                 *self = Self::Own(Box::new(Own {
                     version: snapshot.version,
                     generation: snapshot.generation,

@@ -16,8 +16,8 @@ use super::{
     IncomingCredential, IncomingRequest, Principal, Rejection, Verification, Verified, VerifierId, VerifierStatus,
     telemetry,
 };
-use crate::ScopeSet;
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::{ScopeSet, ShardedArc};
 
 /// Checks the credentials of requests. One type for every kind of credential, and for several at once.
 ///
@@ -39,7 +39,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// ones verified. See [`JwtVerifier::memo_ttl`](super::JwtVerifier::memo_ttl) for how to change that, and
 /// [`forget`](Self::forget) for ending it at once.
 #[derive(Clone)]
-pub struct Verifier(Arc<Inner>);
+pub struct Verifier(ShardedArc<Inner>);
 
 struct Inner {
     id: VerifierId,
@@ -56,7 +56,7 @@ enum Kind {
 impl Verifier {
     pub(super) fn new(parts: Parts) -> Self {
         let id = VerifierId::next();
-        Self(Arc::new(Inner { id, kind: Kind::One(One::new(id, parts)) }))
+        Self(ShardedArc::new(Inner { id, kind: Kind::One(One::new(id, parts)) }))
     }
 
     /// A verifier that accepts what any of `verifiers` accepts: of several schemes, and JWTs of several issuers. The
@@ -112,7 +112,7 @@ impl Verifier {
     /// When there are fewer than two.
     pub fn all_of(verifiers: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
         let id = VerifierId::next();
-        Ok(Self(Arc::new(Inner { id, kind: Kind::All(All::new(id, verifiers.into_iter().collect())?) })))
+        Ok(Self(ShardedArc::new(Inner { id, kind: Kind::All(All::new(id, verifiers.into_iter().collect())?) })))
     }
 
     /// A verifier like this one, whose challenges tell where the metadata of the protected resource is (RFC 9728 section 5.1):

@@ -1,8 +1,7 @@
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Policy, ScopeSet, Verifier};
+use tower_auth_core::{Clock, ConfigError, ConfigErrorKind, Policy, ScopeSet, ShardedArc, Verifier};
 use tower_layer::Layer;
 
 use super::GrpcValidate;
@@ -68,7 +67,7 @@ use super::policies::Policies;
 /// [`end_at_expiry`](Self::end_at_expiry) or [`recheck`](Self::recheck) say otherwise.
 #[derive(Clone)]
 pub struct GrpcValidateLayer {
-    policies: Arc<Policies>,
+    policies: ShardedArc<Policies>,
     verifier: Verifier,
 }
 
@@ -76,7 +75,7 @@ impl GrpcValidateLayer {
     /// Lets pass what `verifier` accepts, whatever the method.
     #[must_use]
     pub fn new(verifier: Verifier) -> Self {
-        Self { policies: Arc::new(Policies::new(verifier.clone())), verifier }
+        Self { policies: ShardedArc::new(Policies::new(verifier.clone())), verifier }
     }
 
     /// Requires these scopes, parted by spaces, of all callers but of methods that are anonymous: beside those required
@@ -177,7 +176,7 @@ impl GrpcValidateLayer {
     /// Takes the credential out of the metadata before the service sees it. By default it stays.
     #[must_use]
     pub fn strip_authorization(mut self) -> Self {
-        Arc::make_mut(&mut self.policies).strip_authorization();
+        self.policies.update(|policies| policies.strip_authorization());
         self
     }
 
@@ -188,7 +187,7 @@ impl GrpcValidateLayer {
     /// leeway of the verifier does not count here. A credential without an end, such as a password, ends no call.
     #[must_use]
     pub fn end_at_expiry(mut self) -> Self {
-        Arc::make_mut(&mut self.policies).lifetime_mut().ends_at_expiry = true;
+        self.policies.update(|policies| policies.lifetime_mut().ends_at_expiry = true);
         self
     }
 
@@ -206,7 +205,7 @@ impl GrpcValidateLayer {
             let message = "credentials are to be verified again more often than once a second";
             return Err(ConfigError::new(ConfigErrorKind::InvalidOption, message));
         }
-        Arc::make_mut(&mut self.policies).lifetime_mut().recheck = Some(every);
+        self.policies.update(|policies| policies.lifetime_mut().recheck = Some(every));
         Ok(self)
     }
 
@@ -215,20 +214,21 @@ impl GrpcValidateLayer {
     #[cfg(feature = "error-details")]
     #[must_use]
     pub fn error_details(mut self, domain: &str) -> Self {
-        Arc::make_mut(&mut self.policies).refusals_mut().details = Some(domain.into());
+        self.policies.update(|policies| policies.refusals_mut().details = Some(domain.into()));
         self
     }
 
     /// Takes the time, for [`end_at_expiry`](Self::end_at_expiry) and [`recheck`](Self::recheck), from `clock`.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
-        Arc::make_mut(&mut self.policies).lifetime_mut().clock = clock;
+        self.policies.update(|policies| policies.lifetime_mut().clock = clock);
         self
     }
 
     fn with(mut self, change: impl FnOnce(&mut Policies) -> Result<(), ConfigError>) -> Result<Self, ConfigError> {
-        change(Arc::make_mut(&mut self.policies))?;
-        Ok(self)
+        let mut outcome = Ok(());
+        self.policies.update(|policies| outcome = change(policies));
+        outcome.map(|()| self)
     }
 }
 
@@ -241,7 +241,7 @@ impl<S> Layer<S> for GrpcValidateLayer {
     type Service = GrpcValidate<S>;
 
     fn layer(&self, inner: S) -> GrpcValidate<S> {
-        GrpcValidate::new(inner, Arc::clone(&self.policies))
+        GrpcValidate::new(inner, self.policies.clone())
     }
 }
 

@@ -1,11 +1,11 @@
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tonic::server::NamedService;
 use tower_auth::ValidateFuture;
+use tower_auth_core::ShardedArc;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -22,11 +22,11 @@ use super::refusal::NoMethod;
 #[derive(Clone)]
 pub struct GrpcValidate<S> {
     inner: S,
-    policies: Arc<Policies>,
+    policies: ShardedArc<Policies>,
 }
 
 impl<S> GrpcValidate<S> {
-    pub(super) fn new(inner: S, policies: Arc<Policies>) -> Self {
+    pub(super) fn new(inner: S, policies: ShardedArc<Policies>) -> Self {
         Self { inner, policies }
     }
 }

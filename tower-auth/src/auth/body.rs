@@ -41,7 +41,7 @@ pub(super) enum Replay {
     Recorded(Arc<OnceLock<Kept>>),
 }
 
-/// A whole body. Small, since each request moves room for one: most bodies are one chunk.
+/// A whole body: most are one chunk. Small, since a [`ReplayBody`] has room for one, and is moved with each request.
 #[derive(Clone, Default)]
 pub(super) struct Kept {
     first: Bytes,
@@ -57,7 +57,7 @@ struct Rest {
 struct Recorder {
     kept: Kept,
     left: usize,
-    /// `None` once the limit was passed, and once the body was handed over.
+    /// `None` once the limit was passed or the body failed, and once it was handed over.
     done: Option<Arc<OnceLock<Kept>>>,
 }
 
@@ -104,12 +104,6 @@ impl<B: Body + 'static> ReplayBody<B> {
     }
 }
 
-impl Default for Replay {
-    fn default() -> Self {
-        Self::Known(Kept::default())
-    }
-}
-
 impl Replay {
     /// The whole body, if it is known by now.
     pub(super) fn kept(&self) -> Option<Kept> {
@@ -145,9 +139,11 @@ impl Kept {
                 return false;
             }
             *left -= data.len();
-            match &mut self.rest {
-                None if self.first.is_empty() => self.first = data.clone(),
-                rest => rest.get_or_insert_default().chunks.push_back(data.clone()),
+            // Chunks of nothing cost the limit nothing, and are not kept.
+            if self.first.is_empty() {
+                self.first = data.clone();
+            } else if !data.is_empty() {
+                self.rest.get_or_insert_default().chunks.push_back(data.clone());
             }
         } else if let Some(trailers) = frame.trailers_ref() {
             self.rest.get_or_insert_default().trailers = Some(trailers.clone());
@@ -188,10 +184,16 @@ impl Kept {
 
 impl Recorder {
     fn record(&mut self, frame: &Frame<Bytes>) {
-        if self.done.is_some() && !self.kept.push(frame, &mut self.left) {
-            self.done = None;
-            self.kept = Kept::default();
+        // Nobody waits for it once the request was answered.
+        let is_wanted = self.done.as_ref().is_some_and(|done| Arc::strong_count(done) > 1);
+        if !is_wanted || !self.kept.push(frame, &mut self.left) {
+            self.stop();
         }
+    }
+
+    fn stop(&mut self) {
+        self.done = None;
+        self.kept = Kept::default();
     }
 
     fn finish(&mut self) {
@@ -223,7 +225,7 @@ where
                                 recorder.finish();
                             }
                         }
-                        Some(Err(_)) => recorder.done = None,
+                        Some(Err(_)) => recorder.stop(),
                         None => recorder.finish(),
                     }
                 }
@@ -253,7 +255,7 @@ where
 }
 
 /// Data in one buffer, which for [`Bytes`] is the one it came in.
-pub(super) fn shared<D: Buf>(mut data: D) -> Bytes {
+fn shared<D: Buf>(mut data: D) -> Bytes {
     data.copy_to_bytes(data.remaining())
 }
 
@@ -270,5 +272,97 @@ impl<B> fmt::Debug for ReplayBody<B> {
             Inner::Passed { recorder: Some(_), .. } => "ReplayBody(recorded)",
             Inner::Replay { .. } => "ReplayBody(replay)",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    /// A body of these frames, of a type that nobody knows.
+    struct Frames(VecDeque<Frame<Bytes>>);
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
+    }
+
+    fn body(frames: &[&'static str]) -> ReplayBody<Frames> {
+        let frame = |text: &&'static str| match text.strip_prefix("trailer:") {
+            Some(value) => Frame::trailers(HeaderMap::from_iter([(http::header::ETAG, value.parse().unwrap())])),
+            None => Frame::data(Bytes::from_static(text.as_bytes())),
+        };
+        ReplayBody::new(Frames(frames.iter().map(frame).collect()))
+    }
+
+    /// Reads to the end: the frames, each with whether that was the end, and what was left before it.
+    fn read(body: &mut ReplayBody<Frames>) -> Vec<(String, u64, bool)> {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut seen = Vec::new();
+        loop {
+            let left = body.size_hint().lower();
+            let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(&mut context) else { panic!("it waits") };
+            let Some(frame) = frame else { return seen };
+            let frame = frame.unwrap();
+            let text = match frame.trailers_ref() {
+                Some(trailers) => format!("trailer:{}", trailers[http::header::ETAG].to_str().unwrap()),
+                None => String::from_utf8(frame.data_ref().unwrap().to_vec()).unwrap(),
+            };
+            seen.push((text, left, body.is_end_stream()));
+        }
+    }
+
+    fn replayed(frames: &[&'static str], limit: usize) -> Option<Vec<(String, u64, bool)>> {
+        let mut first = body(frames);
+        let replay = first.record(limit);
+        assert!(replay.kept().is_none(), "before it was read");
+        read(&mut first);
+        Some(read(&mut ReplayBody::again(replay.kept()?)))
+    }
+
+    fn frames(expected: &[(&str, u64, bool)]) -> Option<Vec<(String, u64, bool)>> {
+        Some(expected.iter().map(|(text, left, is_end)| ((*text).to_owned(), *left, *is_end)).collect())
+    }
+
+    #[test]
+    fn frames_come_again_in_their_order_without_those_of_nothing() {
+        assert_eq!(replayed(&["ab"], 9), frames(&[("ab", 2, true)]));
+        assert_eq!(replayed(&["", "ab", "", "c"], 9), frames(&[("ab", 3, false), ("c", 1, true)]));
+        let with_trailers = frames(&[("ab", 3, false), ("c", 1, false), ("trailer:t", 0, true)]);
+        assert_eq!(replayed(&["ab", "c", "trailer:t"], 9), with_trailers);
+        assert_eq!(replayed(&["trailer:t"], 9), frames(&[("trailer:t", 0, true)]));
+        assert_eq!(replayed(&[""], 9), frames(&[]));
+        assert_eq!(replayed(&[], 0), frames(&[]));
+    }
+
+    #[test]
+    fn a_body_past_the_limit_is_not_kept() {
+        assert_eq!(replayed(&["abc", "de"], 5), frames(&[("abc", 5, false), ("de", 2, true)]));
+        assert_eq!(replayed(&["abc", "de"], 4), None);
+    }
+
+    #[test]
+    fn nothing_is_kept_for_nobody() {
+        let mut unwanted = body(&["ab", "c"]);
+        drop(unwanted.record(9));
+        assert_eq!(read(&mut unwanted).len(), 2);
+        let Inner::Passed { recorder: Some(recorder), .. } = &unwanted.inner else { panic!("it was recorded") };
+        assert!(recorder.done.is_none() && recorder.kept.is_empty());
+    }
+
+    #[test]
+    fn the_data_is_one_piece_however_it_came() {
+        for frames in [&["abc"][..], &["a", "", "bc"], &["a", "b", "c", "trailer:t"]] {
+            let mut body = body(frames);
+            let replay = body.record(9);
+            read(&mut body);
+            assert_eq!(&*replay.kept().unwrap().bytes(), b"abc");
+        }
     }
 }

@@ -35,7 +35,9 @@ impl Config {
     /// Whether the request is one of those that most are: it says nothing about itself, and goes where the one credential goes.
     #[inline]
     pub(super) fn is_usual<B>(&self, request: &Request<B>) -> bool {
-        let (Choice::One { origins, .. }, uri) = (&self.choice, request.uri()) else { return false };
+        let Choice::One { origins, .. } = &self.choice else { return false };
+        let uri = request.uri();
+        // A path alone goes to the one origin there is: as `sole_rule`.
         let fits = |origin: &Origin| origin.matches(uri) || (uri.authority().is_none() && origins.len() == 1);
         let says = request.extensions();
         let says_nothing = says.get::<SkipAuth>().is_none() && says.get::<RequestCredentials>().is_none();

@@ -201,15 +201,12 @@ where
             };
         }
         let Self { mut service, mut request, cache, config } = self;
-        let resend = config.recovery.then(|| Resend::of(&request, &service, cache, current.generation, &config));
-        match (config.attach(&mut request, &current.credential), resend) {
-            (Ok(()), Some(mut resend)) => {
-                State::Sent { response: resend.send(&mut service, request), resend: Some(resend) }
-            }
-            (Ok(()), None) | (Err(Aside::Keep | Aside::Sign(..)), _) => {
-                State::Sent { response: service.call(request), resend: None }
-            }
-            (Err(Aside::Refuse(error)), _) => State::Refused { error: Some(error) },
+        let cache = config.recovery.then_some(cache);
+        let (credential, generation) = (&current.credential, current.generation);
+        match Resend::attach(&mut request, &service, &config, cache, credential, generation) {
+            Ok(resend) => State::Sent { response: service.call(request), resend },
+            Err(Aside::Keep | Aside::Sign(..)) => State::Sent { response: service.call(request), resend: None },
+            Err(Aside::Refuse(error)) => State::Refused { error: Some(error) },
         }
     }
 }

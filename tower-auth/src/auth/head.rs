@@ -1,3 +1,4 @@
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use zeroize::Zeroize;
 
@@ -26,7 +27,7 @@ impl Head {
             // Both fit: names are at most 64 KiB long in `http`, and no value reaches 4 GiB.
             let name_length = u16::try_from(name.as_str().len()).unwrap_or(0);
             let value_length = u32::try_from(value.len()).unwrap_or(0);
-            sensitive |= value.is_sensitive();
+            sensitive |= value.is_sensitive() || is_of_a_credential(name);
             let ([a, b], [c, d, e, f]) = (name_length.to_ne_bytes(), value_length.to_ne_bytes());
             headers.extend_from_slice(&[a, b, c, d, e, f, u8::from(value.is_sensitive())]);
             headers.extend_from_slice(&name.as_str().as_bytes()[..usize::from(name_length)]);
@@ -67,6 +68,12 @@ impl Head {
         *request.headers_mut() = parse(&self.headers);
         request
     }
+}
+
+/// Whatever the caller said of the value.
+#[inline]
+fn is_of_a_credential(name: &HeaderName) -> bool {
+    name == AUTHORIZATION || name == COOKIE || name == PROXY_AUTHORIZATION
 }
 
 /// A credential of the caller's own may be among the headers.

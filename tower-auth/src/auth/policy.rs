@@ -1,5 +1,5 @@
 use http::Request;
-use tower_auth_core::{Credential, Generation, SigningError};
+use tower_auth_core::{Credential, Generation};
 
 use super::layer::Config;
 use super::{AuthError, AuthErrorKind};
@@ -26,29 +26,34 @@ pub(super) enum Aside {
     Sign(Credential, Generation),
 }
 
-impl Aside {
-    #[cold]
-    fn unsigned(error: SigningError) -> Self {
-        Self::Refuse(AuthError::not_signed(error))
-    }
+/// Puts `credential` on `request`, which was judged.
+#[inline]
+pub(super) fn put<B>(request: &mut Request<B>, credential: &Credential) -> Result<(), Aside> {
+    credential.apply(request).map_err(|error| Aside::Refuse(AuthError::not_signed(error)))
 }
 
 impl Config {
     /// Puts `credential` on `request` unless it has one of its own.
     #[inline]
     pub(super) fn attach<B>(&self, request: &mut Request<B>, credential: &Credential) -> Result<(), Aside> {
+        let fills = self.existing != ExistingCredential::Replace && !self.is_bound();
+        if fills && credential.apply_if_absent(request) {
+            return Ok(());
+        }
+        self.judge(request, credential)?;
+        put(request, credential)
+    }
+
+    /// Whether `credential` goes on `request`, and what follows if it does not.
+    pub(super) fn judge<B>(&self, request: &mut Request<B>, credential: &Credential) -> Result<(), Aside> {
         if let Some(aside) = self.elsewhere(request.uri(), credential) {
             return Err(aside);
         }
-        let replaces = self.existing == ExistingCredential::Replace;
-        if !replaces && credential.apply_if_absent(request) {
-            return Ok(());
-        }
-        if !replaces && credential.is_present_in(request.headers()) {
+        if self.existing != ExistingCredential::Replace && credential.is_present_in(request.headers()) {
             self.complete(request, credential);
             return Err(self.present());
         }
-        credential.apply(request).map_err(Aside::unsigned)
+        Ok(())
     }
 
     /// What follows from a request's having a credential of its own, if it has.

@@ -1,19 +1,19 @@
 use http::{Request, Response};
 use http_body::Body;
-use tower_auth_core::{Current, Generation, Invalidation, ShardedArc, SigningError, TokenCache};
-use tower_service::Service;
+use tower_auth_core::{Credential, Current, Generation, Invalidation, ShardedArc, SigningError, TokenCache};
 
 use super::body::{Kept, Replay, ReplayBody};
 use super::extension::NotRecovered;
 use super::head::Head;
 use super::layer::Config;
+use super::policy::{Aside, put};
 
 /// What is needed to send a request a second time.
 pub(super) struct Resend<S> {
     /// A clone of the service, not polled ready.
     pub(super) service: S,
     pub(super) head: Head,
-    pub(super) replay: Replay,
+    replay: Replay,
     pub(super) cache: TokenCache,
     /// The credential that was sent.
     pub(super) generation: Generation,
@@ -31,35 +31,33 @@ pub(super) enum Next {
 }
 
 impl<S> Resend<S> {
-    /// What `request` needs, which has no credential yet, and is going to get the one of `generation`.
-    pub(super) fn of<B>(
-        request: &Request<B>,
+    /// Puts `credential`, the one of `generation`, on `request`. With its `cache` at hand the request, its body included, is kept from now on, to be sent again by a
+    /// clone of `service`.
+    #[inline]
+    pub(super) fn attach<B>(
+        request: &mut Request<ReplayBody<B>>,
         service: &S,
-        cache: TokenCache,
-        generation: Generation,
         config: &ShardedArc<Config>,
-    ) -> Box<Self>
+        cache: Option<TokenCache>,
+        credential: &Credential,
+        generation: Generation,
+    ) -> Result<Option<Box<Self>>, Aside>
     where
         S: Clone,
+        B: Body + 'static,
     {
-        Box::new(Self {
+        let Some(cache) = cache else { return config.attach(request, credential).map(|()| None) };
+        config.judge(request, credential)?;
+        let resend = Box::new(Self {
             service: service.clone(),
             head: Head::of(request),
-            replay: Replay::default(),
+            replay: request.body_mut().record(config.replay_limit),
             cache,
             generation,
             config: config.clone(),
-        })
-    }
-
-    /// Sends the request for the first time.
-    pub(super) fn send<B>(&mut self, service: &mut S, mut request: Request<ReplayBody<B>>) -> S::Future
-    where
-        S: Service<Request<ReplayBody<B>>>,
-        B: Body + 'static,
-    {
-        self.replay = request.body_mut().record(self.config.replay_limit);
-        service.call(request)
+        });
+        put(request, credential)?;
+        Ok(Some(resend))
     }
 
     /// Judges a response, and drops the token from the cache if it says that the token is dead.

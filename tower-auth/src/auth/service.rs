@@ -12,7 +12,7 @@ use super::choice::{Chosen, select};
 use super::credentials::Source;
 use super::future::{Held, ResponseFuture};
 use super::layer::{Choice, Config};
-use super::policy::{Aside, ExistingCredential};
+use super::policy::Aside;
 use super::resend::Resend;
 use super::signed::SignedFuture;
 
@@ -56,17 +56,14 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
         let Self { inner, config, own } = self;
-        // To move a request costs as much as all the rest, and most just after it was written to: this is the one time.
+        // To move a request costs as much as all the rest. So it gets its body here, and is only written to after this.
         let mut request = request.map(ReplayBody::new);
         match own {
             Some(Source::Cached(reader)) if config.is_usual(&request) => {
-                let passes = !config.recovery && config.existing != ExistingCredential::Replace;
-                if passes && reader.with_current(|credential, _| credential.apply_if_absent(&mut request)) == Some(true)
-                {
-                    return pass(inner, request);
+                match attach(inner, config, reader, &mut request) {
+                    Attached::Sent(resend) => ResponseFuture::sent(inner.call(request), resend),
+                    other => go_on(inner, config, other, request),
                 }
-                let attached = attach(inner, config, reader, &mut request);
-                go_on(inner, config, attached, request)
             }
             own => choose(inner, config, own.as_mut(), request),
         }
@@ -85,23 +82,25 @@ enum Attached<S> {
 
 /// Puts the current credential of `reader` on a request.
 #[inline]
-fn attach<S: Clone, B>(
+fn attach<S: Clone, B: Body + 'static>(
     inner: &S,
     config: &ShardedArc<Config>,
     reader: &mut TokenReader,
-    request: &mut Request<B>,
+    request: &mut Request<ReplayBody<B>>,
 ) -> Attached<S> {
     let cache = config.recovery.then(|| reader.cache());
     let attached = reader.with_current(|credential, generation| {
         if credential.is_signer() {
             return Err(Aside::Sign(credential.clone(), generation));
         }
-        let resend = cache.map(|cache| Resend::of(request, inner, cache, generation, config));
-        config.attach(request, credential).map(|()| resend)
+        Resend::attach(request, inner, config, cache, credential, generation)
     });
     match attached {
         Some(Ok(resend)) => Attached::Sent(resend),
-        Some(Err(aside)) => Attached::Not { aside, cache: Some(reader.cache()) },
+        Some(Err(aside)) => {
+            let cache = matches!(aside, Aside::Sign(..)).then(|| reader.cache());
+            Attached::Not { aside, cache }
+        }
         // Where it goes decides first, and that comes with the token.
         None => match config.conflict(!config.is_bound() && reader.is_present_in(request.headers())) {
             Some(aside) => Attached::Not { aside, cache: None },
@@ -160,8 +159,8 @@ where
     B: Body + 'static,
 {
     match step {
-        Attached::Sent(Some(mut resend)) => ResponseFuture::sent(resend.send(inner, request), Some(resend)),
-        Attached::Sent(None) | Attached::Not { aside: Aside::Keep, .. } => pass(inner, request),
+        Attached::Sent(resend) => ResponseFuture::sent(inner.call(request), resend),
+        Attached::Not { aside: Aside::Keep, .. } => pass(inner, request),
         Attached::Not { aside: Aside::Refuse(error), .. } => ResponseFuture::refused(error),
         Attached::Not { aside: Aside::Sign(credential, generation), cache } => {
             sign(inner, config, credential, cache.map(|cache| (cache, generation)), request)

@@ -109,11 +109,10 @@ where
             }
             known => {
                 let whole = known.or_else(|| needs_body.then(Kept::default));
-                let replay = match &whole {
+                let replay = call.config.recovery.then(|| match &whole {
                     Some(kept) => Replay::Known(kept.clone()),
-                    None if call.config.recovery => request.body_mut().record(limit),
-                    None => Replay::default(),
-                };
+                    None => request.body_mut().record(limit),
+                });
                 Step::Sent { response: call.first(request, replay, whole.as_ref())? }
             }
         };
@@ -143,13 +142,13 @@ impl<S> Call<S> {
     fn first<B>(
         &mut self,
         mut request: Request<ReplayBody<B>>,
-        replay: Replay,
+        replay: Option<Replay>,
         body: Option<&Kept>,
     ) -> Result<S::Future, AuthError>
     where
         S: Service<Request<ReplayBody<B>>> + Clone,
     {
-        self.again = self.config.recovery.then(|| (Head::of(&request), replay));
+        self.again = replay.map(|replay| (Head::of(&request), replay));
         self.sign(&mut request, body)?;
         Ok(self.send(request))
     }
@@ -254,7 +253,8 @@ where
                     }
                     let whole = mem::take(kept);
                     let request = Request::from_parts(*take(parts), ReplayBody::again(whole.clone()));
-                    Step::Sent { response: call.first(request, Replay::Known(whole.clone()), Some(&whole))? }
+                    let replay = call.config.recovery.then(|| Replay::Known(whole.clone()));
+                    Step::Sent { response: call.first(request, replay, Some(&whole))? }
                 }
                 StepProjection::Sent { response } => {
                     let response = ready!(response.poll(context)).map_err(Into::into)?;

@@ -2,7 +2,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use http::Response;
 use http::response::Parts;
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_auth_core::ShardedArc;
 
 use super::InspectedBody;
 use super::body::Read;
@@ -28,7 +28,7 @@ pin_project! {
         #[pin]
         response: F,
         reading: Option<Box<Reading<R>>>,
-        rules: Option<Arc<Rules>>,
+        rules: Option<ShardedArc<Rules>>,
     }
 }
 
@@ -43,7 +43,7 @@ where
 }
 
 impl<F, R: Body<Data = Bytes>> BodyRefusalFuture<F, R> {
-    pub(super) fn new(response: F, rules: Option<Arc<Rules>>) -> Self {
+    pub(super) fn new(response: F, rules: Option<ShardedArc<Rules>>) -> Self {
         Self { response, reading: None, rules }
     }
 }

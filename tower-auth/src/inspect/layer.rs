@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
+use tower_auth_core::ShardedArc;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -35,7 +36,7 @@ use super::future::BodyRefusalFuture;
 /// `Content-Encoding` is looked at as it came.
 #[derive(Clone)]
 pub struct BodyRefusalLayer {
-    rules: Arc<Rules>,
+    rules: ShardedArc<Rules>,
 }
 
 /// What is read, and what is looked for.
@@ -54,7 +55,7 @@ impl BodyRefusalLayer {
     pub fn new(is_refusal: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
         let body = move |_: StatusCode, _: &HeaderMap, start: &[u8]| is_refusal(start);
         let rules = Rules { when: Arc::new(is_json), body: Arc::new(body), limit: 16 * 1024 };
-        Self { rules: Arc::new(rules) }
+        Self { rules: ShardedArc::new(rules) }
     }
 
     /// What a described provider says in its answers.
@@ -64,7 +65,7 @@ impl BodyRefusalLayer {
         let when =
             move |status, headers: &HeaderMap| head.may_be_dead(status, headers) && !crate::auth::demands_more(headers);
         let body = move |status, headers: &HeaderMap, start: &[u8]| whole.is_dead(status, headers, start);
-        Self { rules: Arc::new(Rules { when: Arc::new(when), body: Arc::new(body), limit: 64 * 1024 }) }
+        Self { rules: ShardedArc::new(Rules { when: Arc::new(when), body: Arc::new(body), limit: 64 * 1024 }) }
     }
 
     /// A service that looks at nothing.
@@ -77,14 +78,14 @@ impl BodyRefusalLayer {
     /// ends in `+json`.
     #[must_use]
     pub fn when(mut self, head: impl Fn(StatusCode, &HeaderMap) -> bool + Send + Sync + 'static) -> Self {
-        Arc::make_mut(&mut self.rules).when = Arc::new(head);
+        self.rules.update(|rules| rules.when = Arc::new(head));
         self
     }
 
     /// Sets how many bytes are looked at; 16 KiB if not set.
     #[must_use]
     pub fn limit(mut self, bytes: usize) -> Self {
-        Arc::make_mut(&mut self.rules).limit = bytes;
+        self.rules.update(|rules| rules.limit = bytes);
         self
     }
 }
@@ -105,7 +106,7 @@ impl<S> Layer<S> for BodyRefusalLayer {
     type Service = BodyRefusal<S>;
 
     fn layer(&self, inner: S) -> BodyRefusal<S> {
-        BodyRefusal { inner, rules: Some(Arc::clone(&self.rules)) }
+        BodyRefusal { inner, rules: Some(self.rules.clone()) }
     }
 }
 
@@ -120,7 +121,7 @@ impl fmt::Debug for BodyRefusalLayer {
 pub struct BodyRefusal<S> {
     inner: S,
     /// `None`: nothing is looked at.
-    rules: Option<Arc<Rules>>,
+    rules: Option<ShardedArc<Rules>>,
 }
 
 impl<S, B, R> Service<Request<B>> for BodyRefusal<S>

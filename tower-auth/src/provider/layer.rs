@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tower_auth_core::{BaseUrl, ConfigError, Connection};
+use tower_auth_core::{BaseUrl, ConfigError, Connection, ShardedArc};
 use tower_layer::Layer;
 
 use super::Provider;
@@ -50,7 +50,7 @@ use crate::{AuthLayer, BodyRefusalLayer, ExistingCredential};
 #[derive(Clone)]
 pub struct ProviderLayer {
     auth: AuthLayer,
-    site: Arc<Site>,
+    site: ShardedArc<Site>,
 }
 
 /// What the services of a layer share.
@@ -82,7 +82,7 @@ impl ProviderLayer {
             refusals: connection.looks_into_bodies().then(|| BodyRefusalLayer::of_connection(connection)),
             connection: connection.clone(),
         };
-        Ok(Self { auth: AuthLayer::of_connection(connection)?, site: Arc::new(site) })
+        Ok(Self { auth: AuthLayer::of_connection(connection)?, site: ShardedArc::new(site) })
     }
 
     pub(super) fn base(&self) -> Option<&BaseUrl> {
@@ -132,7 +132,7 @@ impl<S> Layer<S> for ProviderLayer {
             Some(refusals) => refusals.layer(inner),
             None => BodyRefusalLayer::none(inner),
         };
-        Provider::new(self.auth.layer(inner), Arc::clone(&self.site))
+        Provider::new(self.auth.layer(inner), self.site.clone())
     }
 }
 

@@ -1,11 +1,10 @@
 use std::fmt;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tower_auth_core::{BaseUrl, BoxError};
+use tower_auth_core::{BaseUrl, BoxError, ShardedArc};
 use tower_service::Service;
 
 use super::ProviderFuture;
@@ -19,12 +18,12 @@ use crate::{Auth, BodyRefusal, InspectedBody, ReplayBody, SkipAuth};
 /// A clone shares the tokens and holds nothing of this one's readiness.
 pub struct Provider<S> {
     auth: Auth<BodyRefusal<S>>,
-    site: Arc<Site>,
+    site: ShardedArc<Site>,
     slot: Slot,
 }
 
 impl<S> Provider<S> {
-    pub(super) fn new(auth: Auth<BodyRefusal<S>>, site: Arc<Site>) -> Self {
+    pub(super) fn new(auth: Auth<BodyRefusal<S>>, site: ShardedArc<Site>) -> Self {
         Self { auth, site, slot: Slot::default() }
     }
 }
@@ -83,7 +82,7 @@ where
 
 impl<S: Clone> Clone for Provider<S> {
     fn clone(&self) -> Self {
-        Self { auth: self.auth.clone(), site: Arc::clone(&self.site), slot: Slot::default() }
+        Self { auth: self.auth.clone(), site: self.site.clone(), slot: Slot::default() }
     }
 }
 

@@ -2,12 +2,11 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tower_auth_core::{Verification, Verified};
+use tower_auth_core::{ShardedArc, Verification, Verified};
 use tower_service::Service;
 
 use super::admission::Refused;
@@ -48,7 +47,7 @@ pin_project! {
 pub(super) struct Held<S, B> {
     pub(super) service: S,
     pub(super) request: Request<B>,
-    pub(super) config: Arc<Config>,
+    pub(super) config: ShardedArc<Config>,
 }
 
 impl<S, B, A> ValidateFuture<S, B, A>

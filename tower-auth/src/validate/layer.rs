@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::sync::Arc;
 
-use tower_auth_core::{ConfigError, IncomingRequest, Policy, ScopeSet, Verifier};
+use tower_auth_core::{ConfigError, IncomingRequest, Policy, ScopeSet, ShardedArc, Verifier};
 use tower_layer::Layer;
 
 use super::{EmptyBodies, Validate, WrittenBodies};
@@ -62,7 +62,7 @@ use super::{EmptyBodies, Validate, WrittenBodies};
 /// [`allow_missing`](Self::allow_missing) leaves the decision to the service. A service that trusts identity *headers*
 /// must remove them from requests itself: the verdict is never in a header.
 pub struct ValidateLayer<A = EmptyBodies> {
-    config: Arc<Config>,
+    config: ShardedArc<Config>,
     bodies: PhantomData<fn() -> A>,
 }
 
@@ -83,7 +83,7 @@ impl ValidateLayer {
     #[must_use]
     pub fn new(verifier: Verifier) -> Self {
         let config = Config { verifier, policy: Policy::new(), choose: None, allow_missing: false, strip: false };
-        Self { config: Arc::new(config), bodies: PhantomData }
+        Self { config: ShardedArc::new(config), bodies: PhantomData }
     }
 
     /// Answers refusals with a body, for services whose bodies can be made of a text: of the kind that the verifier was told
@@ -179,14 +179,14 @@ impl<A> ValidateLayer<A> {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(Arc::make_mut(&mut self.config));
+        self.config.update(change);
         self
     }
 }
 
 impl<A> Clone for ValidateLayer<A> {
     fn clone(&self) -> Self {
-        Self { config: Arc::clone(&self.config), bodies: PhantomData }
+        Self { config: self.config.clone(), bodies: PhantomData }
     }
 }
 
@@ -194,7 +194,7 @@ impl<S, A> Layer<S> for ValidateLayer<A> {
     type Service = Validate<S, A>;
 
     fn layer(&self, inner: S) -> Validate<S, A> {
-        Validate::new(inner, Arc::clone(&self.config))
+        Validate::new(inner, self.config.clone())
     }
 }
 

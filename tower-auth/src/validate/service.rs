@@ -1,10 +1,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use tower_auth_core::ShardedArc;
 use tower_service::Service;
 
 use super::admission::Refused;
@@ -18,12 +18,12 @@ use super::layer::Config;
 /// A clone shares the verifier and holds nothing of this one's readiness.
 pub struct Validate<S, A = EmptyBodies> {
     inner: S,
-    config: Arc<Config>,
+    config: ShardedArc<Config>,
     bodies: PhantomData<fn() -> A>,
 }
 
 impl<S, A> Validate<S, A> {
-    pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
+    pub(super) fn new(inner: S, config: ShardedArc<Config>) -> Self {
         Self { inner, config, bodies: PhantomData }
     }
 }
@@ -51,7 +51,7 @@ where
                     // The one in `self` was polled ready, so that one travels with the request.
                     let spare = self.inner.clone();
                     let service = mem::replace(&mut self.inner, spare);
-                    let held = Held { service, request, config: Arc::clone(&self.config) };
+                    let held = Held { service, request, config: self.config.clone() };
                     return ValidateFuture::waiting(verification, held);
                 }
                 verification.into_result()
@@ -67,7 +67,7 @@ where
 
 impl<S: Clone, A> Clone for Validate<S, A> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), Arc::clone(&self.config))
+        Self::new(self.inner.clone(), self.config.clone())
     }
 }
 
