@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("nothing was measured yet: scripts/bench does that, and calls this".into());
     }
     let targets = targets::held(&measured);
-    let (of_targets, of_groups) = (table::of_targets(&targets), table::of_groups(&measured));
+    let before = targets::of_the_run_before(&target_dir().join("bench-report.before.json"))?;
+    let (of_targets, of_groups) = (table::of_targets(&targets, &before), table::of_groups(&measured));
     print!("### Targets\n\n{of_targets}{of_groups}");
     let target = target_dir();
     fs::write(target.join("bench-report.json"), serde_json::to_string_pretty(&table::report(&measured, &targets))?)?;

@@ -51,9 +51,9 @@ pub(crate) fn of_groups(measured: &Measured) -> String {
     text
 }
 
-/// What was to be reached, and what was.
-pub(crate) fn of_targets(targets: &[Held]) -> String {
-    let mut text = "| what | target | measured | |\n|---|--:|--:|---|\n".to_owned();
+/// What was to be reached, and what was, in this run and in the one `before` it.
+pub(crate) fn of_targets(targets: &[Held], before: &BTreeMap<String, f64>) -> String {
+    let mut text = "| what | target | measured | | run before |\n|---|--:|--:|---|--:|\n".to_owned();
     for held in targets {
         let sign = if held.target.at_most { "<=" } else { ">=" };
         let limit = number(held.target.limit);
@@ -62,7 +62,9 @@ pub(crate) fn of_targets(targets: &[Held]) -> String {
             Some(value) if held.is_met() => (number(value), "met"),
             Some(value) => (number(value), "**missed**"),
         };
-        let _ = writeln!(text, "| {} | {sign} {limit} | {measured} | {verdict} |", held.target.what);
+        let what = held.target.what;
+        let earlier = before.get(what).map(|value| number(*value)).unwrap_or_default();
+        let _ = writeln!(text, "| {what} | {sign} {limit} | {measured} | {verdict} | {earlier} |");
     }
     text
 }

@@ -1,5 +1,10 @@
 //! What is to be reached: ratios of two figures of one run.
 
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
 use crate::measured::Measured;
 
 /// A ratio and its limit.
@@ -147,6 +152,16 @@ pub(crate) fn held(measured: &Measured) -> Vec<Held> {
         Some(value(target.value)? / value(target.to)?)
     };
     targets().into_iter().map(|target| Held { measured: ratio(&target), target }).collect()
+}
+
+/// What the report of an earlier run says was measured, by target; nothing if there was none.
+pub(crate) fn of_the_run_before(path: &Path) -> Result<BTreeMap<String, f64>, Box<dyn Error>> {
+    let Ok(text) = fs::read(path) else { return Ok(BTreeMap::new()) };
+    let report: serde_json::Value = serde_json::from_slice(&text)?;
+    let targets = report["targets"].as_array().into_iter().flatten();
+    let measured =
+        |target: &serde_json::Value| Some((target["what"].as_str()?.to_owned(), target["measured"].as_f64()?));
+    Ok(targets.filter_map(measured).collect())
 }
 
 impl Held {
