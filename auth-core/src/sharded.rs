@@ -90,9 +90,9 @@ impl<T> ShardedArc<T> {
         Self { node, travels: AtomicBool::new(false), kept: OnceLock::new() }
     }
 
-    /// The node for a thread of another shard.
+    /// The node for a thread of another shard, which is not kept yet.
     #[cold]
-    fn on_shard(&self, shard: usize) -> &Arc<Node<T>> {
+    fn first_on(&self, shard: usize) -> &Arc<Node<T>> {
         if self.kept.get().is_none() && !self.travels.swap(true, Ordering::Relaxed) {
             return &self.node;
         }
@@ -116,8 +116,12 @@ impl<T> Clone for ShardedArc<T> {
     #[inline]
     fn clone(&self) -> Self {
         let shard = thread_number() & self.node.mask;
-        let node = if self.node.shard == shard { &self.node } else { self.on_shard(shard) };
-        Self::on(Arc::clone(node))
+        if self.node.shard == shard {
+            return Self::on(Arc::clone(&self.node));
+        }
+        // What was made on one thread and is cloned on others comes here with each request.
+        let kept = self.kept.get().and_then(|kept| kept.0[shard].get());
+        Self::on(Arc::clone(kept.unwrap_or_else(|| self.first_on(shard))))
     }
 }
 
