@@ -328,12 +328,13 @@ fn a_fetch_that_comes_back_after_it_was_given_up_undoes_nothing() {
 // THREAT-A4
 #[tokio::test]
 async fn limits_may_be_as_long_as_a_duration_can_be() {
-    let key = es256();
+    let (time, key) = (TestClock::new(), es256());
     let server = Server::with_key(&key);
     let verifier = JwtVerifier::issuer(ISSUER)
         .unwrap()
         .audience("orders")
         .http_client(server.client())
+        .clock(time.clock())
         .jwks_timeout(Duration::MAX)
         .jwks_max_age(Duration::MAX)
         .jwks_stale_limit(Duration::MAX)
@@ -341,6 +342,14 @@ async fn limits_may_be_as_long_as_a_duration_can_be() {
         .build()
         .unwrap();
     verifier.ready().await.unwrap();
+    let token = lasting(&key);
+    let verdicts = [(); 3].map(|()| verifier.try_verify(&bearer(&token)).unwrap());
+    assert!(
+        verdicts.iter().all(|one| std::ptr::eq(&**one, &*verdicts[0])),
+        "keys that never age uphold what they verified"
+    );
+    tokio::task::yield_now().await;
+    assert_eq!(server.asked("/keys"), 1);
 }
 
 // THREAT-A2

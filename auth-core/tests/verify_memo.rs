@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderValue};
 use tower_auth_core::jose::{JwkSet, SigningKey};
 use tower_auth_core::{BasicVerifier, Clock, JwtVerifier, RejectionKind, Secret, TimeSource, Verified, Verifier};
 use tower_auth_testing::TestClock;
@@ -98,6 +99,37 @@ fn the_whole_token_decides_and_no_part_of_it() {
         assert!(verifier.try_verify(&bearer(&token[..token.len() - 1])).is_err());
         assert!(verifier.try_verify(&bearer(&format!("{token}A"))).is_err());
     }
+}
+
+// THREAT-K2, THREAT-T7, R6750-2.1a
+#[test]
+fn how_a_remembered_token_is_presented_is_judged_as_ever() {
+    let (time, key) = (TestClock::new(), es256());
+    let verifier = fixed(&key, &time).build().unwrap();
+    let token = token(&key, &claims());
+    let first = accept(&verifier, &token);
+    for good in [format!("bEaReR {token}"), format!("Bearer   {token}  ")] {
+        assert!(is_remembered(&first, &verifier.try_verify(&authorization(&good)).unwrap()), "{good}");
+    }
+    for (bad, status) in [
+        (format!("Bearer {token}\t"), 400),
+        (format!("Bearer \t{token}"), 400),
+        (format!("Bearer {token},"), 400),
+        (format!("Bearer {token} {token}"), 400),
+        (format!("Bearer {token}="), 401),
+        (format!("Basic {token}"), 401),
+        (format!("DPoP {token}"), 401),
+        (format!("Foreign {token}"), 401),
+        (token.clone(), 401),
+    ] {
+        assert_eq!(verifier.try_verify(&authorization(&bad)).unwrap_err().status(), status, "{bad}");
+    }
+    let mut obscure = HeaderMap::new();
+    obscure.insert("authorization", HeaderValue::from_bytes(format!("Bearer {token}\u{e9}").as_bytes()).unwrap());
+    assert_eq!(verifier.try_verify(&obscure).unwrap_err().status(), 400);
+    let mut twice = bearer(&token);
+    twice.append("authorization", twice["authorization"].clone());
+    assert_eq!(verifier.try_verify(&twice).unwrap_err().status(), 400);
 }
 
 // THREAT-K2

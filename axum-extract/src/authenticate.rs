@@ -10,11 +10,7 @@ pub(crate) async fn required(
     verifier: &Verifier,
     scheme: Option<Scheme>,
 ) -> Result<Verified, AuthRejection> {
-    let outcome = match scheme.filter(|scheme| !verifier.accepts(*scheme)) {
-        Some(scheme) => Err(never_accepted(verifier, scheme)),
-        None => verdict(parts, verifier, scheme).await,
-    };
-    outcome.map_err(|refusal| match scheme {
+    verdict(parts, verifier, scheme).await.map_err(|refusal| match scheme {
         Some(scheme) => refusal.only_scheme(scheme).into(),
         None => refusal.into(),
     })
@@ -26,8 +22,8 @@ pub(crate) async fn optional(
     verifier: &Verifier,
     scheme: Option<Scheme>,
 ) -> Result<Option<Verified>, AuthRejection> {
-    let mistaken = scheme.is_some_and(|scheme| !verifier.accepts(scheme));
-    if !mistaken && known(parts, verifier).is_none() && !verifier.finds_anything(&parts.headers) {
+    let has_nothing = known(parts, verifier).is_none() && !verifier.finds_anything(&parts.headers);
+    if has_nothing && scheme.is_none_or(|scheme| verifier.accepts(scheme)) {
         return Ok(None);
     }
     required(parts, verifier, scheme).await.map(Some)
@@ -38,18 +34,23 @@ fn known<'a>(parts: &'a Parts, verifier: &Verifier) -> Option<&'a Verified> {
     parts.extensions.get::<Verified>().filter(|verified| verifier.has_verified(verified))
 }
 
+/// Whether the verifier takes the kind of credential that the route takes at all is asked only where somebody is refused: who has such a
+/// credential accepted has shown that it does.
 async fn verdict(parts: &mut Parts, verifier: &Verifier, scheme: Option<Scheme>) -> Result<Verified, Rejection> {
     // A token with a proof of its key is a token all the same.
     let is_other = |own: Scheme| scheme.is_some_and(|wanted| wanted != own && !(wanted.is_token() && own.is_token()));
     if let Some(verified) = known(parts, verifier) {
-        return if is_other(verified.scheme()) { Err(another_kind(verifier)) } else { Ok(verified.clone()) };
+        return if is_other(verified.scheme()) { Err(wrong_kind(verifier, scheme)) } else { Ok(verified.clone()) };
     }
     #[cfg(feature = "tokio")]
     crate::peer::remember_peer(&mut parts.extensions);
     let verification = match verifier.credential(incoming(parts)) {
         // Told before it is verified: no password is hashed for a route that takes none.
-        Ok(credential) if is_other(credential.scheme()) => return Err(another_kind(verifier)),
+        Ok(credential) if is_other(credential.scheme()) && credential.is_well_formed() => {
+            return Err(wrong_kind(verifier, scheme));
+        }
         Ok(credential) => verifier.verify_credential(credential),
+        Err(_) if scheme.is_some_and(|wanted| !verifier.accepts(wanted)) => return Err(wrong_kind(verifier, scheme)),
         // Refused once more, by the method that logs and counts.
         Err(_) => verifier.verify(incoming(parts)),
     };
@@ -69,15 +70,13 @@ fn incoming(parts: &Parts) -> IncomingRequest<'_> {
 }
 
 #[cold]
-fn another_kind(verifier: &Verifier) -> Rejection {
-    verifier.refusal(RejectionKind::MissingCredential, "the route takes another kind of credential than the one sent")
-}
-
-#[cold]
-fn never_accepted(verifier: &Verifier, scheme: Scheme) -> Rejection {
-    let scheme = scheme.as_str();
-    verifier.refusal(
-        RejectionKind::Misconfigured,
-        format!("the route takes {scheme} credentials, and the verifier in its state accepts none"),
-    )
+fn wrong_kind(verifier: &Verifier, wanted: Option<Scheme>) -> Rejection {
+    match wanted.filter(|wanted| !verifier.accepts(*wanted)) {
+        Some(wanted) => verifier.refusal(
+            RejectionKind::Misconfigured,
+            format!("the route takes {} credentials, and the verifier in its state accepts none", wanted.as_str()),
+        ),
+        None => verifier
+            .refusal(RejectionKind::MissingCredential, "the route takes another kind of credential than the one sent"),
+    }
 }

@@ -253,6 +253,20 @@ async fn while_the_keys_cannot_be_had_nothing_is_said_of_a_token() {
     assert_eq!(get(&app, "/bearer", Some(&good)).await.status, StatusCode::OK);
 }
 
+// R6750-3.1c, THREAT-T7
+#[tokio::test]
+async fn what_is_not_well_formed_is_a_bad_request_also_where_another_kind_is_wanted() {
+    let app = everything(&Issuer::new());
+    for (path, bad) in
+        [("/basic", "Bearer a b"), ("/key", "Bearer a b"), ("/bearer", "Basic a:b"), ("/key", "Basic a:b")]
+    {
+        assert_eq!(get(&app, path, Some(bad)).await.status, 400, "{path} {bad}");
+    }
+    for (path, other) in [("/basic", "Bearer abc"), ("/bearer", BASIC), ("/key", BASIC)] {
+        assert_eq!(get(&app, path, Some(other)).await.status, 401, "{path} {other}");
+    }
+}
+
 // THREAT-V16
 #[tokio::test]
 async fn a_route_that_its_verifier_can_never_satisfy_is_a_mistake_of_the_service() {

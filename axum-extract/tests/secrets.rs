@@ -1,4 +1,4 @@
-//! No secret is shown in an answer or a log.
+//! No secret is shown in an answer or a log, and a refusal is told once.
 //!
 //! This file has one test: an event that a test on another thread meets first, where no subscriber listens, can be lost
 //! to this one.
@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex};
 use axum::{Router, routing};
 use serde::Deserialize;
 use tower_auth_axum::core::Verifier;
-use tower_auth_axum::{Auth, Bearer, Identity, RequiredScope, Scoped};
+use tower_auth_axum::{ApiKey, Auth, Bearer, Identity, RequiredScope, Scoped};
 use tower_auth_testing::Flaw;
 
-use self::support::{Issuer, api_key, basic, bearer, send};
+use self::support::{Issuer, api_key, basic, bearer, get, send};
 
 /// What was logged.
 #[derive(Clone, Default)]
@@ -117,5 +117,13 @@ async fn no_answer_and_no_log_shows_a_credential() {
             let parts: Vec<_> = token.split('.').collect();
             assert!(!text.contains(&parts[1].to_lowercase()[..12]) && !text.contains(&parts[2].to_lowercase()[..12]));
         }
+    }
+
+    let mistaken = Router::new().route("/", routing::get(|_: ApiKey| async {})).with_state(basic());
+    let events = || log.text().matches("tower_auth::audit").count();
+    for credential in [None, Some(wrong), Some("Foreign abc")] {
+        let before = events();
+        assert_eq!(get(&mistaken, "/", credential).await.status, 500);
+        assert_eq!(events() - before, 1, "one refusal is one event: {credential:?}");
     }
 }

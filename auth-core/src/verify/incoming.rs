@@ -14,9 +14,24 @@ const MAX_LEN: usize = 16 * 1024;
 /// `Debug` shows the scheme only.
 #[derive(Clone, Copy)]
 pub struct IncomingCredential<'a> {
+    scheme: Scheme,
+    form: Form<'a>,
+    /// What it came with.
+    pub(super) request: IncomingRequest<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Form<'a> {
+    Text(&'a str),
+    /// As it stands in its field. Its characters are not looked at yet: a token that is remembered had the right ones.
+    Field(&'a [u8]),
+}
+
+/// The same as text, of the characters that its scheme has.
+#[derive(Clone, Copy)]
+pub(super) struct CredentialText<'a> {
     pub(super) scheme: Scheme,
     pub(super) text: &'a str,
-    /// What it came with.
     pub(super) request: IncomingRequest<'a>,
 }
 
@@ -25,13 +40,13 @@ impl<'a> IncomingCredential<'a> {
     /// take one from a query string: those are logged.
     #[must_use]
     pub fn bearer(token: &'a str) -> Self {
-        Self { scheme: Scheme::Bearer, text: token, request: IncomingRequest::default() }
+        Self { scheme: Scheme::Bearer, form: Form::Text(token), request: IncomingRequest::default() }
     }
 
     /// An API key that came in another way than by header.
     #[must_use]
     pub fn api_key(key: &'a str) -> Self {
-        Self { scheme: Scheme::ApiKey, text: key, request: IncomingRequest::default() }
+        Self { scheme: Scheme::ApiKey, form: Form::Text(key), request: IncomingRequest::default() }
     }
 
     /// The request that it came with. Without one a credential that is bound to a client certificate is refused.
@@ -45,6 +60,36 @@ impl<'a> IncomingCredential<'a> {
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        match self.form {
+            Form::Text(text) => text.as_bytes(),
+            Form::Field(bytes) => bytes,
+        }
+    }
+
+    /// Whether its characters are those of its scheme. A verifier finds that out by itself.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        self.read().is_ok()
+    }
+
+    /// Looks at the characters of what came in a field.
+    pub(super) fn read(self) -> Result<CredentialText<'a>, Fault> {
+        let Self { scheme, form, request } = self;
+        let text = match form {
+            Form::Text(text) => text,
+            Form::Field(bytes) => {
+                let text = text_of(bytes).ok_or_else(|| invalid(NOT_ASCII))?;
+                // An API key is whatever its issuer made of it; the others are token68 (RFC 9110 section 11.2).
+                if scheme != Scheme::ApiKey && !is_token68(text) {
+                    return Err(invalid(NOT_ONE));
+                }
+                text
+            }
+        };
+        Ok(CredentialText { scheme, text, request })
     }
 }
 
@@ -67,64 +112,79 @@ pub(super) struct Accepted<'a> {
 /// Why no credential could be taken from a request, and the scheme that was tried.
 pub(super) type Untaken = (Fault, Option<Scheme>);
 
+const NOT_ASCII: &str = "the credential has a byte outside printable ASCII";
+const NOT_ONE: &str = "what follows the scheme in the Authorization field is not one token";
+
 /// The one credential of a request: `None` if there is none of an accepted kind.
 ///
 /// Two `Authorization` lines are refused whatever they hold, since two parties might each believe another one (RFC 9110
 /// sections 5.3 and 11.6.2). Field names are compared as the `http` crate does, without case; a name with an underscore
-/// is another name and is not read. Tokens in the query or the body are not read either.
+/// is another name and is not read. Tokens in the query or the body are not read either. Whether its characters are those of its
+/// scheme is seen when it is [read](IncomingCredential::read).
 pub(super) fn extract<'a>(
     request: IncomingRequest<'a>,
     accepted: Accepted<'_>,
 ) -> Result<Option<IncomingCredential<'a>>, Untaken> {
     let Some(headers) = request.headers() else { return Ok(None) };
-    let invalid = |detail: &'static str| Fault::new(RejectionKind::InvalidRequest, detail);
+    let found = |(scheme, bytes)| IncomingCredential { scheme, form: Form::Field(bytes), request };
     let authorization = only(headers, &AUTHORIZATION)
         .map_err(|Repeated| (invalid("the request has more than one Authorization field"), None))?;
-    let in_authorization = authorization.map(|value| from_authorization(value, accepted)).transpose()?.flatten();
-    let found = |(scheme, text)| IncomingCredential { scheme, text, request };
+    let in_authorization = match authorization {
+        Some(value) => from_authorization(value, accepted)?.map(found),
+        None => None,
+    };
 
-    let Some(name) = accepted.api_key_header else { return Ok(in_authorization.map(found)) };
-    let key = only(headers, name)
-        .map_err(|Repeated| (invalid("the request has more than one API key field"), Some(Scheme::ApiKey)))?;
-    let Some(key) = key else { return Ok(in_authorization.map(found)) };
+    let Some(name) = accepted.api_key_header else { return Ok(in_authorization) };
+    let of_key = |detail| (invalid(detail), Some(Scheme::ApiKey));
+    let key = only(headers, name).map_err(|Repeated| of_key("the request has more than one API key field"))?;
+    let Some(key) = key else { return Ok(in_authorization) };
     if in_authorization.is_some() {
         return Err((invalid("the request has an Authorization field and an API key field"), None));
     }
-    let text = text_of(key).map_err(|fault| (fault, Some(Scheme::ApiKey)))?.trim_matches([' ', '\t']);
-    if text.is_empty() {
-        return Err((invalid("the API key field is empty"), Some(Scheme::ApiKey)));
+    let key = bytes_of(key).map_err(of_key)?.trim_ascii();
+    if key.is_empty() {
+        return Err(of_key("the API key field is empty"));
     }
-    Ok(Some(found((Scheme::ApiKey, text))))
+    Ok(Some(found((Scheme::ApiKey, key))))
 }
 
 fn from_authorization<'a>(
     value: &'a HeaderValue,
     accepted: Accepted<'_>,
-) -> Result<Option<(Scheme, &'a str)>, Untaken> {
-    let text = text_of(value).map_err(|fault| (fault, None))?;
-    let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let rest = rest.trim_matches(' ');
-    let scheme = if accepted.bearer && name.eq_ignore_ascii_case("Bearer") {
+) -> Result<Option<(Scheme, &'a [u8])>, Untaken> {
+    let bytes = bytes_of(value).map_err(|detail| (invalid(detail), None))?;
+    let end = bytes.iter().position(|byte| *byte == b' ').unwrap_or(bytes.len());
+    let (name, rest) = bytes.split_at(end);
+    let scheme = if accepted.bearer && name.eq_ignore_ascii_case(b"Bearer") {
         Scheme::Bearer
-    } else if accepted.dpop && name.eq_ignore_ascii_case("DPoP") {
+    } else if accepted.dpop && name.eq_ignore_ascii_case(b"DPoP") {
         Scheme::Dpop
-    } else if accepted.basic && name.eq_ignore_ascii_case("Basic") {
+    } else if accepted.basic && name.eq_ignore_ascii_case(b"Basic") {
         Scheme::Basic
-    } else if accepted.api_key_scheme.is_some_and(|own| name.eq_ignore_ascii_case(own)) {
+    } else if accepted.api_key_scheme.is_some_and(|own| name.eq_ignore_ascii_case(own.as_bytes())) {
         Scheme::ApiKey
+    } else if text_of(bytes).is_none() {
+        return Err((invalid(NOT_ASCII), None));
     } else {
         return Ok(None);
     };
-    // An API key is whatever its issuer made of it; the others are token68 (RFC 9110 section 11.2).
-    let well_formed = match scheme {
-        Scheme::ApiKey => !rest.is_empty() && !rest.contains([' ', ',']),
-        Scheme::Bearer | Scheme::Dpop | Scheme::Basic => is_token68(rest),
-    };
-    if !well_formed {
-        let detail = "what follows the scheme in the Authorization field is not one token";
-        return Err((Fault::new(RejectionKind::InvalidRequest, detail), Some(scheme)));
+    let rest = trim_spaces(rest);
+    // Here and not when it is read: a key that has a field of its own may have spaces.
+    if scheme == Scheme::ApiKey && (rest.is_empty() || rest.iter().any(|byte| b" ,".contains(byte))) {
+        return Err((invalid(NOT_ONE), Some(scheme)));
     }
     Ok(Some((scheme, rest)))
+}
+
+fn trim_spaces(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+fn invalid(detail: &'static str) -> Fault {
+    Fault::new(RejectionKind::InvalidRequest, detail)
 }
 
 struct Repeated;
@@ -135,13 +195,13 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a Head
     if lines.next().is_some() { Err(Repeated) } else { Ok(first) }
 }
 
-fn text_of(value: &HeaderValue) -> Result<&str, Fault> {
-    if value.len() > MAX_LEN {
-        return Err(Fault::new(RejectionKind::InvalidRequest, "the credential is longer than 16 KiB"));
-    }
-    // A field value has no control characters but the tab, which `to_str` lets pass too.
-    let text = std::str::from_utf8(value.as_bytes()).ok().filter(|text| text.is_ascii());
-    text.ok_or_else(|| Fault::new(RejectionKind::InvalidRequest, "the credential has a byte outside printable ASCII"))
+fn bytes_of(value: &HeaderValue) -> Result<&[u8], &'static str> {
+    if value.len() > MAX_LEN { Err("the credential is longer than 16 KiB") } else { Ok(value.as_bytes()) }
+}
+
+/// A field value has no control characters but the tab, which `HeaderValue::to_str` lets pass too.
+fn text_of(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii())
 }
 
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 section 2.1).
@@ -180,10 +240,9 @@ mod tests {
 
     fn found(lines: &[(&str, &str)]) -> Result<Option<(&'static str, String)>, RejectionKind> {
         let headers = headers(lines);
-        match extract((&headers).into(), ALL) {
-            Ok(credential) => Ok(credential.map(|one| (one.scheme.as_str(), one.text.to_owned()))),
-            Err((fault, _)) => Err(fault.kind),
-        }
+        let found = extract((&headers).into(), ALL).map_err(|(fault, _)| fault.kind)?;
+        let read = found.map(IncomingCredential::read).transpose().map_err(|fault| fault.kind)?;
+        Ok(read.map(|one| (one.scheme.as_str(), one.text.to_owned())))
     }
 
     // R6750-2.1a, R9110-11.1a
@@ -250,9 +309,20 @@ mod tests {
         ] {
             assert_eq!(found(&[("authorization", bad)]), Err(RejectionKind::InvalidRequest), "{bad:?}");
         }
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer a\xff").unwrap());
-        assert!(extract((&headers).into(), ALL).is_err());
+        for (bad, detail) in [
+            (&b"Bearer a\xff"[..], NOT_ASCII),
+            (b"Foreign a\xff", NOT_ASCII),
+            (b"ApiKey k\xff", NOT_ASCII),
+            (b"Bearer \ta", NOT_ONE),
+            (b"Bearer a\t", NOT_ONE),
+        ] {
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_bytes(bad).unwrap())]);
+            let fault = match extract((&headers).into(), ALL) {
+                Ok(found) => found.filter(|one| !one.is_well_formed()).unwrap().read().err().unwrap(),
+                Err((fault, _)) => fault,
+            };
+            assert_eq!((fault.kind, &*fault.detail), (RejectionKind::InvalidRequest, detail), "{bad:?}");
+        }
         assert_eq!(found(&[("x-api-key", " ")]), Err(RejectionKind::InvalidRequest));
     }
 
@@ -271,7 +341,7 @@ mod tests {
     fn a_field_value_has_the_characters_that_to_str_finds_in_it() {
         for byte in 0..=u8::MAX {
             let Ok(value) = HeaderValue::from_bytes(&[b'a', byte]) else { continue };
-            assert_eq!(text_of(&value).ok(), value.to_str().ok(), "{byte}");
+            assert_eq!(text_of(value.as_bytes()), value.to_str().ok(), "{byte}");
         }
     }
 
@@ -287,5 +357,8 @@ mod tests {
     #[test]
     fn debug_shows_the_scheme_only() {
         assert!(!format!("{:?}", IncomingCredential::bearer("sentinel")).contains("sentinel"));
+        let headers = headers(&[("authorization", "Bearer sentinel")]);
+        let found = extract((&headers).into(), ALL).unwrap_or_default().unwrap();
+        assert_eq!(format!("{found:?}"), "IncomingCredential { scheme: Bearer, .. }");
     }
 }

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::binding::{Judged, Judgement, Presented};
-use super::incoming::{Accepted, extract};
+use super::incoming::{Accepted, CredentialText, extract};
 #[cfg(feature = "jwt")]
 use super::memo::Memo;
 use super::parts::{NO_CREDENTIAL, Parts};
@@ -67,12 +67,19 @@ impl One {
     }
 
     pub(super) fn verify_credential(&self, credential: IncomingCredential<'_>) -> Verification {
-        let scheme = credential.scheme;
         let span = RequestSpan::current();
         #[cfg(feature = "jwt")]
         if let Some(verified) = self.remembered(&credential) {
             return Verification::done(telemetry::remembered(verified, &span));
         }
+        match credential.read() {
+            Ok(read) => self.judge(read, span),
+            Err(fault) => self.conclude(Err(fault), credential.scheme(), &span),
+        }
+    }
+
+    fn judge(&self, credential: CredentialText<'_>, span: RequestSpan) -> Verification {
+        let scheme = credential.scheme;
         let presented = match Presented::with(credential) {
             Ok(presented) => presented,
             Err(fault) => return self.conclude(Err(fault), scheme, &span),
@@ -98,7 +105,7 @@ impl One {
     /// The verdict that is there at once, kept for the next request with this token where that is allowed.
     fn remember(
         &self,
-        credential: IncomingCredential<'_>,
+        credential: CredentialText<'_>,
         judged: Result<Judged, Fault>,
         since: Since,
         span: &RequestSpan,
@@ -112,7 +119,7 @@ impl One {
         if let (Some(memo), Some(since), Some(memorable), Some(verified)) =
             (&self.0.memo, since, memorable, verification.verdict())
         {
-            memo.insert(credential.text, memorable, since, verified);
+            memo.insert(credential.text.as_bytes(), memorable, since, verified);
         }
         verification
     }
@@ -152,7 +159,7 @@ impl One {
     #[cfg(feature = "jwt")]
     pub(super) fn forget_token(&self, token: &str) {
         if let Some(memo) = &self.0.memo {
-            memo.remove(token);
+            memo.remove(token.as_bytes());
         }
         #[cfg(feature = "introspection")]
         self.0.parts.opaque.forget_token(token);
@@ -197,8 +204,8 @@ impl One {
     /// Only plain tokens are remembered: a proof is good for one request.
     #[cfg(feature = "jwt")]
     fn remembered(&self, credential: &IncomingCredential<'_>) -> Option<Verified> {
-        let memo = self.0.memo.as_ref().filter(|_| credential.scheme == Scheme::Bearer)?;
-        memo.find(credential.text)
+        let memo = self.0.memo.as_ref().filter(|_| credential.scheme() == Scheme::Bearer)?;
+        memo.find(credential.bytes())
     }
 
     fn conclude(&self, judged: Result<Judged, Fault>, tried: Scheme, span: &RequestSpan) -> Verification {

@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
-use super::IncomingCredential;
 use super::api_key::{ApiKeys, Place};
 use super::basic::BasicUsers;
 use super::binding::Binding;
-use super::incoming::Accepted;
+use super::incoming::{Accepted, CredentialText};
 #[cfg(feature = "introspection")]
 use super::introspection::Introspection;
 #[cfg(feature = "jwt")]
@@ -90,7 +89,7 @@ impl Parts {
     }
 
     /// Checks a credential by whoever is responsible for its kind.
-    pub(super) fn check(&self, credential: &IncomingCredential<'_>) -> Step {
+    pub(super) fn check(&self, credential: &CredentialText<'_>) -> Step {
         let missing = || Step::from(Fault::new(RejectionKind::MissingCredential, NO_CREDENTIAL));
         match credential.scheme {
             Scheme::Bearer | Scheme::Dpop => self.check_token(credential.text).unwrap_or_else(missing),

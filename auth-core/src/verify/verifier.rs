@@ -255,10 +255,12 @@ impl Verifier {
         })
     }
 
-    /// The one credential of a request; where several are demanded, that of the first verifier.
+    /// The one credential of a request; where several are demanded, that of the first verifier. Whether its characters are those of
+    /// its scheme is [another question](IncomingCredential::is_well_formed).
     ///
     /// # Errors
-    /// [`MissingCredential`](RejectionKind::MissingCredential) or [`InvalidRequest`](RejectionKind::InvalidRequest).
+    /// [`MissingCredential`](RejectionKind::MissingCredential), or [`InvalidRequest`](RejectionKind::InvalidRequest) when there is
+    /// more than one, it is too long, or an API key is empty.
     pub fn credential<'a>(&self, request: impl Into<IncomingRequest<'a>>) -> Result<IncomingCredential<'a>, Rejection> {
         self.first().credential(request.into())
     }

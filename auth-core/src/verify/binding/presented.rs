@@ -1,9 +1,10 @@
 use super::Binding;
 #[cfg(feature = "dpop")]
 use super::proof::Shown;
+use crate::verify::IncomingRequest;
 use crate::verify::certificate::PeerCertificate;
+use crate::verify::incoming::CredentialText;
 use crate::verify::rejection::{Fault, Scheme};
-use crate::verify::{IncomingCredential, IncomingRequest};
 
 /// What a request proves beside its token.
 pub(in crate::verify) struct Presented<'a> {
@@ -25,7 +26,7 @@ impl<'a> Presented<'a> {
     ///
     /// # Errors
     /// When that is not enough, whatever the token says.
-    pub(in crate::verify) fn with(credential: IncomingCredential<'a>) -> Result<Self, Fault> {
+    pub(in crate::verify) fn with(credential: CredentialText<'a>) -> Result<Self, Fault> {
         Ok(Self {
             scheme: credential.scheme,
             certificate: Certificate::Unread(credential.request),

@@ -6,7 +6,7 @@ use http::Method;
 
 use super::{Judged, Judgement};
 use crate::dpop::{About, FirstUse, ProofChecker, ProofFault, digest_of, only_proof};
-use crate::verify::IncomingCredential;
+use crate::verify::incoming::CredentialText;
 use crate::verify::rejection::{Fault, RejectionKind};
 use crate::verify::step::Finding;
 
@@ -25,7 +25,7 @@ const RETRY: Duration = Duration::from_secs(1);
 impl<'a> Shown<'a> {
     /// # Errors
     /// When there is not exactly one proof, or it cannot be known what it must be about.
-    pub(super) fn with(credential: IncomingCredential<'a>) -> Result<Self, Fault> {
+    pub(super) fn with(credential: CredentialText<'a>) -> Result<Self, Fault> {
         let request = credential.request;
         let (Some(headers), Some(method), Some(uri)) = (request.headers(), request.method(), request.uri()) else {
             return Err(Fault::new(

@@ -87,7 +87,7 @@ impl JwtCheck {
         let now = self.clock.now();
         now < until
             && times.contains(&wall)
-            && self.keys.serves(generation, wall)
+            && self.keys.serves(generation, now, wall)
             && self.standing.as_ref().is_none_or(|standing| standing.holds(now))
     }
 

@@ -18,8 +18,9 @@ pub(super) struct Snapshot {
     distrusted: AtomicBool,
     fetched: MonotonicTime,
     fetched_wall: SystemTime,
-    /// The age at which it is fetched again in the background: rolled once, so that replicas do not come together.
-    ahead: Duration,
+    /// When it is fetched again in the background, by the clock that is there first: rolled once, so that replicas do not come
+    /// together. `None` for a time that no calendar has.
+    fresh_until: (MonotonicTime, Option<SystemTime>),
 }
 
 /// What may be done with a snapshot.
@@ -37,13 +38,14 @@ pub(super) enum Age {
 impl Snapshot {
     pub(super) fn new(keys: JwkSet, generation: Generation, clock: &Clock, limits: &Limits, random: f64) -> Self {
         let ahead = limits.max_age.mul_f64(0.75 + 0.15 * random);
+        let (fetched, fetched_wall) = (clock.now(), clock.wall());
         Self {
             keys,
             generation,
             distrusted: AtomicBool::new(false),
-            fetched: clock.now(),
-            fetched_wall: clock.wall(),
-            ahead,
+            fetched,
+            fetched_wall,
+            fresh_until: (fetched + ahead, fetched_wall.checked_add(ahead)),
         }
     }
 
@@ -62,17 +64,72 @@ impl Snapshot {
     }
 
     pub(super) fn age(&self, now: MonotonicTime, wall: SystemTime, limits: &Limits) -> Age {
+        let is_distrusted = self.is_distrusted();
+        let (until, until_wall) = self.fresh_until;
+        if now < until && until_wall.is_none_or(|until| wall < until) && !is_distrusted {
+            return Age::Fresh;
+        }
         let age = self.time_since_fetch(now, wall);
-        if age < limits.max_age && self.is_distrusted() {
-            Age::Old
-        } else if age < self.ahead {
-            Age::Fresh
-        } else if age < limits.max_age {
+        if age < limits.max_age && !is_distrusted {
             Age::Due
         } else if age < limits.max_age.saturating_add(limits.stale) {
             Age::Old
         } else {
             Age::Dead
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Half an hour, of which 27 minutes pass until it is due, and an hour beyond.
+    fn snapshot() -> (Snapshot, Limits, MonotonicTime, SystemTime) {
+        let (max_age, stale) = (minutes(30), minutes(60));
+        let limits = Limits { max_age, stale, cooldown: minutes(1), timeout: minutes(1) };
+        let clock = Clock::system();
+        let snapshot = Snapshot::new(JwkSet::default(), Generation(1), &clock, &limits, 1.0);
+        let (now, wall) = (snapshot.fetched, snapshot.fetched_wall);
+        (snapshot, limits, now, wall)
+    }
+
+    fn minutes(minutes: u64) -> Duration {
+        Duration::from_secs(minutes * 60)
+    }
+
+    // THREAT-A2, THREAT-A7
+    #[test]
+    fn it_ages_by_the_clock_that_is_further() {
+        let (snapshot, limits, now, wall) = snapshot();
+        let tick = Duration::from_nanos(1);
+        for (age, expected) in [
+            (Duration::ZERO, Age::Fresh),
+            (minutes(27) - tick, Age::Fresh),
+            (minutes(27), Age::Due),
+            (minutes(30) - tick, Age::Due),
+            (minutes(30), Age::Old),
+            (minutes(90) - tick, Age::Old),
+            (minutes(90), Age::Dead),
+        ] {
+            assert_eq!(snapshot.age(now + age, wall, &limits), expected, "{age:?} by the monotonic clock");
+            assert_eq!(snapshot.age(now, wall + age, &limits), expected, "{age:?} by the wall clock");
+            assert_eq!(
+                snapshot.age(now + age, wall - minutes(600), &limits),
+                expected,
+                "{age:?}, and the wall set back"
+            );
+        }
+    }
+
+    // THREAT-A2
+    #[test]
+    fn one_that_is_distrusted_is_old_at_any_age() {
+        let (snapshot, limits, now, wall) = snapshot();
+        snapshot.distrust();
+        for age in [0, 27, 30, 89] {
+            assert_eq!(snapshot.age(now + minutes(age), wall, &limits), Age::Old, "{age}");
+        }
+        assert_eq!(snapshot.age(now + minutes(90), wall, &limits), Age::Dead);
     }
 }

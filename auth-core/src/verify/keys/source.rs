@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::snapshot::Generation;
 use super::store::Store;
 use super::wait::{KeyWait, Landed};
+use crate::MonotonicTime;
 use crate::jose::{JoseError, JwkSet, Jws, VerifyingKey};
 use crate::verify::rejection::{Fault, RejectionKind};
 use crate::verify::{KeysState, KeysStatus};
@@ -70,10 +71,10 @@ impl KeySource {
     }
 
     /// Whether the keys of this generation are those in use.
-    pub(in crate::verify) fn serves(&self, generation: Generation, wall: SystemTime) -> bool {
+    pub(in crate::verify) fn serves(&self, generation: Generation, now: MonotonicTime, wall: SystemTime) -> bool {
         match self {
             Self::Fixed(_, epoch) | Self::Shared(_, epoch) => epoch.now() == generation,
-            Self::Fetched(store) => store.serves(generation, wall),
+            Self::Fetched(store) => store.serves(generation, now, wall),
         }
     }
 

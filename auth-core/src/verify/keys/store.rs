@@ -100,8 +100,7 @@ impl Store {
 
     /// Whether the keys of this generation are those in use, and nothing is to be done about their age: that is for
     /// [`verify`](Self::verify).
-    pub(super) fn serves(&self, generation: Generation, wall: SystemTime) -> bool {
-        let now = self.clock.now();
+    pub(super) fn serves(&self, generation: Generation, now: MonotonicTime, wall: SystemTime) -> bool {
         let guard = self.snapshot.load();
         let Some(snapshot) =
             guard.as_deref().filter(|snapshot| snapshot.generation == generation && !snapshot.is_distrusted())
@@ -293,7 +292,7 @@ mod tests {
                 let jws = Jws::parse(&token, MAX_TOKEN_LEN, &mut buffer).unwrap();
                 let wall = store.clock.wall();
                 let generation = store.verify(&jws, wall, None).ok();
-                done.send((generation, store.serves(Generation(1), wall))).unwrap();
+                done.send((generation, store.serves(Generation(1), store.clock.now(), wall))).unwrap();
             })
         };
         // Long, so that a busy machine fails nobody; whoever wants the lock waits for ever.

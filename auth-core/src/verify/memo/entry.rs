@@ -46,17 +46,14 @@ impl Entry {
     /// `None` for a token that never ends: nothing would bound the entry but its time.
     pub(super) fn new(
         hash: u64,
-        token: &str,
+        token: &[u8],
         digests_only: bool,
         by: Memorable,
         since: Epoch,
         verified: &Verified,
     ) -> Option<Self> {
-        let token = if digests_only {
-            Kept::Digest(Digest::of(&[token.as_bytes()]))
-        } else {
-            Kept::Whole(Zeroizing::new(token.as_bytes().into()))
-        };
+        let token =
+            if digests_only { Kept::Digest(Digest::of(&[token])) } else { Kept::Whole(Zeroizing::new(token.into())) };
         let times = by.check.remember_from()..verified.expires_at()?;
         Some(Self { hash, token, verified: verified.clone(), until: by.check.remember_until(), times, by, since })
     }
@@ -66,14 +63,19 @@ impl Entry {
     }
 
     /// Whether it is about this very token.
-    pub(super) fn is_of(&self, hash: u64, token: &str) -> bool {
+    pub(super) fn is_of(&self, hash: u64, token: &[u8]) -> bool {
         // The time that a comparison takes tells nothing: who does not know the whole token does not get past the hash, whose
         // key nobody knows.
         self.hash == hash
             && match &self.token {
-                Kept::Whole(own) => ***own == *token.as_bytes(),
-                Kept::Digest(own) => bool::from(own.matches(&Digest::of(&[token.as_bytes()]))),
+                Kept::Whole(own) => ***own == *token,
+                Kept::Digest(own) => bool::from(own.matches(&Digest::of(&[token]))),
             }
+    }
+
+    /// Has the processor fetch what a verdict needs beside the entry.
+    pub(super) fn prefetch(&self) {
+        self.verified.prefetch();
     }
 
     /// The verdict, while it stands.

@@ -63,7 +63,7 @@ impl Memo {
     }
 
     /// The verdict on this very token, if there is one and it stands.
-    pub(in crate::verify) fn find(&self, token: &str) -> Option<Verified> {
+    pub(in crate::verify) fn find(&self, token: &[u8]) -> Option<Verified> {
         let sets = self.sets.get()?;
         // Nothing so long was ever accepted, and it is not even hashed.
         if token.len() > MAX_TOKEN_LEN {
@@ -76,7 +76,11 @@ impl Memo {
                 continue;
             }
             let entry = slot.load();
-            let Some(entry) = entry.as_deref().filter(|entry| entry.is_of(hash, token)) else { continue };
+            let Some(entry) = entry.as_deref() else { continue };
+            entry.prefetch();
+            if !entry.is_of(hash, token) {
+                continue;
+            }
             match entry.verdict(self.epoch()) {
                 Some(verified) => return Some(verified.clone()),
                 None => {
@@ -89,7 +93,7 @@ impl Memo {
     }
 
     /// Remembers a verdict. Where all its places are taken by others that stand, one of them makes room.
-    pub(in crate::verify) fn insert(&self, token: &str, by: Memorable, since: Since, verified: &Verified) {
+    pub(in crate::verify) fn insert(&self, token: &[u8], by: Memorable, since: Since, verified: &Verified) {
         let hash = self.hash(token);
         let Some(entry) = Entry::new(hash, token, self.options.digests_only, by, since.epoch, verified) else { return };
         let sets = self.sets.get_or_init(|| sets(self.options.capacity));
@@ -106,13 +110,13 @@ impl Memo {
     }
 
     /// Ends the verdict on this very token, also one that is about to be remembered.
-    pub(in crate::verify) fn remove(&self, token: &str) {
+    pub(in crate::verify) fn remove(&self, token: &[u8]) {
         self.removals.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         self.take_out(token);
     }
 
-    fn take_out(&self, token: &str) {
+    fn take_out(&self, token: &[u8]) {
         let Some(sets) = self.sets.get() else { return };
         let hash = self.hash(token);
         for slot in &sets[place(hash, sets.len())].entries {
@@ -130,8 +134,8 @@ impl Memo {
         }
     }
 
-    fn hash(&self, token: &str) -> u64 {
-        self.hasher.hash_one(token.as_bytes())
+    fn hash(&self, token: &[u8]) -> u64 {
+        self.hasher.hash_one(token)
     }
 }
 
