@@ -22,5 +22,5 @@ pub use outgoing::{bearer, block_on, request, token, warm_cache};
 pub use poll::at_once;
 pub use services::{BoxedNoOp, NoOp, Reading, drive, drive_as};
 #[cfg(feature = "peers")]
-pub use threads::{case, thread_counts};
+pub use threads::{case, thread_counts, timed_case};
 pub use token_server::{TokenServer, answer};

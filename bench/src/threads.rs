@@ -24,6 +24,22 @@ where
     M: Fn() -> F + Sync,
     F: FnMut(),
 {
+    timed_case(group, name, || {
+        let mut repeat = make();
+        move |times| {
+            let start = Instant::now();
+            (0..times).for_each(|_| repeat());
+            start.elapsed()
+        }
+    });
+}
+
+/// The same for what measures its repetitions itself, since not all that it does counts.
+pub fn timed_case<M, F>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, make: M)
+where
+    M: Fn() -> F + Sync,
+    F: FnMut(u64) -> Duration,
+{
     for threads in thread_counts() {
         group.bench_function(BenchmarkId::new(name, threads), |bencher| {
             bencher.iter_custom(|times| time(threads, times, &make));
@@ -38,22 +54,20 @@ where
 fn time<M, F>(threads: usize, times: u64, make: &M) -> Duration
 where
     M: Fn() -> F + Sync,
-    F: FnMut(),
+    F: FnMut(u64) -> Duration,
 {
     let barrier = Barrier::new(threads);
     let work = |number: usize| {
         stay_on(number);
         let mut repeat = make();
         // First times are dearer: caches fill, and values that were never cloned are moved.
-        (0..64).for_each(|_| repeat());
+        repeat(64);
         let fastest = fastest();
         barrier.wait();
         let (mut took, mut arithmetic, mut slices, mut left) = (Duration::ZERO, Duration::ZERO, 0, times);
         while left > 0 {
             let slice = (times / SLICES).clamp(1, left);
-            let start = Instant::now();
-            (0..slice).for_each(|_| repeat());
-            took += start.elapsed();
+            took += at_depth(slices, &mut || repeat(slice));
             arithmetic += time_of_arithmetic();
             (slices, left) = (slices + 1, left - slice);
         }
@@ -64,6 +78,25 @@ where
         workers.into_iter().map(|worker| worker.join().expect("a case does not panic")).sum()
     });
     sum / u32::try_from(threads).unwrap_or(u32::MAX)
+}
+
+/// Where on the stack something lies decides which of its moves cross lines of the cache, and which wait for a write before them that looks like
+/// theirs: some 20 ns of 150 by luck. So the slices begin at different places.
+fn at_depth(number: u32, work: &mut dyn FnMut() -> Duration) -> Duration {
+    match number % 4 {
+        0 => deeper::<16>(work),
+        1 => deeper::<32>(work),
+        2 => deeper::<48>(work),
+        _ => deeper::<64>(work),
+    }
+}
+
+#[inline(never)]
+fn deeper<const BYTES: usize>(work: &mut dyn FnMut() -> Duration) -> Duration {
+    let room = black_box([0_u8; BYTES]);
+    let took = work();
+    black_box(room);
+    took
 }
 
 /// In how many slices repetitions are done.

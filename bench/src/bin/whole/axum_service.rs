@@ -33,6 +33,7 @@ pub(crate) fn variants() -> Vec<&'static str> {
         "ours: EdDSA, no memo",
         "ours: HS256, no memo",
         "design: a layer that does nothing",
+        "design: an extractor that does nothing",
         "design: tower-http `ValidateRequestHeader`",
         "peer: jsonwebtoken by hand, RS256",
         "peer: jsonwebtoken by hand, ES256",
@@ -46,13 +47,14 @@ pub(crate) fn variants() -> Vec<&'static str> {
 
 /// Says where and with which token, and serves until it is killed.
 pub(crate) fn serve(variant: &str) {
-    let algorithm = ALGORITHMS.iter().find(|(name, _)| variant.contains(name)).map(|(_, algorithm)| *algorithm);
-    let issuer = algorithm.map(Issuer::new);
-    let token = issuer.as_ref().map_or_else(tower_auth_bench::token, |issuer| issuer.token(1));
-    let app = app(variant, issuer.as_ref(), &token);
+    // The floor gets an issuer and a token too: a token costs its bytes, and each call of the kernel is cheaper in a process of one thread.
+    let algorithm =
+        ALGORITHMS.iter().find(|(name, _)| variant.contains(name)).map_or(Algorithm::Rs256, |(_, one)| *one);
+    let issuer = Issuer::new(algorithm);
+    let token = issuer.token(1);
+    let app = app(variant, &issuer, &token);
     block_on(async move {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        // The floor gets the token too: it costs its bytes.
         println!("http://{} {token}", listener.local_addr().unwrap());
         axum::serve(axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true))), app)
             .await
@@ -60,25 +62,25 @@ pub(crate) fn serve(variant: &str) {
     });
 }
 
-fn app(variant: &str, issuer: Option<&Issuer>, token: &str) -> Router {
+fn app(variant: &str, issuer: &Issuer, token: &str) -> Router {
     let plain = || Router::new().route("/", get(|| async { "hello" }));
     if variant.starts_with("ours: ") {
-        let issuer = issuer.unwrap();
         let verifier = if variant.ends_with("no memo") { issuer.verifier() } else { issuer.remembering_verifier() };
         return Router::new().route("/", get(bearer)).with_state::<()>(verifier);
     }
     if variant.starts_with("peer: jsonwebtoken") {
-        let peer = Arc::new(JsonWebToken::new(issuer.unwrap()));
+        let peer = Arc::new(JsonWebToken::new(issuer));
         return Router::new().route("/", get(by_hand)).with_state::<()>(peer);
     }
     if variant.starts_with("peer: tower-oauth2-resource-server") {
-        return plain().layer(tower_oauth2_resource_server(issuer.unwrap()).into_layer());
+        return plain().layer(tower_oauth2_resource_server(issuer).into_layer());
     }
     match variant {
         "floor: no auth" => plain(),
         "design: a layer that does nothing" => plain().layer(tower::layer::layer_fn(|service| {
             tower::util::MapRequest::new(service, |request: Request<_>| request)
         })),
+        "design: an extractor that does nothing" => Router::new().route("/", get(nothing)),
         #[allow(deprecated, reason = "as simple as a check can be")]
         "design: tower-http `ValidateRequestHeader`" => plain().layer(ValidateRequestHeaderLayer::bearer(token)),
         _ => panic!("an unknown variant: {variant}"),
@@ -93,6 +95,21 @@ async fn bearer(user: Bearer) -> &'static str {
 async fn by_hand(user: ByHand) -> &'static str {
     std::hint::black_box(user.0.sub.len());
     "hello"
+}
+
+async fn nothing(_: Nothing) -> &'static str {
+    "hello"
+}
+
+/// What axum itself takes for one that looks at the header.
+struct Nothing;
+
+impl FromRequestParts<()> for Nothing {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(_: &mut Parts, (): &()) -> Result<Self, StatusCode> {
+        Ok(Self)
+    }
 }
 
 /// What a service without a crate for it would write.
