@@ -54,13 +54,6 @@ impl<T> Verified<T> {
         self
     }
 
-    /// Has the processor fetch the count that a clone changes. A change waits for all that was read before it; a look does not,
-    /// so that what is read next comes from memory at the same time.
-    #[cfg(feature = "jwt")]
-    pub(super) fn prefetch(&self) {
-        std::hint::black_box(Arc::strong_count(&self.value));
-    }
-
     /// The token that was verified, for an exchange. `None` unless it is a token and its verifier was told to keep it
     /// (`JwtVerifier::keep_subject_token`).
     #[must_use]

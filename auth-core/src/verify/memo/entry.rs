@@ -73,11 +73,6 @@ impl Entry {
             }
     }
 
-    /// Has the processor fetch what a verdict needs beside the entry.
-    pub(super) fn prefetch(&self) {
-        self.verified.prefetch();
-    }
-
     /// The verdict, while it stands.
     pub(super) fn verdict(&self, now: Epoch) -> Option<&Verified> {
         self.stands(now).then_some(&self.verified)

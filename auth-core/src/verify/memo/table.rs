@@ -76,11 +76,7 @@ impl Memo {
                 continue;
             }
             let entry = slot.load();
-            let Some(entry) = entry.as_deref() else { continue };
-            entry.prefetch();
-            if !entry.is_of(hash, token) {
-                continue;
-            }
+            let Some(entry) = entry.as_deref().filter(|entry| entry.is_of(hash, token)) else { continue };
             match entry.verdict(self.epoch()) {
                 Some(verified) => return Some(verified.clone()),
                 None => {
