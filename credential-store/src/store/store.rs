@@ -1,7 +1,6 @@
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use tower_auth_core::{Clock, Connection, ConnectionBuilder, FilledProvider, HttpClient, RequestLog, TokenCaches};
 
@@ -57,8 +56,8 @@ pub(crate) struct Inner {
     pub(crate) hub: Hub,
     /// Credentials in memory by id, for changes that other processes announce, with the slots of the store's own caches.
     pub(crate) known: papaya::HashMap<CredentialId, (CredentialKey, Slot)>,
-    /// Used since the last note was taken.
-    used: Mutex<HashSet<CredentialId>>,
+    /// Used since the last note was taken. Who uses one that stands here already writes nothing that threads share.
+    used: papaya::HashSet<CredentialId>,
 }
 
 impl CredentialStore {
@@ -134,7 +133,7 @@ impl Inner {
                 tasks: Tasks::default(),
                 hub: Hub::new(),
                 known: papaya::HashMap::new(),
-                used: Mutex::default(),
+                used: papaya::HashSet::new(),
             }
         })
     }
@@ -207,24 +206,31 @@ impl Inner {
 
     /// Remembers a use until the next [`flush_uses`](Self::flush_uses).
     pub(crate) fn note_use(&self, id: CredentialId) {
-        // Nobody waits for a note: where somebody else takes one, this one is left out.
-        if let Ok(mut used) = self.used.try_lock()
-            && used.len() < self.settings.in_memory
-        {
+        let used = self.used.pin();
+        if !used.contains(&id) && used.len() < self.settings.in_memory {
             used.insert(id);
         }
     }
 
     /// Notes in the database what was used.
     pub(crate) async fn flush_uses(&self) {
-        let used: Vec<_> =
-            std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect();
+        // Taken out before it is noted: a use meanwhile stands here anew.
+        let used = self.take_uses();
         for part in used.chunks(500) {
             if let Err(error) = self.backend.touch(part.to_vec()).await {
                 tracing::debug!(error = %error, "uses could not be noted");
                 return;
             }
         }
+    }
+
+    fn take_uses(&self) -> Vec<CredentialId> {
+        let used = self.used.pin();
+        let taken: Vec<_> = used.iter().copied().collect();
+        for id in &taken {
+            used.remove(id);
+        }
+        taken
     }
 
     /// A log that keeps the token requests of a credential, sealed with its key.
