@@ -1,5 +1,6 @@
 //! The store: who may do what with which credential.
 
+mod back_off;
 mod builder;
 mod create;
 mod exchange;
