@@ -62,6 +62,8 @@ impl<'a> IncomingCredential<'a> {
         self.scheme
     }
 
+    /// What the memo is asked for.
+    #[cfg(feature = "jwt")]
     pub(super) fn bytes(&self) -> &'a [u8] {
         match self.form {
             Form::Text(text) => text.as_bytes(),
