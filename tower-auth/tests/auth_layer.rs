@@ -3,7 +3,7 @@
 
 mod support;
 
-use http::{HeaderName, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
 use tower::{Layer, ServiceBuilder};
 use tower_auth::core::{Basic, BoxError, ConfigErrorKind, Credential, Origin, TokenErrorKind};
 use tower_auth::{AuthError, AuthErrorKind, AuthLayer, Credentials, ExistingCredential, RequestCredentials, SkipAuth};
@@ -159,6 +159,36 @@ async fn a_credential_of_the_callers_own_wins_or_is_an_error_and_never_stands_be
     }
     assert_eq!(api.tokens(), [["Basic b3du"; 3], ["Bearer token-1"; 3]].concat());
     assert!(api.seen().iter().all(|seen| seen.authorization.len() == 1));
+}
+
+// THREAT-T9
+#[tokio::test]
+async fn a_request_that_keeps_its_own_credential_keeps_all_of_its_fields() {
+    let api = Api::accepting(|_| true);
+    let cache = Numbered::default().cache(&TestClock::new());
+    cache.ready().await.unwrap();
+    let own = |fields: &[(&'static str, &'static str)]| {
+        let mut request = request(API, full(""));
+        for (name, value) in fields {
+            request.headers_mut().append(*name, HeaderValue::from_static(value));
+        }
+        request
+    };
+    let cases: [&[_]; 3] = [
+        &[("authorization", "Basic b3du"), ("x-a", "1")],
+        &[("authorization", "Basic b3du"), ("x-a", "1"), ("x-a", "2")],
+        &[("x-a", "1"), ("authorization", "Basic b3du"), ("authorization", "Bearer two")],
+    ];
+    for layer in [AuthLayer::new(&cache, [API]).unwrap(), AuthLayer::new(&cache, [API]).unwrap().without_recovery()] {
+        for fields in cases {
+            let mut expected = own(fields);
+            call(&mut layer.layer(api.clone()), own(fields)).await.unwrap();
+            let seen = api.seen().pop().unwrap();
+            assert_eq!(&seen.headers, expected.headers_mut(), "{layer:?}");
+            let order: Vec<_> = seen.headers.keys().cloned().collect();
+            assert_eq!(order, expected.headers().keys().cloned().collect::<Vec<_>>());
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use http::{HeaderMap, Request};
 use super::snapshot::{Generation, Snapshot};
 use super::state::State;
 use super::{Current, TokenCache};
-use crate::{Credential, MonotonicTime, ShardedArc};
+use crate::{Credential, ShardedArc};
 
 /// A reader of a [`TokenCache`] that keeps a copy of the credential of its own: what a middleware holds.
 ///
@@ -34,15 +34,9 @@ use crate::{Credential, MonotonicTime, ShardedArc};
 /// per request costs little, and a clone that lives on is fastest.
 pub struct TokenReader {
     handle: ShardedArc<State>,
-    slot: Slot,
-}
-
-enum Slot {
-    /// Never used.
-    Empty,
-    /// Used once. The second use pays for a copy.
-    Used,
-    Own(Box<Own>),
+    /// Whether it was used before: the second use pays for a copy.
+    is_used: bool,
+    own: Option<Box<Own>>,
 }
 
 struct Own {
@@ -54,20 +48,33 @@ struct Own {
 
 impl TokenReader {
     pub(super) fn new(handle: ShardedArc<State>) -> Self {
-        Self { handle, slot: Slot::Empty }
+        Self { handle, is_used: false, own: None }
     }
 
     /// Calls `read` with the current credential, if there is a usable one. Starts a refresh in the background if
     /// one is due.
     #[inline]
     pub fn with_current<R>(&mut self, read: impl FnOnce(&Credential, Generation) -> R) -> Option<R> {
-        let now = self.handle.clock.now();
-        match &self.slot {
-            Slot::Own(own) if own.version == self.handle.version() && now.as_nanos() < own.fresh_until => {
-                Some(read(&own.credential, own.generation))
+        let Self { handle, is_used, own } = self;
+        let now = handle.clock.now();
+        let snapshot;
+        // One call of `read` for both ways, so that it becomes a part of its caller.
+        let (credential, generation) = match own {
+            Some(own) if own.version == handle.version() && now.as_nanos() < own.fresh_until => {
+                (&own.credential, own.generation)
             }
-            _ => self.with_shared(now, read),
-        }
+            own => {
+                snapshot = handle.snapshot.load();
+                let snapshot = snapshot.as_deref()?;
+                let (shared, fresh_until) = handle.as_arc().share_of(snapshot, now)?;
+                if *is_used {
+                    refill(own, snapshot, shared, fresh_until);
+                }
+                *is_used = true;
+                (shared, snapshot.generation)
+            }
+        };
+        Some(read(credential, generation))
     }
 
     /// Puts the current credential on `request`, in place of what stood there. `None`, with nothing changed, if there is
@@ -94,33 +101,20 @@ impl TokenReader {
     pub fn cache(&self) -> TokenCache {
         TokenCache::from_handle(self.handle.clone())
     }
-
-    fn with_shared<R>(&mut self, now: MonotonicTime, read: impl FnOnce(&Credential, Generation) -> R) -> Option<R> {
-        let Self { handle, slot } = self;
-        handle.as_arc().with_usable(now, |snapshot, shared, fresh_until| {
-            match slot {
-                Slot::Empty => *slot = Slot::Used,
-                Slot::Used | Slot::Own(_) => slot.refill(snapshot, shared, fresh_until),
-            }
-            read(shared, snapshot.generation)
-        })
-    }
 }
 
-impl Slot {
-    /// Takes a copy of what is shared, or notes for how much longer the copy is good.
-    #[cold]
-    fn refill(&mut self, snapshot: &Snapshot, shared: &Credential, fresh_until: u64) {
-        match self {
-            Self::Own(own) if own.version == snapshot.version => own.fresh_until = fresh_until,
-            Self::Empty | Self::Used | Self::Own(_) => {
-                *self = Self::Own(Box::new(Own {
-                    version: snapshot.version,
-                    generation: snapshot.generation,
-                    fresh_until,
-                    credential: shared.detached(),
-                }));
-            }
+/// Takes a copy of what is shared, or notes for how much longer the copy is good.
+#[cold]
+fn refill(slot: &mut Option<Box<Own>>, snapshot: &Snapshot, shared: &Credential, fresh_until: u64) {
+    match slot {
+        Some(own) if own.version == snapshot.version => own.fresh_until = fresh_until,
+        slot => {
+            *slot = Some(Box::new(Own {
+                version: snapshot.version,
+                generation: snapshot.generation,
+                fresh_until,
+                credential: shared.detached(),
+            }));
         }
     }
 }

@@ -85,23 +85,20 @@ impl State {
 
 /// Reading: no lock, no waiting.
 impl State {
-    /// Calls `read` with this thread's share of the snapshot, if it may be used, and until when it may be used with
-    /// no further look.
+    /// This thread's share of `snapshot`, if it may be used, and until when it may be used with no further look.
     #[inline]
-    pub(super) fn with_usable<R>(
+    pub(super) fn share_of<'s>(
         self: &Arc<Self>,
+        snapshot: &'s Snapshot,
         now: MonotonicTime,
-        read: impl FnOnce(&Snapshot, &Credential, u64) -> R,
-    ) -> Option<R> {
-        let guard = self.snapshot.load();
-        let snapshot = guard.as_deref()?;
+    ) -> Option<(&'s Credential, u64)> {
         let shard = snapshot.shard();
         let mut fresh_until = shard.fresh_until.load(Ordering::Relaxed);
         if now.as_nanos() >= fresh_until {
             fresh_until = self.look(snapshot, now)?;
             shard.fresh_until.store(fresh_until, Ordering::Relaxed);
         }
-        Some(read(snapshot, &shard.credential, fresh_until))
+        Some((&shard.credential, fresh_until))
     }
 
     /// The usable snapshot itself.

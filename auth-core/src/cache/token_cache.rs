@@ -83,10 +83,11 @@ impl TokenCache {
     /// is due and there is a runtime.
     #[must_use]
     pub fn try_current(&self) -> Option<Current> {
-        self.handle.as_arc().with_usable(self.handle.clock.now(), |snapshot, credential, _| Current {
-            credential: credential.clone(),
-            generation: snapshot.generation,
-        })
+        let state = self.handle.as_arc();
+        let snapshot = state.snapshot.load();
+        let snapshot = snapshot.as_deref()?;
+        let (credential, _) = state.share_of(snapshot, state.clock.now())?;
+        Some(Current { credential: credential.clone(), generation: snapshot.generation })
     }
 
     /// The current credential; waits for the first, or the next, if there is none to use.

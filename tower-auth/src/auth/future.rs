@@ -127,11 +127,10 @@ where
                     Err(error) => return Poll::Ready(Err(AuthError::no_token(error).into())),
                 },
                 StateProjection::Sent { response, resend } => {
-                    let polled = response.poll(context);
                     if resend.is_none() {
-                        return polled.map_err(Into::into);
+                        return response.poll(context).map_err(Into::into);
                     }
-                    let response = ready!(polled).map_err(Into::into)?;
+                    let response = ready!(response.poll(context)).map_err(Into::into)?;
                     let resend = take(resend);
                     match resend.judge(&response) {
                         Next::Return => return Poll::Ready(Ok(explain_demand(response))),

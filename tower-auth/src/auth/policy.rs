@@ -33,6 +33,12 @@ pub(super) fn put<B>(request: &mut Request<B>, credential: &Credential) -> Resul
 }
 
 impl Config {
+    /// Whether nothing is done to a usual request but to give it a credential if it has none.
+    #[inline]
+    pub(super) fn only_fills(&self) -> bool {
+        !self.recovery && self.existing != ExistingCredential::Replace
+    }
+
     /// Puts `credential` on `request` unless it has one of its own.
     #[inline]
     pub(super) fn attach<B>(&self, request: &mut Request<B>, credential: &Credential) -> Result<(), Aside> {

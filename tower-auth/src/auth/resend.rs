@@ -6,7 +6,7 @@ use super::body::{Kept, Replay, ReplayBody};
 use super::extension::NotRecovered;
 use super::head::Head;
 use super::layer::Config;
-use super::policy::{Aside, put};
+use super::policy::Aside;
 
 /// What is needed to send a request a second time.
 pub(super) struct Resend<S> {
@@ -47,7 +47,7 @@ impl<S> Resend<S> {
         B: Body + 'static,
     {
         let Some(cache) = cache else { return config.attach(request, credential).map(|()| None) };
-        config.judge(request, credential)?;
+        // Kept without the credential, so before that is put on it: whether it will be is not asked first, since it nearly always is.
         let resend = Box::new(Self {
             service: service.clone(),
             head: Head::of(request),
@@ -56,7 +56,7 @@ impl<S> Resend<S> {
             generation,
             config: config.clone(),
         });
-        put(request, credential)?;
+        config.attach(request, credential)?;
         Ok(Some(resend))
     }
 

@@ -60,6 +60,11 @@ where
         let mut request = request.map(ReplayBody::new);
         match own {
             Some(Source::Cached(reader)) if config.is_usual(&request) => {
+                if config.only_fills()
+                    && reader.with_current(|credential, _| credential.apply_if_absent(&mut request)) == Some(true)
+                {
+                    return ResponseFuture::sent(inner.call(request), None);
+                }
                 match attach(inner, config, reader, &mut request) {
                     Attached::Sent(resend) => ResponseFuture::sent(inner.call(request), resend),
                     other => go_on(inner, config, other, request),
