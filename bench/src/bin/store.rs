@@ -1,7 +1,7 @@
 //! What the store costs: uses of credentials, warm and cold, a sweep of many that are due, pages of long lists, and room on disk; on SQLite
 //! and, with `DATABASE_URL`, on PostgreSQL.
 //!
-//! `store [--quick | ROWS]`: lists grow to 10,000 rows, or to as many as that. `TMPDIR` says where SQLite's file is.
+//! `store [--quick | ROWS]`: lists grow to a million rows, or to as many as that. `TMPDIR` says where SQLite's file is.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures and prints")]
 
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, raw_sql};
 use tower_auth::core::{BoxError, HttpClient, ProviderSpec, ProviderValues, Token, TokenResponse};
 use tower_auth_bench::Figures;
 use tower_auth_store::{
@@ -28,20 +29,26 @@ async fn main() {
     let (rows, due) = match argument.as_deref() {
         Some("--quick") => (1_000, 500),
         Some(text) => (text.parse().expect("--quick, or a number of rows"), 10_000),
-        None => (10_000, 10_000),
+        None => (1_000_000, 10_000),
     };
+    sqlx::any::install_default_drivers();
     let mut figures = Figures::new("store");
     let folder = std::env::temp_dir().join(format!("tower-auth-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("store.db");
-    let open = || SqliteOptions::file(&file).open();
-    measure(&mut figures, "SQLite", [open().await.unwrap(), open().await.unwrap()], rows, due, Some(&file)).await;
+    let prefix = format!("bench_{}_", std::process::id());
+    let open = || SqliteOptions::file(&file).table_prefix(prefix.clone()).open();
+    let backends = [open().await.unwrap(), open().await.unwrap()];
+    let filler = Filler::new(&format!("sqlite://{}", file.display()), &prefix).await;
+    measure(&mut figures, "SQLite", backends, filler, rows, due, Some(&file)).await;
     std::fs::remove_dir_all(&folder).unwrap();
     match std::env::var("DATABASE_URL") {
         Ok(url) => {
-            let prefix = format!("bench_{}_", std::process::id());
             let open = || PostgresOptions::url(&url).unwrap().table_prefix(prefix.clone()).open();
-            measure(&mut figures, "PostgreSQL", [open().await.unwrap(), open().await.unwrap()], rows, due, None).await;
+            let backends = [open().await.unwrap(), open().await.unwrap()];
+            let filler = Filler::new(&url, &prefix).await;
+            measure(&mut figures, "PostgreSQL", backends, filler, rows, due, None).await;
+            drop_tables(&url, &prefix).await;
         }
         Err(_) => println!("PostgreSQL: DATABASE_URL is not set"),
     }
@@ -53,6 +60,7 @@ async fn measure(
     figures: &mut Figures,
     name: &str,
     backends: [SqlBackend; 2],
+    filler: Filler,
     rows: usize,
     due: usize,
     file: Option<&Path>,
@@ -75,7 +83,7 @@ async fn measure(
     let [one, two] = backends;
     let (store, newcomer) = (open(one).await, open(two).await);
     uses(figures, name, &store, &newcomer, &asked).await;
-    pages(figures, name, &store, rows).await;
+    pages(figures, name, &store, filler, rows).await;
     if let Some(file) = file {
         let wal = file.with_extension("db-wal");
         let length = |path: &Path| std::fs::metadata(path).map_or(0, |data| data.len());
@@ -159,23 +167,83 @@ async fn sweep(figures: &mut Figures, name: &str, store: &CredentialStore, asked
 }
 
 /// The first and the last page of lists of growing length.
-async fn pages(figures: &mut Figures, name: &str, store: &CredentialStore, most: usize) {
+async fn pages(figures: &mut Figures, name: &str, store: &CredentialStore, mut filler: Filler, most: usize) {
     let (owner, mut length) = (Owner::user("list").unwrap(), 0);
     let mut target = 1_000;
     while target <= most {
-        import_many(store, &owner, 86_400, target - length).await;
+        // The oldest and the newest, which are what is read, are kept by the store itself.
+        if length == 0 {
+            import_many(store, &owner, 86_400, target).await;
+        } else {
+            filler.fill(length, target - length - BATCH).await;
+            import_many(store, &owner, 86_400, BATCH).await;
+        }
         length = target;
         let first = timed(store, &owner, ListQuery::new()).await;
-        let (mut query, mut last) = (ListQuery::new().limit(500), ListQuery::new());
-        while let Some(after) = store.list(&owner, query).await.unwrap().next {
+        let (mut query, mut last, mut seen) = (ListQuery::new().limit(500), ListQuery::new(), 0);
+        loop {
+            let page = store.list(&owner, query).await.unwrap();
+            seen += page.credentials.len();
+            let Some(after) = page.next else { break };
+            // Fifty of the last five hundred.
             last = ListQuery::new().after(after.clone());
             query = ListQuery::new().limit(500).after(after);
         }
+        assert_eq!(seen, length, "all of them are listed");
         let last = timed(store, &owner, last).await;
         for (which, time) in [("first", first), ("last", last)] {
             figures.add("store: a page of 50", &format!("ours: {name}, {which} of {length}"), 1, millis(time), "ms");
         }
         target *= 10;
+    }
+}
+
+/// How many rows are copied at once.
+const BATCH: usize = 500;
+
+/// Fills a list with copies of its rows, since the store keeps a thousand credentials in a second and not in a blink.
+struct Filler {
+    connection: AnyConnection,
+    table: String,
+}
+
+impl Filler {
+    async fn new(url: &str, prefix: &str) -> Self {
+        Self { connection: AnyConnection::connect(url).await.unwrap(), table: format!("{prefix}credentials") }
+    }
+
+    /// Copies the newest of the `length` rows that there are until there are `more` of them, all of one time and each with an id of its own. The names in
+    /// them, which are sealed for their ids, do not open; that costs what opening them does.
+    async fn fill(&mut self, length: usize, more: usize) {
+        let table = self.table.clone();
+        self.run(format!(
+            "CREATE TEMPORARY TABLE batch AS SELECT * FROM {table} ORDER BY created_at DESC LIMIT {BATCH}"
+        ))
+        .await;
+        self.run("UPDATE batch SET created_at = (SELECT MAX(created_at) FROM batch)".to_owned()).await;
+        for number in 0..more / BATCH {
+            // Nine of the characters behind `cred_`; digits are characters of base64url.
+            let number = length + number;
+            self.run(format!("UPDATE batch SET id = 'cred_' || '{number:09}' || substr(id, 15)")).await;
+            self.run(format!("INSERT INTO {table} SELECT * FROM batch")).await;
+        }
+        self.run("DROP TABLE batch".to_owned()).await;
+        // What a database that grew by and by has done.
+        self.run(format!("ANALYZE {table}")).await;
+    }
+
+    async fn run(&mut self, sql: String) {
+        raw_sql(AssertSqlSafe(sql)).execute(&mut self.connection).await.unwrap();
+    }
+}
+
+/// Leaves a database that others use as it was.
+async fn drop_tables(url: &str, prefix: &str) {
+    let mut connection = AnyConnection::connect(url).await.unwrap();
+    let sql = format!("SELECT CAST(tablename AS text) FROM pg_tables WHERE tablename LIKE '{prefix}%'");
+    let tables: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+    for table in tables {
+        raw_sql(AssertSqlSafe(format!("DROP TABLE {table}"))).execute(&mut connection).await.unwrap();
     }
 }
 
