@@ -212,7 +212,7 @@ impl Filler {
         Self { connection: AnyConnection::connect(url).await.unwrap(), table: format!("{prefix}credentials") }
     }
 
-    /// Copies the newest of the `length` rows that there are until there are `more` of them, all of one time and each with an id of its own. The names in
+    /// Copies the newest of the `length` rows that there are until there are `more` of them, each batch a millisecond later and each with an id of its own. The names in
     /// them, which are sealed for their ids, do not open; that costs what opening them does.
     async fn fill(&mut self, length: usize, more: usize) {
         let table = self.table.clone();
@@ -224,7 +224,10 @@ impl Filler {
         for number in 0..more / BATCH {
             // Nine of the characters behind `cred_`; digits are characters of base64url.
             let number = length + number;
-            self.run(format!("UPDATE batch SET id = 'cred_' || '{number:09}' || substr(id, 15)")).await;
+            self.run(format!(
+                "UPDATE batch SET id = 'cred_' || '{number:09}' || substr(id, 15), created_at = created_at + 1"
+            ))
+            .await;
             self.run(format!("INSERT INTO {table} SELECT * FROM batch")).await;
         }
         self.run("DROP TABLE batch".to_owned()).await;

@@ -92,7 +92,8 @@ impl StoreBuilder {
         self
     }
 
-    /// How many credentials one owner may have; 1,000 if not set.
+    /// How many credentials one owner may have; 1,000 if not set. To be under a limit they are counted when one comes; with [`u32::MAX`], any number, they
+    /// are not.
     pub fn max_per_owner(mut self, count: u32) -> Self {
         self.settings.per_owner = count;
         self
