@@ -3,11 +3,11 @@ use std::fmt::Write as _;
 #[cfg(feature = "provider")]
 use std::sync::Arc;
 
+use bytes::Bytes;
 #[cfg(feature = "provider")]
 use http::header::Entry;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
-#[cfg(feature = "provider")]
 use zeroize::Zeroizing;
 
 #[cfg(feature = "provider")]
@@ -133,9 +133,15 @@ pub(super) fn sensitive(text: &str) -> Result<HeaderValue, ConfigError> {
     if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Err(unusable());
     }
-    let mut value = HeaderValue::from_str(text).map_err(|_| unusable())?;
+    owned(text.as_bytes()).ok_or_else(unusable)
+}
+
+/// A sensitive value whose text is wiped when the last of its clones is gone. One that has an owner counts its clones from the start; another allocates
+/// for the first of them.
+pub(super) fn owned(text: &[u8]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(Zeroizing::new(text.to_vec()))).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
 }
 
 pub(super) fn unusable() -> ConfigError {

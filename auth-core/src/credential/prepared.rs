@@ -1,14 +1,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, Entry};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use zeroize::Zeroizing;
 
 #[cfg(feature = "provider")]
 use super::BaseUrl;
-use super::part::{Part, is_any_present, put, query_pair, sensitive, unusable};
+use super::part::{Part, is_any_present, owned, put, query_pair, sensitive, unusable};
 #[cfg(feature = "provider")]
 use super::part::{Piece, completed};
 use super::placement::Place;
@@ -332,16 +331,13 @@ impl Credential {
     }
 
     /// A copy that shares no reference count with this one, so that two threads which use both do not
-    /// contend. Its text is wiped when the last request that has it is gone.
+    /// contend.
     pub(crate) fn detached(&self) -> Self {
         let header = |name: &HeaderName, value: &HeaderValue| {
             let name = HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone());
-            // The first clone of a fresh name allocates. A value whose text has an owner counts from the start.
+            // The first clone of a fresh name allocates.
             drop(name.clone());
-            let text = Bytes::from_owner(Zeroizing::new(value.as_bytes().to_vec()));
-            let mut copy = HeaderValue::from_maybe_shared(text).unwrap_or_else(|_| value.clone());
-            copy.set_sensitive(true);
-            (name, copy)
+            (name, owned(value.as_bytes()).unwrap_or_else(|| value.clone()))
         };
         Self(match &self.0 {
             Repr::Authorization(value) => Repr::Authorization(header(&AUTHORIZATION, value).1),
