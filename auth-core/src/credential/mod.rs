@@ -16,6 +16,8 @@ pub use self::basic::Basic;
 pub(crate) use self::pair_text::PairText;
 #[cfg(feature = "provider")]
 pub(crate) use self::part::Piece;
+#[cfg(any(feature = "dpop", feature = "sign-aws"))]
+pub(crate) use self::part::wiped_value;
 pub use self::placement::Placement;
 pub use self::prepared::Credential;
 pub use self::signer::{RequestSigner, SigningRequest};

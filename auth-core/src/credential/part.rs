@@ -133,12 +133,12 @@ pub(super) fn sensitive(text: &str) -> Result<HeaderValue, ConfigError> {
     if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Err(unusable());
     }
-    owned(text.as_bytes()).ok_or_else(unusable)
+    wiped_value(text.as_bytes()).ok_or_else(unusable)
 }
 
 /// A sensitive value whose text is wiped when the last of its clones is gone. One that has an owner counts its clones from the start; another allocates
 /// for the first of them.
-pub(super) fn owned(text: &[u8]) -> Option<HeaderValue> {
+pub(crate) fn wiped_value(text: &[u8]) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(Zeroizing::new(text.to_vec()))).ok()?;
     value.set_sensitive(true);
     Some(value)
@@ -220,8 +220,7 @@ fn add_cookie(headers: &mut HeaderMap, pair: &Secret) {
         }
     }
     all.push_str(pair);
-    if let Ok(mut value) = HeaderValue::from_str(&all) {
-        value.set_sensitive(true);
+    if let Some(value) = wiped_value(all.as_bytes()) {
         headers.insert(COOKIE, value);
     }
 }

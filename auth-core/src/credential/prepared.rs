@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "provider")]
 use super::BaseUrl;
-use super::part::{Part, is_any_present, owned, put, query_pair, sensitive, unusable};
+use super::part::{Part, is_any_present, put, query_pair, sensitive, unusable, wiped_value};
 #[cfg(feature = "provider")]
 use super::part::{Piece, completed};
 use super::placement::Place;
@@ -337,7 +337,7 @@ impl Credential {
             let name = HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone());
             // The first clone of a fresh name allocates.
             drop(name.clone());
-            (name, owned(value.as_bytes()).unwrap_or_else(|| value.clone()))
+            (name, wiped_value(value.as_bytes()).unwrap_or_else(|| value.clone()))
         };
         Self(match &self.0 {
             Repr::Authorization(value) => Repr::Authorization(header(&AUTHORIZATION, value).1),

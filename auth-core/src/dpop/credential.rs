@@ -3,6 +3,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use zeroize::Zeroizing;
 
 use super::DpopKey;
+use crate::credential::wiped_value;
 use crate::error::{ConfigError, ConfigErrorKind, SigningError};
 use crate::{Challenge, Credential, RequestSigner, SigningRequest, Token, TokenKind};
 
@@ -25,9 +26,8 @@ impl Credential {
             return Err(invalid("a token that is not bound to a key goes without a DPoP proof"));
         }
         let text = Zeroizing::new(format!("{} {}", token.kind().scheme(), token.secret().expose_secret()));
-        let mut authorization =
-            HeaderValue::from_str(&text).map_err(|_| invalid("the token cannot be sent in a header"))?;
-        authorization.set_sensitive(true);
+        let authorization =
+            wiped_value(text.as_bytes()).ok_or_else(|| invalid("the token cannot be sent in a header"))?;
         Ok(Self::signer(BoundToken { token: token.clone(), authorization, key: key.clone() }))
     }
 }

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::date::basic_format;
 use super::hex;
+use crate::credential::wiped_value;
 use crate::error::{ConfigError, ConfigErrorKind, SigningError, SigningErrorKind};
 use crate::{Clock, Credential, Origin, RequestSigner, Secret, SigningRequest};
 
@@ -170,8 +171,7 @@ impl RequestSigner for AwsSigner {
             headers.insert(X_AMZ_CONTENT_SHA256, value(&payload)?);
         }
         if let Some(token) = &self.session_token {
-            let mut token = value(token.expose_secret())?;
-            token.set_sensitive(true);
+            let token = wiped_value(token.expose_secret().as_bytes()).ok_or_else(unsendable)?;
             headers.insert(X_AMZ_SECURITY_TOKEN, token);
         }
 
@@ -280,7 +280,11 @@ fn mac(key: &[u8], data: &[u8]) -> Zeroizing<Vec<u8>> {
 }
 
 fn value(text: &str) -> Result<HeaderValue, SigningError> {
-    HeaderValue::from_str(text).map_err(|_| unsignable("a part of the signature cannot stand in a header"))
+    HeaderValue::from_str(text).map_err(|_| unsendable())
+}
+
+fn unsendable() -> SigningError {
+    unsignable("a part of the signature cannot stand in a header")
 }
 
 fn unsignable(what: &'static str) -> SigningError {

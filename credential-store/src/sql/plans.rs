@@ -66,13 +66,14 @@ async fn sqlite_goes_along_an_index_for_every_statement() {
     #[allow(irrefutable_let_patterns, reason = "there is a second database in other builds")]
     let Connections::Sqlite(connections) = connections else { unreachable!() };
     fill(&backend.pool).await;
+    let statements = statements().await;
     // As filled, with statistics, and with statistics of tables that are of one owner and one connector.
     for prepared in
         ["", "ANALYZE", "UPDATE {credentials} SET owner = X'31', connector = 'c', deleted_at = NULL; ANALYZE"]
     {
         let prepared = prepared.replace("{credentials}", &texts.of("{credentials}"));
         sqlx::raw_sql(AssertSqlSafe(prepared)).execute(&connections).await.unwrap();
-        for statement in statements().await {
+        for statement in &statements {
             let explain = format!("EXPLAIN QUERY PLAN {}", texts.of(statement));
             let steps: Vec<(i64, i64, i64, String)> =
                 sqlx::query_as(AssertSqlSafe(explain)).fetch_all(&connections).await.unwrap();

@@ -33,7 +33,7 @@ pub(super) fn put<B>(request: &mut Request<B>, credential: &Credential) -> Resul
 }
 
 impl Config {
-    /// Whether nothing is done to a usual request but to give it a credential if it has none.
+    /// Whether nothing is done to a [usual](Self::is_usual) request but to give it a credential if it has none.
     #[inline]
     pub(super) fn only_fills(&self) -> bool {
         !self.recovery && self.existing != ExistingCredential::Replace

@@ -6,7 +6,7 @@ use super::body::{Kept, Replay, ReplayBody};
 use super::extension::NotRecovered;
 use super::head::Head;
 use super::layer::Config;
-use super::policy::Aside;
+use super::policy::{Aside, put};
 
 /// What is needed to send a request a second time.
 pub(super) struct Resend<S> {
@@ -47,7 +47,8 @@ impl<S> Resend<S> {
         B: Body + 'static,
     {
         let Some(cache) = cache else { return config.attach(request, credential).map(|()| None) };
-        // Kept without the credential, so before that is put on it: whether it will be is not asked first, since it nearly always is.
+        // Nothing is kept of a request with a credential of its own, and nothing of ours of the others.
+        config.judge(request, credential)?;
         let resend = Box::new(Self {
             service: service.clone(),
             head: Head::of(request),
@@ -56,7 +57,7 @@ impl<S> Resend<S> {
             generation,
             config: config.clone(),
         });
-        config.attach(request, credential)?;
+        put(request, credential)?;
         Ok(Some(resend))
     }
 

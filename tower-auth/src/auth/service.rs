@@ -60,11 +60,17 @@ where
         let mut request = request.map(ReplayBody::new);
         match own {
             Some(Source::Cached(reader)) if config.is_usual(&request) => {
-                if config.only_fills()
-                    && reader.with_current(|credential, _| credential.apply_if_absent(&mut request)) == Some(true)
-                {
-                    return ResponseFuture::sent(inner.call(request), None);
-                }
+                let filled = match config.only_fills() {
+                    true => reader.with_current(|credential, _| credential.apply_if_absent(&mut request)),
+                    false => None,
+                };
+                let mut other = None;
+                let reader = match filled {
+                    Some(true) => return ResponseFuture::sent(inner.call(request), None),
+                    // Why not is found out by another reader: to this one a request is one use.
+                    Some(false) => other.insert(reader.clone()),
+                    None => reader,
+                };
                 match attach(inner, config, reader, &mut request) {
                     Attached::Sent(resend) => ResponseFuture::sent(inner.call(request), resend),
                     other => go_on(inner, config, other, request),
