@@ -1,6 +1,6 @@
 //! How many crates a dependency brings, and how long a first build of them takes: each of ours with default and with no features, and peers.
 //!
-//! `builds [FILTER]`: those whose names contain it. Half an hour on two processors; the development profile.
+//! `builds [FILTER]`: those whose names contain it. A quarter of an hour on two processors; the development profile.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a program that measures")]
 

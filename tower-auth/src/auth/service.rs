@@ -60,17 +60,13 @@ where
         let mut request = request.map(ReplayBody::new);
         match own {
             Some(Source::Cached(reader)) if config.is_usual(&request) => {
-                let filled = match config.only_fills() {
-                    true => reader.with_current(|credential, _| credential.apply_if_absent(&mut request)),
-                    false => None,
-                };
-                let mut other = None;
-                let reader = match filled {
-                    Some(true) => return ResponseFuture::sent(inner.call(request), None),
-                    // Why not is found out by another reader: to this one a request is one use.
-                    Some(false) => other.insert(reader.clone()),
-                    None => reader,
-                };
+                if config.only_fills() {
+                    match reader.with_current(|credential, _| credential.apply_if_absent(&mut request)) {
+                        Some(true) => return ResponseFuture::sent(inner.call(request), None),
+                        Some(false) => return unfilled(inner, config, reader, request),
+                        None => {}
+                    }
+                }
                 match attach(inner, config, reader, &mut request) {
                     Attached::Sent(resend) => ResponseFuture::sent(inner.call(request), resend),
                     other => go_on(inner, config, other, request),
@@ -118,6 +114,23 @@ fn attach<S: Clone, B: Body + 'static>(
             None => Attached::Waits { cache: reader.cache() },
         },
     }
+}
+
+/// Sends a request that `reader` had a credential for and that did not get it, or does not. Why is found out by another reader, since to the service's own
+/// a request is one use; and out of line, since most do get it.
+#[inline(never)]
+fn unfilled<S, B, R>(
+    inner: &mut S,
+    config: &ShardedArc<Config>,
+    reader: &TokenReader,
+    mut request: Request<ReplayBody<B>>,
+) -> ResponseFuture<S, B>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+    B: Body + 'static,
+{
+    let step = attach(inner, config, &mut reader.clone(), &mut request);
+    go_on(inner, config, step, request)
 }
 
 /// Finds out which credential a request gets, and sends it.
