@@ -5,6 +5,7 @@ mod support;
 
 use std::time::Duration;
 
+use tower_auth_core::TokenErrorKind;
 use tower_auth_testing::TestClock;
 
 use self::support::*;
@@ -49,4 +50,31 @@ async fn a_source_that_panics_is_not_asked_at_each_request_while_the_old_token_s
         time.tick(Duration::from_millis(10));
     }
     assert!((2..=3).contains(&script.calls()), "{}", script.calls());
+}
+
+/// A token that lives for a second and takes 200 ms to get; each fifth answer is a 503.
+fn short_lived() -> impl Iterator<Item = Reply> {
+    (1..1_000).map(|n: u64| {
+        let answer = if n % 5 == 0 { fail(TokenErrorKind::ServerError) } else { reply(lives(&format!("t{n}"), 1)) };
+        answer.after(Duration::from_millis(200))
+    })
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_made_good_before_a_token_of_a_second_ends() {
+    let time = TestClock::new();
+    let script = Script::new(&time, short_lived());
+    let cache = script.cache();
+    let ready = tokio::spawn(cache.ready());
+    TestClock::settle().await;
+    time.advance(Duration::from_millis(200)).await;
+    ready.await.unwrap().unwrap();
+    let mut missed = 0;
+    for _ in 0..3_000 {
+        missed += u32::from(cache.try_current().is_none());
+        TestClock::settle().await;
+        time.advance(Duration::from_millis(10)).await;
+    }
+    assert_eq!(missed, 0, "of 3,000 calls in 30 s");
+    assert!((40..=80).contains(&script.calls()), "{} exchanges in 32 s", script.calls());
 }

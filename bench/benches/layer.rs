@@ -2,16 +2,14 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::missing_docs_in_private_items)]
 
 use std::convert::Infallible;
-use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use http::Request;
-use http_body::Body;
 use http_body_util::Full;
 use tower_auth::{AuthLayer, ReplayBody};
-use tower_auth_bench::{BoxedNoOp, NoOp, Reading, case, drive, drive_as, token, warm_cache};
+use tower_auth_bench::{BoxedNoOp, NoOp, case, drive, token, warm_cache};
 use tower_http::auth::AddAuthorizationLayer;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -83,78 +81,5 @@ where
     }
 }
 
-#[cfg(not(feature = "metrics"))]
-/// What it costs to be able to send a request again, beside the least that takes.
-fn recovery(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("recovery");
-    let cache = warm_cache();
-    let off = AuthLayer::new(&cache, ORIGIN).unwrap().without_recovery().layer(Reading);
-    case(&mut group, "floor: recovery off, head and service cloned", || {
-        let mut service = off.clone();
-        move || {
-            drive_as(full(), |request| {
-                let kept = (copy_of_head(&request), service.clone());
-                let answer = tower_auth_bench::at_once(service.call(request));
-                drop(black_box(kept));
-                answer
-            });
-        }
-    });
-    case(&mut group, "design: recovery off", || {
-        let mut service = off.clone();
-        move || drive_as(full(), |request| tower_auth_bench::at_once(service.call(request)))
-    });
-    let on = AuthLayer::new(&cache, ORIGIN).unwrap().layer(Reading);
-    case(&mut group, "ours: recovery on, known body", || {
-        let mut service = on.clone();
-        move || drive_as(full(), |request| tower_auth_bench::at_once(service.call(request)))
-    });
-    let limited = AuthLayer::new(&cache, ORIGIN).unwrap().layer(Reading);
-    case(&mut group, "ours: recovery on, replay body", || {
-        let mut service = limited.clone();
-        move || drive_as(streamed(), |request| tower_auth_bench::at_once(service.call(request)))
-    });
-    group.finish();
-}
-
-fn full() -> Full<Bytes> {
-    Full::new(Bytes::from_static(&[b'b'; 200]))
-}
-
-/// A body of a type that nobody knows.
-fn streamed() -> impl Body<Data = Bytes, Error = Infallible> + Send + 'static {
-    Unknown(Some(Bytes::from_static(&[b'b'; 200])))
-}
-
-struct Unknown(Option<Bytes>);
-
-impl Body for Unknown {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        std::task::Poll::Ready(self.0.take().map(|data| Ok(http_body::Frame::data(data))))
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        http_body::SizeHint::with_exact(self.0.as_ref().map_or(0, |data| data.len() as u64))
-    }
-}
-
-fn copy_of_head<B>(request: &Request<B>) -> http::request::Parts {
-    let mut copy = Request::new(());
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    copy.into_parts().0
-}
-
-#[cfg(not(feature = "metrics"))]
-criterion_group!(benches, whole, recovery);
-#[cfg(feature = "metrics")]
 criterion_group!(benches, whole);
 criterion_main!(benches);

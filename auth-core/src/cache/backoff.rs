@@ -13,15 +13,18 @@ const SOONEST: Duration = Duration::from_millis(50);
 /// Transient failures: full jitter between 1 second and a bound that doubles up to 30 seconds. What only a person can
 /// mend is probed slowly: 10 seconds, doubling up to 5 minutes. `Retry-After` is honoured in both cases.
 ///
-/// `left` is for how long the token in hand may still be used. If it would end before the second attempt that comes half-way: callers
-/// of a service whose tokens live for seconds do not notice one lost answer.
-pub(super) fn delay(error: &TokenError, failures: u32, left: Duration, random: f64) -> Duration {
+/// `left` is for how long the token in hand may still be used, `took` what this attempt took. If the token would end before the answer to the second attempt,
+/// that is made sooner: half-way through what time there is to spare, and after a quarter of what an attempt takes at the least. So callers of a service
+/// whose tokens live for seconds do not notice one lost answer.
+pub(super) fn delay(error: &TokenError, failures: u32, left: Duration, took: Duration, random: f64) -> Duration {
     let doublings = failures.min(16);
     let own = match error.class() {
         FailureClass::Transient => {
             let bound = f64::from(1_u32 << doublings).min(30.0);
             let regular = Duration::from_secs_f64(1.0 + (bound - 1.0) * random);
-            if failures == 1 && left > SOONEST && left < regular { (left / 2).max(SOONEST) } else { regular }
+            let spare = left.saturating_sub(took);
+            let sooner = (spare / 2).max(took / 4).max(SOONEST);
+            if failures == 1 && left > SOONEST && spare < regular { sooner.min(regular) } else { regular }
         }
         FailureClass::Refused | FailureClass::Misconfigured => {
             let base = (5.0 * f64::from(1_u32 << doublings)).min(300.0);
@@ -41,8 +44,8 @@ mod tests {
     fn bounds(kind: TokenErrorKind, failures: u32) -> (f64, f64) {
         let error = TokenError::new(kind, "x");
         (
-            delay(&error, failures, Duration::ZERO, 0.0).as_secs_f64(),
-            delay(&error, failures, Duration::ZERO, 1.0).as_secs_f64(),
+            delay(&error, failures, Duration::ZERO, Duration::ZERO, 0.0).as_secs_f64(),
+            delay(&error, failures, Duration::ZERO, Duration::ZERO, 1.0).as_secs_f64(),
         )
     }
 
@@ -64,14 +67,24 @@ mod tests {
     #[test]
     fn the_second_attempt_comes_while_a_short_lived_token_may_still_be_used() {
         let error = TokenError::new(TokenErrorKind::ServerError, "x");
-        let after = |failures, millis| delay(&error, failures, Duration::from_millis(millis), 0.0).as_millis();
+        let slow = |failures, left, took| {
+            delay(&error, failures, Duration::from_millis(left), Duration::from_millis(took), 0.0).as_millis()
+        };
+        let after = |failures, left| slow(failures, left, 0);
         assert_eq!((after(1, 400), after(1, 60), after(1, 50)), (200, 50, 1_000));
         assert_eq!((after(1, 1_000), after(1, 60_000)), (1_000, 1_000), "there is time enough");
         assert_eq!(after(2, 400), 1_000, "only the second");
+        assert_eq!((slow(1, 400, 200), slow(1, 300, 200), slow(1, 1_100, 200)), (100, 50, 450));
+        assert_eq!(
+            (slow(1, 10_000, 2_000), slow(1, 10_000, 15_000)),
+            (1_000, 1_000),
+            "no sooner than the pause for slow ones"
+        );
+        let soon = Duration::from_millis(400);
         let throttled = TokenError::new(TokenErrorKind::Throttled, "x").with_retry_after(Duration::from_secs(5));
-        assert_eq!(delay(&throttled, 1, Duration::from_millis(400), 0.0), Duration::from_secs(5));
+        assert_eq!(delay(&throttled, 1, soon, Duration::ZERO, 0.0), Duration::from_secs(5));
         let refused = TokenError::new(TokenErrorKind::Refused, "x");
-        assert_eq!(delay(&refused, 1, Duration::from_millis(400), 1.0), Duration::from_secs(8));
+        assert_eq!(delay(&refused, 1, soon, Duration::ZERO, 1.0), Duration::from_secs(8));
     }
 
     // THREAT-A4
@@ -79,8 +92,8 @@ mod tests {
     fn retry_after_is_honoured_up_to_an_hour() {
         let error =
             |seconds| TokenError::new(TokenErrorKind::Throttled, "x").with_retry_after(Duration::from_secs(seconds));
-        assert_eq!(delay(&error(120), 1, HOUR, 0.5), Duration::from_secs(120));
-        assert_eq!(delay(&error(999_999), 1, HOUR, 0.5), Duration::from_secs(3_600));
-        assert_eq!(delay(&error(0), 1, HOUR, 0.0), Duration::from_secs(1));
+        assert_eq!(delay(&error(120), 1, HOUR, Duration::ZERO, 0.5), Duration::from_secs(120));
+        assert_eq!(delay(&error(999_999), 1, HOUR, Duration::ZERO, 0.5), Duration::from_secs(3_600));
+        assert_eq!(delay(&error(0), 1, HOUR, Duration::ZERO, 0.0), Duration::from_secs(1));
     }
 }

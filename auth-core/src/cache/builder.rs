@@ -119,8 +119,8 @@ impl TokenCacheBuilder {
         self
     }
 
-    /// How long before its end a token is renewed in the background, in place of a quarter of its lifetime and 5 minutes at most, or of
-    /// more where getting the last one took so long that callers would have to wait. Never more than half of the lifetime.
+    /// How long before its end a token is renewed in the background; never more than half of the lifetime. If not set: a quarter of the lifetime and
+    /// 5 minutes at most, or up to two thirds of the lifetime where getting the last one took so long that callers would have to wait.
     pub fn refresh_margin(mut self, margin: Duration) -> Self {
         self.margins.refresh = Some(margin);
         self

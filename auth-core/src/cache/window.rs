@@ -52,10 +52,11 @@ impl Windows {
         let refresh = margins.refresh.unwrap_or_else(|| (lifetime / 4).min(Duration::from_secs(5 * 60))).min(half);
         let expiry =
             margins.expiry.unwrap_or_else(|| (lifetime / 10).min(Duration::from_secs(30)).min(refresh / 2)).min(half);
-        // The next renewal is to end before callers have to wait for it, also if it takes twice as long as this one.
+        // The next renewal is to end before callers have to wait for it, also if its first answer is lost: that is twice what this one took,
+        // a quarter for the pause between (see `backoff::delay`), and a quarter for what goes slower.
         let refresh = match margins.refresh {
             Some(_) => refresh,
-            None => refresh.max(expiry.saturating_add(took.saturating_mul(2))).min(half),
+            None => refresh.max(expiry.saturating_add(took.saturating_mul(5) / 2).min(lifetime * 2 / 3)),
         };
         let hard = lifetime - expiry;
         let soft = match refresh_in {
@@ -106,11 +107,11 @@ mod tests {
     #[test]
     fn who_waits_long_for_tokens_begins_earlier() {
         let millis = Duration::from_millis;
-        assert_eq!(taking(millis(200), 1, 0.0).soft, Some(millis(500)), "half of the life at the most");
-        assert_eq!(taking(millis(200), 2, 0.0).soft, Some(millis(1_400)));
+        assert_eq!(taking(millis(200), 1, 0.0).soft, Some(millis(400)));
+        assert_eq!(taking(millis(200), 2, 0.0).soft, Some(millis(1_300)));
         assert_eq!(taking(millis(200), 1, 0.0).hard, windows(1, 0.0).hard);
         assert_eq!(taking(millis(200), 60, 0.0), windows(60, 0.0), "a quarter of the life is enough");
-        assert_eq!(taking(Duration::MAX, 60, 0.0).soft, secs(30.0));
+        assert_eq!(taking(Duration::MAX, 60, 0.0).soft, secs(20.0), "two thirds of the life at the most");
         let own = Margins { refresh: Some(Duration::from_secs(10)), ..Margins::default() };
         let own = Windows::new(Lifetime::For(Duration::from_secs(60)), None, Duration::from_secs(9), &own, 0.0);
         assert_eq!(own.soft, secs(50.0), "a margin that was set is kept");

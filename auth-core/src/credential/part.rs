@@ -76,6 +76,36 @@ impl fmt::Debug for Part {
     }
 }
 
+impl Part {
+    /// A copy that shares no reference count with this one, as far as two threads would contend for it.
+    pub(super) fn detached(&self) -> Self {
+        match self {
+            Self::Header(name, value) => {
+                let (name, value) = detached(name, value);
+                Self::Header(name, value)
+            }
+            Self::Query(pair) => Self::Query(pair.expose_secret().into()),
+            #[cfg(feature = "provider")]
+            Self::Extra(name, value) => {
+                let (name, value) = detached(name, value);
+                Self::Extra(name, value)
+            }
+            #[cfg(feature = "provider")]
+            Self::Base(base) => Self::Base(Arc::new(BaseUrl::clone(base))),
+            #[cfg(feature = "provider")]
+            Self::Path { .. } | Self::Cookie(_) => self.clone(),
+        }
+    }
+}
+
+/// Name and value with buffers of their own.
+pub(super) fn detached(name: &HeaderName, value: &HeaderValue) -> (HeaderName, HeaderValue) {
+    let name = HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone());
+    // The first clone of a fresh name allocates.
+    drop(name.clone());
+    (name, wiped_value(value.as_bytes()).unwrap_or_else(|| value.clone()))
+}
+
 /// Puts every part on `request`, or none.
 pub(super) fn put<B>(parts: &[Part], request: &mut Request<B>) -> Result<(), SigningError> {
     for part in parts {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "provider")]
 use super::BaseUrl;
-use super::part::{Part, is_any_present, put, query_pair, sensitive, unusable, wiped_value};
+use super::part::{Part, detached, is_any_present, put, query_pair, sensitive, unusable};
 #[cfg(feature = "provider")]
 use super::part::{Piece, completed};
 use super::placement::Place;
@@ -333,39 +333,13 @@ impl Credential {
     /// A copy that shares no reference count with this one, so that two threads which use both do not
     /// contend.
     pub(crate) fn detached(&self) -> Self {
-        let header = |name: &HeaderName, value: &HeaderValue| {
-            let name = HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone());
-            // The first clone of a fresh name allocates.
-            drop(name.clone());
-            (name, wiped_value(value.as_bytes()).unwrap_or_else(|| value.clone()))
-        };
         Self(match &self.0 {
-            Repr::Authorization(value) => Repr::Authorization(header(&AUTHORIZATION, value).1),
+            Repr::Authorization(value) => Repr::Authorization(detached(&AUTHORIZATION, value).1),
             Repr::Header(name, value) => {
-                let (name, value) = header(name, value);
+                let (name, value) = detached(name, value);
                 Repr::Header(name, value)
             }
-            Repr::Parts(parts) => Repr::Parts(
-                parts
-                    .iter()
-                    .map(|part| match part {
-                        Part::Header(name, value) => {
-                            let (name, value) = header(name, value);
-                            Part::Header(name, value)
-                        }
-                        Part::Query(pair) => Part::Query(pair.expose_secret().into()),
-                        #[cfg(feature = "provider")]
-                        Part::Extra(name, value) => {
-                            let (name, value) = header(name, value);
-                            Part::Extra(name, value)
-                        }
-                        #[cfg(feature = "provider")]
-                        Part::Base(base) => Part::Base(Arc::new(BaseUrl::clone(base))),
-                        #[cfg(feature = "provider")]
-                        other @ (Part::Path { .. } | Part::Cookie(_)) => other.clone(),
-                    })
-                    .collect(),
-            ),
+            Repr::Parts(parts) => Repr::Parts(parts.iter().map(Part::detached).collect()),
             // Signing costs far more than two threads' counting.
             Repr::Signed(signer) => Repr::Signed(Arc::clone(signer)),
             #[cfg(feature = "provider")]

@@ -33,15 +33,19 @@ impl<'a> Compact<'a> {
         if token.len() > max_len {
             return Err(JoseError::TooLong);
         }
+        let after_known = known.and_then(|known| after_header(token, known));
+        let is_known = after_known.is_some();
         // The first dot and the last one: a dot between them is no base64url, so there are exactly three parts
         // or an error, however many dots there are.
-        let (header, rest) = token.split_once('.').ok_or(JoseError::NotCompact)?;
+        let (header, rest) = match (known, after_known) {
+            (Some(known), Some(rest)) => (known, rest),
+            _ => token.split_once('.').ok_or(JoseError::NotCompact)?,
+        };
         let (payload, signature) = rest.rsplit_once('.').ok_or(JoseError::NotCompact)?;
         let signing_input = &token[..header.len() + 1 + payload.len()];
         if header.len() * 3 / 4 > MAX_HEADER_LEN {
             return Err(JoseError::HeaderTooLong);
         }
-        let is_known = known == Some(header);
         let header = if is_known { "" } else { header };
 
         let sizes = [header, payload, signature].map(|part| base64url::decoded_len(part.len()));
@@ -62,4 +66,9 @@ impl<'a> Compact<'a> {
             signature: &decoded[payload_end..signature_end],
         })
     }
+}
+
+/// What follows the dot in a `token` whose header has this text.
+pub(super) fn after_header<'a>(token: &'a str, header: &str) -> Option<&'a str> {
+    token.strip_prefix(header)?.strip_prefix('.')
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwapOption, Guard};
 
+use super::compact::after_header;
 use super::header::Header;
 
 /// The header of a token that was verified, as text and as what it says. An issuer's tokens all have the same one until its
@@ -29,12 +30,11 @@ impl LastHeader {
 
     /// Takes note of the header of a token whose signature was right. `text` is the token.
     pub(crate) fn learn(&self, known: &KnownHeader, token: &str, header: &Header<'_>) {
-        let Some((text, _)) = token.split_once('.') else { return };
         let is_due = match known.get() {
             None => true,
-            Some(known) => *known.text != *text && fastrand::u8(..) < u8::MAX / ONE_OF,
+            Some(known) => after_header(token, &known.text).is_none() && fastrand::u8(..) < u8::MAX / ONE_OF,
         };
-        if is_due {
+        if let Some((text, _)) = is_due.then(|| token.split_once('.')).flatten() {
             self.0.store(Some(Arc::new(Known { text: text.into(), header: header.to_static() })));
         }
     }

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -26,10 +26,10 @@ pin_project! {
 pin_project! {
     #[project = InnerProjection]
     enum Inner<B> {
-        /// Passed through, and perhaps kept.
-        Passed { #[pin] body: B, recorder: Option<Recorder> },
+        /// Passed through, and perhaps kept. Small, since it is moved with each request.
+        Passed { #[pin] body: B, recording: Option<Arc<Recording>> },
         /// Sent again.
-        Replay { kept: Kept, left: u64 },
+        Replay { again: Box<Again> },
     }
 }
 
@@ -37,11 +37,29 @@ pin_project! {
 pub(super) enum Replay {
     /// It is of a known type whose clone is the whole body.
     Known(Kept),
-    /// It is being kept. Filled at the end of the body, if that was within the limit.
-    Recorded(Arc<OnceLock<Kept>>),
+    /// It is being kept.
+    Recorded(Arc<Recording>),
 }
 
-/// A whole body: most are one chunk. Small, since a [`ReplayBody`] has room for one, and is moved with each request.
+/// A body that is kept while it is read. The body holds one end and lets go of it when there is nothing more to keep.
+pub(super) struct Recording(Mutex<Progress>);
+
+struct Progress {
+    kept: Kept,
+    /// How many bytes more are kept.
+    left: usize,
+    /// Whether all of it is there.
+    is_whole: bool,
+}
+
+/// A kept body on its way.
+struct Again {
+    kept: Kept,
+    /// Its bytes that are still to come.
+    left: u64,
+}
+
+/// A whole body: most are one chunk.
 #[derive(Clone, Default)]
 pub(super) struct Kept {
     first: Bytes,
@@ -54,24 +72,17 @@ struct Rest {
     trailers: Option<HeaderMap>,
 }
 
-struct Recorder {
-    kept: Kept,
-    left: usize,
-    /// `None` once the limit was passed or the body failed, and once it was handed over.
-    done: Option<Arc<OnceLock<Kept>>>,
-}
-
 impl<B> ReplayBody<B> {
     /// A body that is only passed through so far.
     #[inline]
     pub(super) fn new(body: B) -> Self {
-        Self { inner: Inner::Passed { body, recorder: None } }
+        Self { inner: Inner::Passed { body, recording: None } }
     }
 
     /// A body that was kept, to be sent again.
     pub(super) fn again(kept: Kept) -> Self {
         let left = kept.chunks().map(|chunk| chunk.len() as u64).sum();
-        Self { inner: Inner::Replay { kept, left } }
+        Self { inner: Inner::Replay { again: Box::new(Again { kept, left }) } }
     }
 }
 
@@ -79,19 +90,16 @@ impl<B: Body + 'static> ReplayBody<B> {
     /// Keeps the body while it is read, up to `limit` bytes. To be called before it is.
     pub(super) fn record(&mut self, limit: usize) -> Replay {
         match &mut self.inner {
-            Inner::Passed { body, recorder } => {
-                if let Some(kept) = known(body) {
+            Inner::Passed { body, recording } => {
+                let known = known(body).or_else(|| body.is_end_stream().then(Kept::default));
+                if let Some(kept) = known {
                     return Replay::Known(kept);
                 }
-                let done = Arc::new(OnceLock::new());
-                let mut new = Recorder { kept: Kept::default(), left: limit, done: Some(Arc::clone(&done)) };
-                if body.is_end_stream() {
-                    new.finish();
-                }
-                *recorder = Some(new);
-                Replay::Recorded(done)
+                let new = Arc::new(Recording::new(limit));
+                *recording = Some(Arc::clone(&new));
+                Replay::Recorded(new)
             }
-            Inner::Replay { kept, .. } => Replay::Known(kept.clone()),
+            Inner::Replay { again } => Replay::Known(again.kept.clone()),
         }
     }
 
@@ -99,7 +107,7 @@ impl<B: Body + 'static> ReplayBody<B> {
     pub(super) fn known(&self) -> Option<Kept> {
         match &self.inner {
             Inner::Passed { body, .. } => known(body),
-            Inner::Replay { kept, .. } => Some(kept.clone()),
+            Inner::Replay { again } => Some(again.kept.clone()),
         }
     }
 }
@@ -109,7 +117,7 @@ impl Replay {
     pub(super) fn kept(&self) -> Option<Kept> {
         match self {
             Self::Known(kept) => Some(kept.clone()),
-            Self::Recorded(done) => done.get().cloned(),
+            Self::Recorded(recording) => recording.whole(),
         }
     }
 }
@@ -182,25 +190,33 @@ impl Kept {
     }
 }
 
-impl Recorder {
-    fn record(&mut self, frame: &Frame<Bytes>) {
-        // Nobody waits for it once the request was answered.
-        let is_wanted = self.done.as_ref().is_some_and(|done| Arc::strong_count(done) > 1);
-        if !is_wanted || !self.kept.push(frame, &mut self.left) {
-            self.stop();
-        }
+impl Recording {
+    fn new(limit: usize) -> Self {
+        Self(Mutex::new(Progress { kept: Kept::default(), left: limit, is_whole: false }))
     }
 
-    fn stop(&mut self) {
-        self.done = None;
-        self.kept = Kept::default();
+    /// Keeps what was read last; `None` is the end. Returns whether there may be more to keep.
+    fn push<E>(&self, frame: Option<&Result<Frame<Bytes>, E>>, is_last: bool) -> bool {
+        let mut progress = self.progress();
+        let Progress { kept, left, is_whole } = &mut *progress;
+        match frame {
+            Some(Ok(frame)) if kept.push(frame, left) => *is_whole = is_last,
+            Some(_) => {
+                *kept = Kept::default();
+                return false;
+            }
+            None => *is_whole = true,
+        }
+        !*is_whole
     }
 
-    fn finish(&mut self) {
-        if let Some(done) = self.done.take() {
-            // Nobody else fills it.
-            let _ = done.set(std::mem::take(&mut self.kept));
-        }
+    fn whole(&self) -> Option<Kept> {
+        let progress = self.progress();
+        progress.is_whole.then(|| progress.kept.clone())
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -213,27 +229,23 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().inner.project() {
-            InnerProjection::Passed { mut body, recorder } => {
+            InnerProjection::Passed { mut body, recording } => {
                 let frame =
                     ready!(body.as_mut().poll_frame(context)).map(|frame| frame.map(|frame| frame.map_data(shared)));
-                if let Some(recorder) = recorder {
-                    match &frame {
-                        Some(Ok(frame)) => {
-                            recorder.record(frame);
-                            // A transport that knows the end does not poll for it; nothing follows trailers (RFC 9110 section 6.5).
-                            if frame.is_trailers() || body.is_end_stream() {
-                                recorder.finish();
-                            }
-                        }
-                        Some(Err(_)) => recorder.stop(),
-                        None => recorder.finish(),
+                if let Some(held) = recording {
+                    // A transport that knows the end does not poll for it; nothing follows trailers (RFC 9110 section 6.5).
+                    let is_last = matches!(&frame, Some(Ok(frame)) if frame.is_trailers()) || body.is_end_stream();
+                    // Nobody waits for it once the request was answered.
+                    let is_wanted = Arc::strong_count(held) > 1;
+                    if !is_wanted || !held.push(frame.as_ref(), is_last) {
+                        *recording = None;
                     }
                 }
                 Poll::Ready(frame)
             }
-            InnerProjection::Replay { kept, left } => {
-                let frame = kept.next();
-                *left -= frame.as_ref().and_then(Frame::data_ref).map_or(0, |chunk| chunk.len() as u64);
+            InnerProjection::Replay { again } => {
+                let frame = again.kept.next();
+                again.left -= frame.as_ref().and_then(Frame::data_ref).map_or(0, |chunk| chunk.len() as u64);
                 Poll::Ready(frame.map(Ok))
             }
         }
@@ -242,14 +254,14 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.inner {
             Inner::Passed { body, .. } => body.is_end_stream(),
-            Inner::Replay { kept, .. } => kept.is_empty(),
+            Inner::Replay { again } => again.kept.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
             Inner::Passed { body, .. } => body.size_hint(),
-            Inner::Replay { left, .. } => SizeHint::with_exact(*left),
+            Inner::Replay { again } => SizeHint::with_exact(again.left),
         }
     }
 }
@@ -268,8 +280,8 @@ impl<B: Default> Default for ReplayBody<B> {
 impl<B> fmt::Debug for ReplayBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.inner {
-            Inner::Passed { recorder: None, .. } => "ReplayBody(passed)",
-            Inner::Passed { recorder: Some(_), .. } => "ReplayBody(recorded)",
+            Inner::Passed { recording: None, .. } => "ReplayBody(passed)",
+            Inner::Passed { recording: Some(_), .. } => "ReplayBody(recorded)",
             Inner::Replay { .. } => "ReplayBody(replay)",
         })
     }
@@ -352,8 +364,20 @@ mod tests {
         let mut unwanted = body(&["ab", "c"]);
         drop(unwanted.record(9));
         assert_eq!(read(&mut unwanted).len(), 2);
-        let Inner::Passed { recorder: Some(recorder), .. } = &unwanted.inner else { panic!("it was recorded") };
-        assert!(recorder.done.is_none() && recorder.kept.is_empty());
+        assert!(matches!(&unwanted.inner, Inner::Passed { recording: None, .. }));
+    }
+
+    #[test]
+    fn a_body_that_failed_is_not_kept() {
+        let recording = Recording::new(9);
+        assert!(recording.push::<()>(Some(&Ok(Frame::data(Bytes::from_static(b"ab")))), false));
+        assert!(!recording.push(Some(&Err(())), false));
+        assert!(recording.whole().is_none() && recording.progress().kept.is_empty());
+    }
+
+    #[test]
+    fn a_body_grows_little() {
+        assert!(size_of::<ReplayBody<Full<Bytes>>>() <= size_of::<Full<Bytes>>() + 16);
     }
 
     #[test]

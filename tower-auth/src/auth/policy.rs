@@ -40,12 +40,7 @@ impl Config {
     }
 
     /// Puts `credential` on `request` unless it has one of its own.
-    #[inline]
     pub(super) fn attach<B>(&self, request: &mut Request<B>, credential: &Credential) -> Result<(), Aside> {
-        let fills = self.existing != ExistingCredential::Replace && !self.is_bound();
-        if fills && credential.apply_if_absent(request) {
-            return Ok(());
-        }
         self.judge(request, credential)?;
         put(request, credential)
     }

@@ -46,19 +46,20 @@ impl<S> Resend<S> {
         S: Clone,
         B: Body + 'static,
     {
-        let Some(cache) = cache else { return config.attach(request, credential).map(|()| None) };
         // Nothing is kept of a request with a credential of its own, and nothing of ours of the others.
         config.judge(request, credential)?;
-        let resend = Box::new(Self {
-            service: service.clone(),
-            head: Head::of(request),
-            replay: request.body_mut().record(config.replay_limit),
-            cache,
-            generation,
-            config: config.clone(),
+        let resend = cache.map(|cache| {
+            Box::new(Self {
+                service: service.clone(),
+                head: Head::of(request),
+                replay: request.body_mut().record(config.replay_limit),
+                cache,
+                generation,
+                config: config.clone(),
+            })
         });
         put(request, credential)?;
-        Ok(Some(resend))
+        Ok(resend)
     }
 
     /// Judges a response, and drops the token from the cache if it says that the token is dead.
