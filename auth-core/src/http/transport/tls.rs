@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
@@ -33,7 +33,7 @@ impl TlsOptions {
     /// `pair` is shown as ours.
     pub(super) fn config(&self, pair: Option<&Pair>) -> Result<ClientConfig, ConfigError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(self.store()?), Arc::clone(&provider))
+        let verifier = WebPkiServerVerifier::builder_with_provider(self.store()?, Arc::clone(&provider))
             .build()
             .map_err(|error| invalid("there is no trusted root certificate").with_source(error))?;
         let builder = ClientConfig::builder_with_provider(provider)
@@ -48,26 +48,44 @@ impl TlsOptions {
         Ok(config)
     }
 
-    fn store(&self) -> Result<RootCertStore, ConfigError> {
-        let mut store = RootCertStore::empty();
-        if self.roots == Roots::Platform {
-            let (_added, _ignored) = store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-        let bare = self.roots == Roots::Platform && store.is_empty();
-        if bare {
+    fn store(&self) -> Result<Arc<RootCertStore>, ConfigError> {
+        let mut store = match self.roots {
+            Roots::Platform => platform_roots(),
+            Roots::Bundled => Arc::new(bundled_roots()),
+            Roots::None => Arc::new(RootCertStore::empty()),
+        };
+        if self.roots == Roots::Platform && store.is_empty() {
             tracing::warn!("the platform has no trusted root certificates; the bundled ones are used");
-        }
-        if bare || self.roots == Roots::Bundled {
-            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            store = Arc::new(bundled_roots());
         }
         for pem in &self.own_roots {
             let roots = certificates(pem).ok_or_else(|| invalid("a root certificate is not PEM with certificates"))?;
             for root in roots {
-                store.add(root).map_err(|error| invalid("a root certificate cannot be used").with_source(error))?;
+                Arc::make_mut(&mut store)
+                    .add(root)
+                    .map_err(|error| invalid("a root certificate cannot be used").with_source(error))?;
             }
         }
         Ok(store)
     }
+}
+
+/// Those of the platform, read once: it takes milliseconds and more than a hundred files, and a program may have a transport for each system that it
+/// calls.
+fn platform_roots() -> Arc<RootCertStore> {
+    static READ: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    if let Some(read) = READ.get() {
+        return Arc::clone(read);
+    }
+    let mut store = RootCertStore::empty();
+    let (_added, _ignored) = store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let store = Arc::new(store);
+    // Where there are none yet they are looked for again.
+    if store.is_empty() { store } else { Arc::clone(READ.get_or_init(|| store)) }
+}
+
+fn bundled_roots() -> RootCertStore {
+    webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
 }
 
 /// The certificates of a PEM text; `None` if it has none, or a broken one.
@@ -96,6 +114,20 @@ mod tests {
         let config = TlsOptions { roots: Roots::Bundled, ..TlsOptions::default() }.config(None).unwrap();
         assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
         assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+    }
+
+    #[test]
+    fn the_roots_of_the_platform_are_shared_and_own_ones_are_not_among_them() {
+        let plain = TlsOptions::default();
+        let before = plain.store().unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let root = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
+        let own = TlsOptions { own_roots: vec![root.pem().into_bytes()], ..TlsOptions::default() };
+        assert_eq!(own.store().unwrap().len(), before.len() + 1);
+        let after = plain.store().unwrap();
+        assert_eq!(after.len(), before.len());
+        // A machine without any has the bundled ones, each time anew.
+        assert!(Arc::ptr_eq(&before, &after) || platform_roots().is_empty());
     }
 
     #[test]
