@@ -178,34 +178,27 @@ where
 {
     /// Sends the request with the token that it waited for.
     fn send(self, current: &Current) -> State<S, B> {
-        if current.credential.is_signer() {
-            let aside = self.config.elsewhere(self.request.uri(), &current.credential);
-            let aside = aside.or_else(|| {
-                let present = current.credential.is_present_in(self.request.headers());
-                self.config.conflict(self.config.is_bound() && present)
-            });
-            let Self { mut service, mut request, cache, config } = self;
-            match aside {
-                Some(Aside::Refuse(error)) => return State::Refused { error: Some(error) },
-                Some(_) => {
-                    config.complete(&mut request, &current.credential);
-                    return State::Sent { response: service.call(request), resend: None };
-                }
-                None => {}
-            }
-            let cached = Some((cache, current.generation));
-            return match SignedFuture::begin(service, config, current.credential.clone(), cached, request) {
-                Ok(call) => State::Signed { call: Box::pin(call) },
-                Err(error) => State::Refused { error: Some(error) },
-            };
-        }
         let Self { mut service, mut request, cache, config } = self;
-        let cache = config.recovery.then_some(cache);
         let (credential, generation) = (&current.credential, current.generation);
-        match Resend::attach(&mut request, &service, &config, cache, credential, generation) {
+        let attached = if credential.is_signer() {
+            match config.judge(&mut request, credential) {
+                Ok(()) => {
+                    let cached = Some((cache, generation));
+                    return match SignedFuture::begin(service, config, credential.clone(), cached, request) {
+                        Ok(call) => State::Signed { call: Box::pin(call) },
+                        Err(error) => State::Refused { error: Some(error) },
+                    };
+                }
+                Err(aside) => Err(aside),
+            }
+        } else {
+            let cache = config.recovery.then_some(cache);
+            Resend::attach(&mut request, &service, &config, cache, credential, generation)
+        };
+        match attached {
             Ok(resend) => State::Sent { response: service.call(request), resend },
-            Err(Aside::Keep | Aside::Sign(..)) => State::Sent { response: service.call(request), resend: None },
             Err(Aside::Refuse(error)) => State::Refused { error: Some(error) },
+            Err(Aside::Keep | Aside::Sign(..)) => State::Sent { response: service.call(request), resend: None },
         }
     }
 }

@@ -218,26 +218,17 @@ where
     S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
     B: Body + 'static,
 {
-    match config.elsewhere(request.uri(), &credential) {
-        Some(Aside::Refuse(error)) => return ResponseFuture::refused(error),
-        Some(_) => return pass(inner, request),
-        None => {}
+    match config.judge(&mut request, &credential) {
+        Ok(()) => {}
+        Err(Aside::Refuse(error)) => return ResponseFuture::refused(error),
+        Err(_) => return pass(inner, request),
     }
-    match config.conflict(credential.is_present_in(request.headers())) {
-        Some(Aside::Refuse(error)) => ResponseFuture::refused(error),
-        Some(_) => {
-            config.complete(&mut request, &credential);
-            pass(inner, request)
-        }
-        None => {
-            // As for a request that waits: the service that was polled ready goes along.
-            let spare = inner.clone();
-            let service = mem::replace(inner, spare);
-            match SignedFuture::begin(service, config.clone(), credential, cached, request) {
-                Ok(signed) => ResponseFuture::signed(signed),
-                Err(error) => ResponseFuture::refused(error),
-            }
-        }
+    // As for a request that waits: the service that was polled ready goes along.
+    let spare = inner.clone();
+    let service = mem::replace(inner, spare);
+    match SignedFuture::begin(service, config.clone(), credential, cached, request) {
+        Ok(signed) => ResponseFuture::signed(signed),
+        Err(error) => ResponseFuture::refused(error),
     }
 }
 
