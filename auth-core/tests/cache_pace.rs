@@ -52,22 +52,18 @@ async fn a_source_that_panics_is_not_asked_at_each_request_while_the_old_token_s
     assert!((2..=3).contains(&script.calls()), "{}", script.calls());
 }
 
-/// A token that lives for a second and takes 200 ms to get; each fifth answer is a 503.
-fn short_lived() -> impl Iterator<Item = Reply> {
-    (1..1_000).map(|n: u64| {
-        let answer = if n % 5 == 0 { fail(TokenErrorKind::ServerError) } else { reply(lives(&format!("t{n}"), 1)) };
-        answer.after(Duration::from_millis(200))
-    })
-}
-
-#[tokio::test]
-async fn a_lost_answer_is_made_good_before_a_token_of_a_second_ends() {
+/// Calls without a token and exchanges, of 3,000 calls in 30 s. Tokens live for `seconds` and take `takes` to get; each fifth answer is a 503, after `fails`.
+async fn calls_through_failures(seconds: u64, takes: Duration, fails: Duration) -> (u32, usize) {
     let time = TestClock::new();
-    let script = Script::new(&time, short_lived());
+    let answers = (1..1_000).map(|n: u64| match n % 5 {
+        0 => fail(TokenErrorKind::ServerError).after(fails),
+        _ => reply(lives(&format!("t{n}"), seconds)).after(takes),
+    });
+    let script = Script::new(&time, answers);
     let cache = script.cache();
     let ready = tokio::spawn(cache.ready());
     TestClock::settle().await;
-    time.advance(Duration::from_millis(200)).await;
+    time.advance(takes).await;
     ready.await.unwrap().unwrap();
     let mut missed = 0;
     for _ in 0..3_000 {
@@ -75,6 +71,16 @@ async fn a_lost_answer_is_made_good_before_a_token_of_a_second_ends() {
         TestClock::settle().await;
         time.advance(Duration::from_millis(10)).await;
     }
-    assert_eq!(missed, 0, "of 3,000 calls in 30 s");
-    assert!((40..=80).contains(&script.calls()), "{} exchanges in 32 s", script.calls());
+    (missed, script.calls())
+}
+
+#[tokio::test]
+async fn an_exchange_that_fails_is_made_good_before_a_short_life_ends() {
+    let millis = Duration::from_millis;
+    let (missed, exchanges) = calls_through_failures(1, millis(200), millis(200)).await;
+    assert_eq!(missed, 0);
+    assert!((40..=80).contains(&exchanges), "{exchanges} exchanges in 30 s");
+    let (missed, exchanges) = calls_through_failures(2, millis(500), millis(0)).await;
+    assert_eq!(missed, 0, "a refusal comes faster than a token");
+    assert!((15..=40).contains(&exchanges), "{exchanges} exchanges in 30 s");
 }

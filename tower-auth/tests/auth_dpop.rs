@@ -316,6 +316,37 @@ fn counting(fails: bool) -> (Credential, Arc<AtomicUsize>) {
     (Credential::signer(Counting { signed: Arc::clone(&signed), fails }), signed)
 }
 
+/// What makes the credential tells it from the caller's own by the headers that it sets, whether there is a token yet or not.
+#[cfg(feature = "provider")]
+#[tokio::test]
+async fn the_callers_own_signature_is_told_before_there_is_a_token_too() {
+    let own = || Request::post("https://api.test/x").header("x-count", "own").body(full("body")).unwrap();
+    let other = || Request::post("https://api.test/x").header("authorization", "Basic x").body(full("body")).unwrap();
+    for is_warm in [false, true] {
+        let layer = async |policy| {
+            let (credential, _) = counting(false);
+            let source = |_: SourceRequest| async { Ok(TokenResponse::new(Token::new("t").unwrap())) };
+            let cache = TokenCache::builder(source).present(move |_| Ok(credential.clone())).build().unwrap();
+            if is_warm {
+                cache.ready().await.unwrap();
+            }
+            AuthLayer::new(&cache, [API]).unwrap().existing_credential(policy)
+        };
+        for (policy, count) in [(ExistingCredential::Keep, "own"), (ExistingCredential::Replace, "4")] {
+            let api = Api::accepting(|_| true);
+            layer(policy).await.layer(api.clone()).oneshot(own()).await.unwrap();
+            assert_eq!(api.seen()[0].headers["x-count"], count, "{policy:?}, warm: {is_warm}");
+        }
+        let api = Api::accepting(|_| true);
+        let error = layer(ExistingCredential::Refuse).await.layer(api).oneshot(own()).await.unwrap_err();
+        assert_eq!(refused(&error).kind(), AuthErrorKind::ExistingCredential);
+        let api = Api::accepting(|_| true);
+        layer(ExistingCredential::Keep).await.layer(api.clone()).oneshot(other()).await.unwrap();
+        let headers = &api.seen()[0].headers;
+        assert_eq!((&headers["x-count"], &headers["authorization"]), (&"4".parse().unwrap(), &"Basic x".parse().unwrap()));
+    }
+}
+
 #[tokio::test]
 async fn a_signer_sees_a_whole_body_and_a_stream_is_read_for_it_up_to_the_limit() {
     let (credential, signed) = counting(false);

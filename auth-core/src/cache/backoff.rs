@@ -13,17 +13,17 @@ const SOONEST: Duration = Duration::from_millis(50);
 /// Transient failures: full jitter between 1 second and a bound that doubles up to 30 seconds. What only a person can
 /// mend is probed slowly: 10 seconds, doubling up to 5 minutes. `Retry-After` is honoured in both cases.
 ///
-/// `left` is for how long the token in hand may still be used, `took` what this attempt took. If the token would end before the answer to the second attempt,
-/// that is made sooner: half-way through what time there is to spare, and after a quarter of what an attempt takes at the least. So callers of a service
-/// whose tokens live for seconds do not notice one lost answer.
-pub(super) fn delay(error: &TokenError, failures: u32, left: Duration, took: Duration, random: f64) -> Duration {
+/// `left` is for how long the token in hand may still be used, `takes` how long an exchange takes. If the token would end before the answer to the second attempt,
+/// that is made sooner: half-way through what time there is to spare, and after a quarter of what an exchange takes at the least. So callers of a service
+/// whose tokens live for seconds do not notice one exchange that fails.
+pub(super) fn delay(error: &TokenError, failures: u32, left: Duration, takes: Duration, random: f64) -> Duration {
     let doublings = failures.min(16);
     let own = match error.class() {
         FailureClass::Transient => {
             let bound = f64::from(1_u32 << doublings).min(30.0);
             let regular = Duration::from_secs_f64(1.0 + (bound - 1.0) * random);
-            let spare = left.saturating_sub(took);
-            let sooner = (spare / 2).max(took / 4).max(SOONEST);
+            let spare = left.saturating_sub(takes);
+            let sooner = (spare / 2).max(takes / 4).max(SOONEST);
             if failures == 1 && left > SOONEST && spare < regular { sooner.min(regular) } else { regular }
         }
         FailureClass::Refused | FailureClass::Misconfigured => {
@@ -67,8 +67,8 @@ mod tests {
     #[test]
     fn the_second_attempt_comes_while_a_short_lived_token_may_still_be_used() {
         let error = TokenError::new(TokenErrorKind::ServerError, "x");
-        let slow = |failures, left, took| {
-            delay(&error, failures, Duration::from_millis(left), Duration::from_millis(took), 0.0).as_millis()
+        let slow = |failures, left, takes| {
+            delay(&error, failures, Duration::from_millis(left), Duration::from_millis(takes), 0.0).as_millis()
         };
         let after = |failures, left| slow(failures, left, 0);
         assert_eq!((after(1, 400), after(1, 60), after(1, 50)), (200, 50, 1_000));

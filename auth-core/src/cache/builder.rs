@@ -120,7 +120,8 @@ impl TokenCacheBuilder {
     }
 
     /// How long before its end a token is renewed in the background; never more than half of the lifetime. If not set: a quarter of the lifetime and
-    /// 5 minutes at most, or up to two thirds of the lifetime where getting the last one took so long that callers would have to wait.
+    /// 5 minutes at most, or up to two thirds of the lifetime where getting the last one took so long that callers would have to wait. Either is
+    /// lengthened by up to a quarter, by chance, so that a fleet does not renew in step.
     pub fn refresh_margin(mut self, margin: Duration) -> Self {
         self.margins.refresh = Some(margin);
         self

@@ -1,6 +1,8 @@
 #[cfg(feature = "provider")]
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 #[cfg(feature = "provider")]
 use crate::TokenResponse;
 use crate::credential::{Credential, Placement};
@@ -33,6 +35,15 @@ impl Presentation {
             Some(by) => by(response),
             None => self.credential(token),
         }
+    }
+
+    /// Whether `headers` has one of the headers that every credential of this cache sets, as far as that is known without one.
+    pub(super) fn is_present_in(&self, headers: &HeaderMap) -> bool {
+        #[cfg(feature = "provider")]
+        if self.by.is_some() {
+            return false;
+        }
+        self.placement.is_present_in(headers)
     }
 
     /// The credential that `token` makes.

@@ -90,10 +90,11 @@ impl TokenReader {
         self.cache().try_current()
     }
 
-    /// Whether `headers` has one of the headers that this cache's credential sets.
+    /// Whether `headers` has one of the headers that this cache's credential sets, by its [placement](crate::TokenCacheBuilder::placement): for when there is no
+    /// token yet. False where something else makes the credential, which [can tell](Credential::is_present_in) once it is there.
     #[must_use]
     pub fn is_present_in(&self, headers: &HeaderMap) -> bool {
-        self.handle.presentation.placement.is_present_in(headers)
+        self.handle.presentation.is_present_in(headers)
     }
 
     /// The cache that is read.

@@ -174,7 +174,9 @@ impl State {
         if let (Err(error), true) = (&result, in_charge) {
             flow.failures = flow.failures.saturating_add(1);
             let left = self.snapshot.load_full().map_or(Duration::ZERO, |snapshot| snapshot.left(now));
-            wait = backoff::delay(error, flow.failures, left, took, fastrand::f64());
+            // A refusal to connect takes no time, and an exchange does.
+            let takes = took.max(flow.took);
+            wait = backoff::delay(error, flow.failures, left, takes, fastrand::f64());
             flow.next_attempt = now + wait;
             flow.last_error = Some(error.clone());
             // An unknown outcome says nothing about the token that was refused either.

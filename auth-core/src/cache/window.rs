@@ -46,13 +46,13 @@ impl Windows {
         let Some(lifetime) = lifetime.map(|lifetime| lifetime.min(MAX_LIFETIME)) else {
             return Self { soft: refresh_in.map(|after| early(after.min(MAX_LIFETIME))), hard: None, lifetime: None };
         };
-        // No margin takes more than half of the life: a token that lives shorter than somebody's favourite margin is
-        // still used for a while and not fetched anew for each request.
+        // No margin of the user's takes more than half of the life, nor what exchanges take more than two thirds, before jitter: a token that lives shorter
+        // than somebody's favourite margin is still used for a while and not fetched anew for each request.
         let half = lifetime / 2;
         let refresh = margins.refresh.unwrap_or_else(|| (lifetime / 4).min(Duration::from_secs(5 * 60))).min(half);
         let expiry =
             margins.expiry.unwrap_or_else(|| (lifetime / 10).min(Duration::from_secs(30)).min(refresh / 2)).min(half);
-        // The next renewal is to end before callers have to wait for it, also if its first answer is lost: that is twice what this one took,
+        // The next renewal is to end before callers have to wait for it, also if its first exchange fails: that is twice what this one took,
         // a quarter for the pause between (see `backoff::delay`), and a quarter for what goes slower.
         let refresh = match margins.refresh {
             Some(_) => refresh,
@@ -112,6 +112,7 @@ mod tests {
         assert_eq!(taking(millis(200), 1, 0.0).hard, windows(1, 0.0).hard);
         assert_eq!(taking(millis(200), 60, 0.0), windows(60, 0.0), "a quarter of the life is enough");
         assert_eq!(taking(Duration::MAX, 60, 0.0).soft, secs(20.0), "two thirds of the life at the most");
+        assert_eq!(taking(Duration::MAX, 60, 1.0).soft, secs(10.0), "and a quarter of them earlier");
         let own = Margins { refresh: Some(Duration::from_secs(10)), ..Margins::default() };
         let own = Windows::new(Lifetime::For(Duration::from_secs(60)), None, Duration::from_secs(9), &own, 0.0);
         assert_eq!(own.soft, secs(50.0), "a margin that was set is kept");

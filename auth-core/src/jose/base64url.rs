@@ -1,35 +1,50 @@
 //! Base64url as JOSE has it: the URL-safe alphabet, no padding, no white space, canonical (RFC 7515 section 2).
 
-use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use base64::Engine;
 
 use super::error::JoseError;
 
+/// With the vector instructions of this processor, which are looked for once: to decode is a fifth of what the check of a token takes besides its signature.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+fn engine() -> &'static impl Engine {
+    use std::sync::LazyLock;
+
+    use base64::engine::Simd;
+    use base64::engine::general_purpose::NO_PAD;
+
+    static ENGINE: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
+    &*ENGINE
+}
+
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
+fn engine() -> &'static impl Engine {
+    &base64::engine::general_purpose::URL_SAFE_NO_PAD
+}
+
 /// How many bytes [`decode_into`] may need for `encoded` characters.
 pub(super) fn decoded_len(encoded: usize) -> usize {
-    URL_SAFE_NO_PAD.estimated_decoded_length(encoded)
+    base64::decoded_len_estimate(encoded)
 }
 
 /// Decodes `text` to the start of `out`, which has [`decoded_len`] bytes or more; returns how many were written.
 pub(super) fn decode_into(text: &str, out: &mut [u8]) -> Result<usize, JoseError> {
-    let decoded = URL_SAFE_NO_PAD.decode(text.as_bytes(), out.as_out()).map_err(|_| JoseError::BadBase64Url)?;
-    Ok(decoded.len())
+    engine().decode_slice(text, out).map_err(|_| JoseError::BadBase64Url)
 }
 
 pub(super) fn decode(text: &str) -> Result<Vec<u8>, JoseError> {
-    URL_SAFE_NO_PAD.decode_to_vec(text).map_err(|_| JoseError::BadBase64Url)
+    engine().decode(text).map_err(|_| JoseError::BadBase64Url)
 }
 
 pub(super) fn encode(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode_to_string(bytes)
+    engine().encode(bytes)
 }
 
 pub(super) fn encode_to(bytes: impl AsRef<[u8]>, out: &mut String) {
-    URL_SAFE_NO_PAD.encode_append(bytes, out);
+    engine().encode_string(bytes, out);
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
     use proptest::prelude::*;
 
     use super::*;
@@ -46,6 +61,23 @@ mod tests {
         assert_eq!(decode("-_-_").unwrap(), [0xfb, 0xff, 0xbf]);
     }
 
+    /// Other instructions, where this processor has them, find the same faults as plain ones.
+    // R7515-2a
+    #[test]
+    fn each_character_is_judged_alike_at_each_place() {
+        let plain = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok();
+        for length in [38, 70, 101, 131] {
+            let good = "-_aZ09xY".repeat(length)[..length].to_owned() + "A";
+            for at in 0..length {
+                for other in (0..=0x7f).map(char::from).chain(['\u{e9}', '\u{20ac}', '\u{1f511}']) {
+                    let mut text = good.clone();
+                    text.replace_range(at..=at, other.encode_utf8(&mut [0; 4]));
+                    assert_eq!(decode(&text).ok(), plain(&text), "{text:?}");
+                }
+            }
+        }
+    }
+
     proptest! {
         // R7515-2a
         #[test]
@@ -54,15 +86,6 @@ mod tests {
             prop_assert_eq!(decode(&text).unwrap(), &bytes[..]);
             let mut out = vec![0; decoded_len(text.len())];
             prop_assert_eq!(decode_into(&text, &mut out).unwrap(), bytes.len());
-        }
-
-        // R7515-2a: what is decoded with vector instructions, and which instructions there are, makes no difference
-        #[test]
-        fn another_decoder_finds_the_same(mut text in "[A-Za-z0-9_-]{0,200}", at in 0_usize..200, other in any::<char>()) {
-            let same = |text: &str| decode(text).ok() == base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok();
-            prop_assert!(same(&text), "{:?}", text);
-            text.insert(at.min(text.len()), other);
-            prop_assert!(same(&text), "{:?}", text);
         }
 
         // R7515-2a

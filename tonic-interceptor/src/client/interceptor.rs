@@ -100,14 +100,16 @@ impl Interceptor for TokenInterceptor {
             return Ok(request);
         }
         let headers = request.metadata_mut().as_mut();
-        if self.reader.is_present_in(headers) {
-            return Ok(request);
-        }
-        match self.reader.with_current(|credential, _| credential.apply_to_headers(headers)) {
+        let attached = self.reader.with_current(|credential, _| {
+            // The caller's own wins.
+            credential.is_present_in(headers) || credential.apply_to_headers(headers)
+        });
+        match attached {
             Some(true) => Ok(request),
             Some(false) => Err(Status::unauthenticated(
                 "the call was not sent because its credential needs more than metadata; use `GrpcAuthLayer`",
             )),
+            None if self.reader.is_present_in(headers) => Ok(request),
             None => Err(self.without_token()),
         }
     }

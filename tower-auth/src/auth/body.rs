@@ -375,6 +375,23 @@ mod tests {
         assert!(recording.whole().is_none() && recording.progress().kept.is_empty());
     }
 
+    /// A transport that is told of the end with the last frame does not poll again.
+    #[test]
+    fn a_body_is_whole_with_its_last_frame_and_not_before() {
+        let mut body = ReplayBody::new(http_body_util::Limited::new(Full::new(Bytes::from_static(b"ab")), 9));
+        let replay = body.record(9);
+        assert!(replay.kept().is_none());
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(Pin::new(&mut body).poll_frame(&mut context).is_ready() && body.is_end_stream());
+        assert_eq!(&*replay.kept().unwrap().bytes(), b"ab");
+
+        let mut half = self::body(&["ab", "c"]);
+        let replay = half.record(9);
+        assert!(Pin::new(&mut half).poll_frame(&mut context).is_ready());
+        drop(half);
+        assert!(replay.kept().is_none(), "half of it was read");
+    }
+
     #[test]
     fn a_body_grows_little() {
         assert!(size_of::<ReplayBody<Full<Bytes>>>() <= size_of::<Full<Bytes>>() + 16);

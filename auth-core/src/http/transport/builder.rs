@@ -37,8 +37,9 @@ use crate::{Clock, Secret};
 /// # Ok::<(), tower_auth_core::ConfigError>(())
 /// ```
 ///
-/// Requests must be sent from within a tokio runtime with I/O and time enabled; building needs none. The first transport with the platform's roots reads
-/// their files (`SSL_CERT_FILE` and `SSL_CERT_DIR` move them) for all of the process. Build once and clone the client: clones share connections.
+/// Requests must be sent from within a tokio runtime with I/O and time enabled; building needs none. A transport with the platform's roots reads
+/// their files (`SSL_CERT_FILE` and `SSL_CERT_DIR` move them), but for those that another one read within the last minute. Build once and clone the client: clones
+/// share connections.
 #[derive(Clone)]
 #[must_use = "nothing is sent before `build`"]
 pub struct HttpTransport {

@@ -91,7 +91,7 @@ impl Clients {
         let (recipe, known) = (self.recipe.clone(), self.current.load_full());
         let pair = known.pair.clone();
         self.doubted.store(false, Ordering::Relaxed);
-        // Files are read on a thread that may block.
+        // Files, and the roots of the platform, are read on a thread that may block.
         let made = tokio::task::spawn_blocking(move || recipe.changed(pair.as_deref())).await;
         let mut current = Current { checked: self.clock.now(), ..Current::clone(&known) };
         match made {

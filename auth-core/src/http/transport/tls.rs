@@ -1,4 +1,5 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
@@ -8,6 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::identity::{ClientIdentity, Pair};
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::{Clock, MonotonicTime};
 
 /// Whom to trust, and who we are.
 #[derive(Clone, Default)]
@@ -70,18 +72,27 @@ impl TlsOptions {
     }
 }
 
-/// Those of the platform, read once: it takes milliseconds and more than a hundred files, and a program may have a transport for each system that it
-/// calls.
+/// For how long the platform's roots are not read again. Short, since they may be replaced together with a client certificate.
+const ROOTS_MAX_AGE: Duration = Duration::from_secs(60);
+
+/// Those of the platform. To read them takes milliseconds and more than a hundred files, and a program may have a transport for each system that it calls: so
+/// those read a moment ago do, and the same ones are kept once.
 fn platform_roots() -> Arc<RootCertStore> {
-    static READ: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    if let Some(read) = READ.get() {
-        return Arc::clone(read);
-    }
+    static LAST: Mutex<Option<(MonotonicTime, Arc<RootCertStore>)>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Clock::system().now();
+    let known = match &*last {
+        Some((read, roots)) if now.saturating_since(*read) < ROOTS_MAX_AGE => return Arc::clone(roots),
+        known => known.as_ref().map(|(_, roots)| Arc::clone(roots)),
+    };
+    let read = rustls_native_certs::load_native_certs();
     let mut store = RootCertStore::empty();
-    let (_added, _ignored) = store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let store = Arc::new(store);
-    // Where there are none yet they are looked for again.
-    if store.is_empty() { store } else { Arc::clone(READ.get_or_init(|| store)) }
+    let (_added, _ignored) = store.add_parsable_certificates(read.certs);
+    let store = known.filter(|known| known.roots == store.roots).unwrap_or_else(|| Arc::new(store));
+    // What could not all be read may be half-way through its replacement.
+    let is_whole = read.errors.is_empty() && !store.is_empty();
+    *last = is_whole.then(|| (now, Arc::clone(&store)));
+    store
 }
 
 fn bundled_roots() -> RootCertStore {
@@ -126,8 +137,9 @@ mod tests {
         assert_eq!(own.store().unwrap().len(), before.len() + 1);
         let after = plain.store().unwrap();
         assert_eq!(after.len(), before.len());
-        // A machine without any has the bundled ones, each time anew.
-        assert!(Arc::ptr_eq(&before, &after) || platform_roots().is_empty());
+        // A machine without any, or with broken ones, has others each time.
+        let read = rustls_native_certs::load_native_certs();
+        assert!(Arc::ptr_eq(&before, &after) || read.certs.is_empty() || !read.errors.is_empty());
     }
 
     #[test]
