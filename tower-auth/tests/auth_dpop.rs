@@ -343,7 +343,10 @@ async fn the_callers_own_signature_is_told_before_there_is_a_token_too() {
         let api = Api::accepting(|_| true);
         layer(ExistingCredential::Keep).await.layer(api.clone()).oneshot(other()).await.unwrap();
         let headers = &api.seen()[0].headers;
-        assert_eq!((&headers["x-count"], &headers["authorization"]), (&"4".parse().unwrap(), &"Basic x".parse().unwrap()));
+        assert_eq!(
+            (&headers["x-count"], &headers["authorization"]),
+            (&"4".parse().unwrap(), &"Basic x".parse().unwrap())
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 use std::fmt;
+use std::sync::Arc;
 
+use arc_swap::Guard;
 use http::{HeaderMap, Request};
 
 use super::snapshot::{Generation, Snapshot};
@@ -53,35 +55,47 @@ impl TokenReader {
 
     /// Calls `read` with the current credential, if there is a usable one. Starts a refresh in the background if
     /// one is due.
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "else whether it is a call, which costs a tenth, depends on unrelated code"
+    )]
+    #[inline(always)]
     pub fn with_current<R>(&mut self, read: impl FnOnce(&Credential, Generation) -> R) -> Option<R> {
-        let Self { handle, is_used, own } = self;
-        let now = handle.clock.now();
-        let snapshot;
-        // One call of `read` for both ways, so that it becomes a part of its caller.
-        let (credential, generation) = match own {
-            Some(own) if own.version == handle.version() && now.as_nanos() < own.fresh_until => {
-                (&own.credential, own.generation)
-            }
-            own => {
-                snapshot = handle.snapshot.load();
-                let snapshot = snapshot.as_deref()?;
-                let (shared, fresh_until) = handle.as_arc().share_of(snapshot, now)?;
-                if *is_used {
-                    refill(own, snapshot, shared, fresh_until);
-                }
-                *is_used = true;
-                (shared, snapshot.generation)
-            }
-        };
+        let mut shared = None;
+        let (credential, generation) = self.find(&mut shared)?;
         Some(read(credential, generation))
     }
 
     /// Puts the current credential on `request`, in place of what stood there. `None`, with nothing changed, if there is
     /// no usable one, or if it must see more of the request (see [`Credential::apply`]).
-    #[inline]
+    #[allow(clippy::inline_always, reason = "as `with_current`")]
+    #[inline(always)]
     pub fn attach<B>(&mut self, request: &mut Request<B>) -> Option<Generation> {
-        self.with_current(|credential, generation| credential.apply(request).is_ok().then_some(generation)).flatten()
+        let mut shared = None;
+        let (credential, generation) = self.find(&mut shared)?;
+        credential.apply(request).ok()?;
+        Some(generation)
+    }
+
+    /// The current credential: the reader's own copy, or what `shared` holds for one use.
+    #[allow(clippy::inline_always, reason = "as `with_current`")]
+    #[inline(always)]
+    fn find<'r>(
+        &'r mut self,
+        shared: &'r mut Option<Guard<Option<Arc<Snapshot>>>>,
+    ) -> Option<(&'r Credential, Generation)> {
+        let now = self.handle.clock.now();
+        let is_good = |own: &Own| own.version == self.handle.version() && now.as_nanos() < own.fresh_until;
+        if self.own.as_deref().is_some_and(is_good) {
+            return self.own.as_deref().map(|own| (&own.credential, own.generation));
+        }
+        let snapshot = shared.insert(self.handle.snapshot.load()).as_deref()?;
+        let (credential, fresh_until) = self.handle.as_arc().share_of(snapshot, now)?;
+        if self.is_used {
+            refill(&mut self.own, snapshot, credential, fresh_until);
+        }
+        self.is_used = true;
+        Some((credential, snapshot.generation))
     }
 
     /// The current credential, for those who keep it for a while.
@@ -106,6 +120,7 @@ impl TokenReader {
 
 /// Takes a copy of what is shared, or notes for how much longer the copy is good.
 #[cold]
+#[inline(never)]
 fn refill(slot: &mut Option<Box<Own>>, snapshot: &Snapshot, shared: &Credential, fresh_until: u64) {
     match slot {
         Some(own) if own.version == snapshot.version => own.fresh_until = fresh_until,
