@@ -86,6 +86,7 @@ impl TokenReader {
     ) -> Option<(&'r Credential, Generation)> {
         let now = self.handle.clock.now();
         let is_good = |own: &Own| own.version == self.handle.version() && now.as_nanos() < own.fresh_until;
+        // Looked at twice, since what is returned from here would else be borrowed below, where the copy is replaced.
         if self.own.as_deref().is_some_and(is_good) {
             return self.own.as_deref().map(|own| (&own.credential, own.generation));
         }
